@@ -1,0 +1,58 @@
+"""Metadata of the distribution; pyproject.toml names the build system and the tools."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+PACKAGE = (HERE / "beaker_dynamodb" / "__init__.py").read_text(encoding="utf-8")
+VERSION = re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE).group(1)
+
+CLI = ["click>=8.1"]
+DEMO = [*CLI, "moto>=5.0.10", "waitress>=3.0"]
+TEST = [
+    *DEMO,
+    "cryptography>=42",
+    "pytest>=8",
+    "pytest-randomly>=3.15",
+    "pytest-xdist>=3.5",
+    "webtest>=3.0",
+]
+DEV = [*TEST, "mypy>=1.11", "ruff>=0.6", "tox>=4.15"]
+
+setup(
+    name="beaker-dynamodb",
+    version=VERSION,
+    description="Server-side sessions and caches for Beaker, in Amazon DynamoDB",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["beaker_dynamodb", "beaker_dynamodb.*"]),
+    package_data={"beaker_dynamodb": ["py.typed", "cli/*.html", "cli/*.css"]},
+    python_requires=">=3.10",
+    install_requires=["beaker>=1.14", "pynamodb>=6.1"],
+    extras_require={
+        "cli": CLI,
+        "demo": DEMO,
+        "test": TEST,
+        "dev": DEV,
+        "all": sorted({*CLI, *DEMO, *TEST, *DEV}),
+    },
+    entry_points={
+        "beaker.backends": ["ext:dynamodb = beaker_dynamodb:DynamoDBNamespaceManager"],
+        "console_scripts": ["beaker-dynamodb = beaker_dynamodb.__main__:main"],
+    },
+    classifiers=[
+        "Environment :: Web Environment",
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Database",
+        "Topic :: Internet :: WWW/HTTP :: Session",
+        "Typing :: Typed",
+    ],
+)
