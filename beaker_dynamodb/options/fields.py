@@ -1,0 +1,213 @@
+"""The options: name, type, default, unit and meaning of each."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigurationError
+from .values import Parser, choice, endpoint, flag, prefix, seconds, text, whole
+
+#: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
+BEAKER_TIMEOUT_MARGIN = 120
+ONE_DAY = 86_400
+#: A row that lives longer than this lives for ever: that is ``ttl = 0``.
+LONGEST_LIFE = 100 * 365 * ONE_DAY
+DEFAULT_TOUCH_INTERVAL = 30.0
+
+
+def _option(
+    default: Any,
+    parser: Parser,
+    meaning: str,
+    *,
+    unit: str = "",
+    shown: str | None = None,
+    secret: bool = False,
+) -> Any:
+    metadata = {"parser": parser, "meaning": meaning, "unit": unit, "shown": shown}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every option of the backend, parsed and checked; immutable, so that it can be a cache key."""
+
+    table_name: str = _option("beaker", text, "one table serves sessions and caches")
+    region: str | None = _option(None, text, "where the table is", shown="the AWS chain")
+    endpoint_url: str | None = _option(
+        None, endpoint, "another engine than AWS's, also given as `host`", shown="the AWS chain"
+    )
+    aws_access_key_id: str | None = _option(
+        None, text, "who asks", shown="the AWS chain", secret=True
+    )
+    aws_secret_access_key: str | None = _option(
+        None, text, "the secret to it", shown="the AWS chain", secret=True
+    )
+    aws_session_token: str | None = _option(
+        None, text, "for temporary credentials", shown="the AWS chain", secret=True
+    )
+    profile: str | None = _option(
+        None, text, "a profile of the AWS configuration files", shown="the AWS chain"
+    )
+    hash_key: str = _option("id", text, "name of the table's partition key attribute")
+    range_key: str = _option("item", text, "name of the table's sort key attribute")
+    ttl_attribute: str = _option("expires", text, "name of the attribute that DynamoDB's TTL reads")
+    key_prefix: str = _option(
+        "",
+        prefix,
+        "put before each namespace, so that applications can share a table",
+        shown="empty",
+    )
+    create_table: bool = _option(True, flag, "create the table when the engine says it is missing")
+    billing_mode: str | None = _option(
+        None,
+        choice("on_demand", "provisioned"),
+        "for a table that we create: `on_demand` or `provisioned`",
+        shown="`on_demand`, or `provisioned` where units are given",
+    )
+    read_capacity_units: int | None = _option(
+        None,
+        whole(1, 1_000_000),
+        "read capacity of a provisioned table that we create",
+        unit="units",
+        shown="1",
+    )
+    write_capacity_units: int | None = _option(
+        None,
+        whole(1, 1_000_000),
+        "write capacity of a provisioned table that we create",
+        unit="units",
+        shown="1",
+    )
+    ttl: int | None = _option(
+        None,
+        whole(0, LONGEST_LIFE),
+        "life of a session since its last touch; 0 = never expires",
+        unit="seconds",
+        shown="Beaker's `timeout`, or 86400 (one day) where there is none",
+    )
+    timeout: int | None = _option(
+        None,
+        whole(0, LONGEST_LIFE),
+        "Beaker's own: idle time of a session, and life of a cache value without `expire`",
+        unit="seconds",
+        shown="none",
+    )
+    touch_interval: float | None = _option(
+        None,
+        seconds(0, LONGEST_LIFE),
+        "least time between two writes that only renew a session; 0 = every request",
+        unit="seconds",
+        shown="30, or a tenth of the session's life where that is less",
+    )
+    keep_expired: bool = _option(
+        False, flag, "leave expired sessions to DynamoDB's TTL, instead of deleting them when met"
+    )
+    consistent_read: bool = _option(
+        True,
+        flag,
+        "false halves the cost of reads; a session that such a read does not find is asked for "
+        "once more, strongly",
+    )
+    hash_ids: bool = _option(True, flag, "store session ids as their SHA-256")
+    save_empty: bool = _option(
+        False, flag, "also store new sessions into which the application has put nothing"
+    )
+    compression: str = _option(
+        "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
+    )
+    serializer: str = _option(
+        "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
+    )
+    connect_timeout: float = _option(
+        1.0, seconds(0.01, 300), "how long one attempt waits for a connection", unit="seconds"
+    )
+    read_timeout: float = _option(
+        3.0, seconds(0.01, 300), "how long one attempt waits for the answer", unit="seconds"
+    )
+    max_retries: int = _option(2, whole(0, 20), "attempts after the first one", unit="attempts")
+    max_pool_connections: int = _option(
+        25,
+        whole(1, 10_000),
+        "connections kept open, one for each thread that asks at once",
+        unit="connections",
+    )
+
+    def __post_init__(self) -> None:
+        _check_attribute_names(self)
+        _check_credentials(self)
+        _check_billing(self)
+        _check_touch_interval(self)
+
+    @property
+    def session_timeout(self) -> int | None:
+        """Beaker's idle time in seconds, as the application gave it; None where there is none."""
+        if self.timeout is None or self.timeout <= BEAKER_TIMEOUT_MARGIN:
+            return None
+        return self.timeout - BEAKER_TIMEOUT_MARGIN
+
+    @property
+    def session_life(self) -> int | None:
+        """Seconds that a session's row lives after its last touch; None = for ever."""
+        if self.ttl is not None:
+            return self.ttl or None
+        return self.timeout if self.session_timeout else ONE_DAY
+
+    @property
+    def touch_after(self) -> float:
+        """Seconds since the last touch from which a mere renewal is written."""
+        if self.touch_interval is not None:
+            return self.touch_interval
+        return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in _lives(self)])
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether a table that we create has provisioned capacity."""
+        units_given = bool(self.read_capacity_units or self.write_capacity_units)
+        return self.billing_mode == "provisioned" or units_given
+
+
+def _check_attribute_names(options: Options) -> None:
+    names = [options.hash_key, options.range_key, options.ttl_attribute]
+    names += ["data", "version", "touched", "key"]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"the attribute name {twice[0]} is taken twice: give hash_key, range_key and "
+            "ttl_attribute names of their own, other than data, version, touched and key"
+        )
+
+
+def _check_credentials(options: Options) -> None:
+    if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
+        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
+    if options.aws_session_token and not options.aws_access_key_id:
+        raise ConfigurationError("aws_session_token needs aws_access_key_id beside it")
+    if options.profile and options.aws_access_key_id:
+        raise ConfigurationError("give profile or aws_access_key_id, not both")
+
+
+def _check_billing(options: Options) -> None:
+    units_given = options.read_capacity_units or options.write_capacity_units
+    if options.billing_mode == "on_demand" and units_given:
+        raise ConfigurationError("capacity units belong to billing_mode = provisioned")
+
+
+def _check_touch_interval(options: Options) -> None:
+    interval = options.touch_interval
+    too_short = [life for life in _lives(options) if interval is not None and interval >= life]
+    if too_short and interval:
+        raise ConfigurationError(
+            f"touch_interval ({interval:g} s) must be shorter than a session's life "
+            f"({min(too_short)} s), or sessions end under active users"
+        )
+
+
+def _lives(options: Options) -> list[int]:
+    """Each of the times after which an idle session ends."""
+    lives = [options.ttl, options.session_timeout]
+    if options.ttl is None and options.session_timeout is None:
+        lives.append(ONE_DAY)
+    return [life for life in lives if life]

@@ -1,0 +1,86 @@
+"""Parsers of option values: each takes an ini string or a Python value.
+
+A parser raises ValueError with what it expected, and never quotes the value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+Parser = Callable[[object], Any]
+Number = TypeVar("Number", int, float)
+
+#: DynamoDB's longest partition key is 2048 bytes; the prefix may take half of it.
+LONGEST_PREFIX = 1024
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def text(value: object) -> str:
+    """A text that is not empty, without the white space around it."""
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise ValueError("a text that is not empty")
+
+
+def prefix(value: object) -> str:
+    """A text that leaves room for a namespace behind it; may be empty."""
+    if isinstance(value, str) and len(value.encode()) <= LONGEST_PREFIX:
+        return value
+    raise ValueError(f"a text of at most {LONGEST_PREFIX} bytes")
+
+
+def endpoint(value: object) -> str:
+    """The URL of an engine."""
+    url = text(value)
+    parts = urlsplit(url)
+    if parts.scheme in {"http", "https"} and parts.hostname:
+        return url
+    raise ValueError("a URL such as http://127.0.0.1:8000")
+
+
+def flag(value: object) -> bool:
+    """True or false, or one of the words that ini files have for them."""
+    word = str(value).strip().lower()
+    if isinstance(value, (bool, str)) and word in _WORDS:
+        return _WORDS[word]
+    raise ValueError("true or false")
+
+
+def whole(smallest: int, largest: int) -> Parser:
+    """A parser of whole numbers between two bounds, both allowed."""
+    expected = f"a whole number from {smallest} to {largest}"
+    return lambda value: _number(value, int, smallest, largest, expected)
+
+
+def seconds(smallest: float, largest: float) -> Parser:
+    """A parser of seconds, with fractions, between two bounds, both allowed."""
+    expected = f"a number of seconds from {smallest:g} to {largest:g}"
+    return lambda value: _number(value, float, smallest, largest, expected)
+
+
+def choice(*choices: str) -> Parser:
+    """A parser of one of a few words."""
+
+    def parse(value: object) -> str:
+        if value in choices:
+            return str(value)
+        raise ValueError(" or ".join(choices))
+
+    return parse
+
+
+def _number(
+    value: object, kind: type[Number], smallest: Number, largest: Number, expected: str
+) -> Number:
+    if isinstance(value, (str, int, kind)) and not isinstance(value, bool):
+        try:
+            number = kind(value)
+        except ValueError:
+            raise ValueError(expected) from None
+        if smallest <= number <= largest:
+            return number
+    raise ValueError(expected)
