@@ -1,0 +1,204 @@
+"""SessionModel: the item as PynamoDB maps it, bound to a table by `session_model`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, TypedDict, cast
+
+import botocore.session
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.connection import Connection, TableConnection
+from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, PROVISIONED_BILLING_MODE
+from pynamodb.models import MetaModel, Model
+
+from .options import Options, parse_options
+
+
+class SessionModel(Model):
+    """One item of the table: a session, or a value of a cache."""
+
+    class Meta:
+        """Replaced in each class that `session_model` binds to a table."""
+
+        table_name = "beaker"
+        billing_mode = PAY_PER_REQUEST_BILLING_MODE
+        read_capacity_units: int | None = None
+        write_capacity_units: int | None = None
+
+    id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    data = BinaryAttribute(legacy_encoding=False)
+    version = UnicodeAttribute()
+    touched = NumberAttribute()
+    expires = TTLAttribute(null=True)
+    key = BinaryAttribute(legacy_encoding=False, null=True)
+
+    @classmethod
+    def table_connection(cls) -> TableConnection:
+        """PynamoDB's connection to the table; connects on first use."""
+        return cls._get_connection()
+
+
+def session_model(**options: object) -> type[SessionModel]:
+    """The `SessionModel` bound to the table that the options name.
+
+    One class, and so one pool of connections, serves all options that name the same table in
+    the same way. Nothing is connected before the first use.
+
+    Args:
+        options: as in the ini file; see `Options`.
+
+    Raises:
+        ConfigurationError: for an unknown option or a wrong value.
+    """
+    return bound_model(parse_options(options))
+
+
+def bound_model(options: Options) -> type[SessionModel]:
+    """As `session_model`, for options already parsed."""
+    return _registry.model(options)
+
+
+class Location(TypedDict):
+    """Where a model's table is, as the errors name it."""
+
+    table: str
+    region: str | None
+
+
+def location(model: type[SessionModel]) -> Location:
+    """Table and region of a model, as the errors name them."""
+    connection = cast("_Connection", model.table_connection().connection)
+    return {"table": model.Meta.table_name, "region": connection.region_in_use}
+
+
+#: The options that make two models differ.
+_BINDING = (
+    "table_name",
+    "region",
+    "endpoint_url",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "profile",
+    "hash_key",
+    "range_key",
+    "ttl_attribute",
+    "billing_mode",
+    "read_capacity_units",
+    "write_capacity_units",
+    "connect_timeout",
+    "read_timeout",
+    "max_retries",
+    "max_pool_connections",
+)
+
+
+class _Connection(Connection):
+    """PynamoDB's connection with a named profile, and one client for all threads."""
+
+    def __init__(self, profile: str | None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._profile = profile
+        self._client_lock = threading.Lock()
+
+    @property
+    def session(self) -> botocore.session.Session:
+        if self._profile is None:
+            return super().session
+        return botocore.session.Session(profile=self._profile)
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            with self._client_lock:
+                return super().client
+        return super().client
+
+    @property
+    def region_in_use(self) -> str | None:
+        """The region that the AWS chain has given, once there is a client."""
+        return self._client.meta.region_name if self._client else self.region
+
+    def forget(self) -> None:
+        """Leave the sockets to the parent process, which goes on using them."""
+        self._client = None
+        self._client_lock = threading.Lock()
+
+
+def _bind(options: Options) -> type[SessionModel]:
+    attributes: dict[str, Any] = {
+        "Meta": type("Meta", (SessionModel.Meta,), _meta(options)),
+        "id": UnicodeAttribute(hash_key=True, attr_name=options.hash_key),
+        "item": UnicodeAttribute(range_key=True, attr_name=options.range_key),
+        "expires": TTLAttribute(null=True, attr_name=options.ttl_attribute),
+        "__module__": __name__,
+    }
+    model = cast("type[SessionModel]", MetaModel("SessionModel", (SessionModel,), attributes))
+    table_connection = model.table_connection()
+    connection = _connection(options)
+    connection.add_meta_table(table_connection.get_meta_table())
+    table_connection.connection = connection
+    return model
+
+
+def _meta(options: Options) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "table_name": options.table_name,
+        "region": options.region,
+        "host": options.endpoint_url,
+        "max_retry_attempts": options.max_retries,
+    }
+    if options.is_provisioned:
+        meta["billing_mode"] = PROVISIONED_BILLING_MODE
+        meta["read_capacity_units"] = options.read_capacity_units or 1
+        meta["write_capacity_units"] = options.write_capacity_units or 1
+    return meta
+
+
+def _connection(options: Options) -> _Connection:
+    return _Connection(
+        profile=options.profile,
+        region=options.region,
+        host=options.endpoint_url,
+        connect_timeout_seconds=options.connect_timeout,
+        read_timeout_seconds=options.read_timeout,
+        max_retry_attempts=options.max_retries,
+        retry_configuration="LEGACY",  # PynamoDB's word for: use max_retry_attempts
+        max_pool_connections=options.max_pool_connections,
+        aws_access_key_id=options.aws_access_key_id,
+        aws_secret_access_key=options.aws_secret_access_key,
+        aws_session_token=options.aws_session_token,
+    )
+
+
+class _Registry:
+    """The bound models of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._models: dict[tuple[Any, ...], type[SessionModel]] = {}
+
+    def model(self, options: Options) -> type[SessionModel]:
+        binding = tuple(getattr(options, name) for name in _BINDING)
+        with self._lock:
+            if binding not in self._models:
+                self._models[binding] = _bind(options)
+            return self._models[binding]
+
+    def after_fork_in_child(self) -> None:
+        """Begin with connections of our own: another thread of the parent may hold the lock."""
+        self._lock = threading.Lock()
+        for model in self._models.values():
+            cast("_Connection", model.table_connection().connection).forget()
+
+
+_registry = _Registry()
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_registry.after_fork_in_child)

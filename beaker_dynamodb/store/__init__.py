@@ -1,0 +1,19 @@
+"""The rows of a table: their keys, the conditions of each write, and the engine's faults."""
+
+from .keys import SESSION, RowKey, partition_key, session_key, value_key
+from .rows import Row, Store, new_version
+from .table import create, describe, key_fault
+
+__all__ = [
+    "SESSION",
+    "Row",
+    "RowKey",
+    "Store",
+    "create",
+    "describe",
+    "key_fault",
+    "new_version",
+    "partition_key",
+    "session_key",
+    "value_key",
+]

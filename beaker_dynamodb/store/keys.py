@@ -1,0 +1,92 @@
+"""The key of each row, from what Beaker calls a namespace and a key. Pure.
+
+    session     prefix + SHA-256 of the id     "session"
+    value       prefix + namespace             the cache key
+
+What DynamoDB does not take as a key, or would take for another row's, is stored as its SHA-256.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+#: The key under which Beaker stores a session in its namespace (beaker/session.py).
+SESSION = "session"
+
+#: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
+LONGEST_PARTITION_KEY = 2048
+LONGEST_SORT_KEY = 1024
+
+_HASHED = "sha256:"
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """Partition and sort key of a row; `original` is the cache key that the sort key stands for."""
+
+    partition: str
+    sort: str
+    original: bytes | None = None
+
+    def __str__(self) -> str:
+        # For the log: eight characters of a partition say enough, and a cache key may be private.
+        return f"{self.partition[-64:][:8]}.../{self.sort if self.sort == SESSION else 'value'}"
+
+
+def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
+    """The row of a session.
+
+    The id comes from a cookie: any length, any characters, or empty.
+    """
+    id_bytes = _bytes(session_id)
+    partition = sha256(id_bytes).hexdigest() if hash_ids else _key(id_bytes, _room(prefix))
+    return RowKey(prefix + partition, SESSION)
+
+
+def partition_key(prefix: str, namespace: str) -> str:
+    """The partition of a cache's namespace."""
+    return prefix + _key(_bytes(namespace), _room(prefix))
+
+
+def value_key(partition: str, key: str | bytes) -> RowKey:
+    """The row of a cache value.
+
+    Raises:
+        TypeError: the key is neither text nor bytes.
+    """
+    if not isinstance(key, (str, bytes)):
+        raise TypeError(f"a cache key must be str or bytes, not {type(key).__name__}")
+    original = _bytes(key)
+    # A value under the key "session" must not be taken for the session of that namespace.
+    sort = _hashed(original) if original == b"session" else _key(original, LONGEST_SORT_KEY)
+    return RowKey(partition, sort, original if sort.startswith(_HASHED) else None)
+
+
+def original_key(sort: str, original: bytes | None) -> bytes:
+    """The cache key behind a row's sort key."""
+    return sort.encode() if original is None else original
+
+
+def _key(original: bytes, longest: int) -> str:
+    """The text for a key attribute: as it is where DynamoDB takes that, hashed elsewhere."""
+    try:
+        text = original.decode()
+    except UnicodeDecodeError:
+        return _hashed(original)
+    if not text or len(original) > longest or text.startswith(_HASHED):
+        return _hashed(original)
+    return text
+
+
+def _hashed(original: bytes) -> str:
+    return _HASHED + sha256(original).hexdigest()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    # Cookies come as latin-1 or with lone surrogates, which plain UTF-8 refuses.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def _room(prefix: str) -> int:
+    return LONGEST_PARTITION_KEY - len(prefix.encode())

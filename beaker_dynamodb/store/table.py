@@ -1,0 +1,152 @@
+"""The table itself: create it, wait for it, switch its TTL on, look at its keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import TableDoesNotExist
+from pynamodb.exceptions import TableError as PynamoDBTableError
+
+from ..errors import TableError
+from ..model import SessionModel, location
+from .faults import TABLE_IN_USE, engine_code, translated
+
+logger = logging.getLogger("beaker_dynamodb.store")
+
+Sleep = Callable[[float], None]
+Progress = Callable[[str], None]
+
+#: DynamoDB takes some ten seconds to make a table active.
+POLL_INTERVAL = 1.0
+POLLS = 120
+#: What DynamoDB says where the TTL is on already: a ValidationException of this text.
+_TTL_IS_ON = "TimeToLive is already enabled"
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What DescribeTable says: the status, and the keys by name and type in their order."""
+
+    status: str
+    keys: tuple[tuple[str, str], ...]
+
+
+def create(
+    model: type[SessionModel], progress: Progress = logger.info, sleep: Sleep = time.sleep
+) -> bool:
+    """Create the model's table where it is missing, and wait until it can be used.
+
+    Any number of processes may do so at once: one creates it, all wait for it.
+
+    Args:
+        model: the model bound to the table.
+        progress: is told of each step, in words.
+        sleep: waits for a number of seconds.
+
+    Returns:
+        Whether this call created the table.
+
+    Raises:
+        TableError: the table has another key schema, or is not active after two minutes.
+    """
+    created = _ask_for_table(model)
+    progress("table created" if created else "table is there")
+    _wait_until_active(model, progress, sleep)
+    _check_keys(model)
+    if _switch_ttl_on(model):
+        progress("TTL switched on")
+    return created
+
+
+def describe(model: type[SessionModel]) -> TableState | None:
+    """Status and keys of the model's table; None where it is missing."""
+    with translated(model):
+        try:
+            description = model.describe_table()
+        except TableDoesNotExist:
+            return None
+    types = {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
+    schema = sorted(description["KeySchema"], key=lambda key: str(key["KeyType"]))
+    names = [key["AttributeName"] for key in schema]
+    return TableState(description["TableStatus"], tuple((name, types[name]) for name in names))
+
+
+def key_fault(model: type[SessionModel]) -> TableError | None:
+    """The error for a table that is missing or has other keys; None where all is well."""
+    state = describe(model)
+    if state is None:
+        return TableError(
+            "the table is missing: run `beaker-dynamodb create-table`", **location(model)
+        )
+    if state.status == "CREATING":
+        return TableError("the table is being created: wait until it is active", **location(model))
+    expected = _schema(model)
+    if state.keys == expected:
+        return None
+    return TableError(
+        f"the table has the keys {_words(state.keys)}, where {_words(expected)} are needed: set "
+        "hash_key and range_key, or name another table",
+        **location(model),
+    )
+
+
+def _ask_for_table(model: type[SessionModel]) -> bool:
+    connection = model.table_connection()
+    keys = connection.get_meta_table().data
+    with translated(model):
+        try:
+            connection.create_table(
+                attribute_definitions=keys["AttributeDefinitions"],
+                key_schema=keys["KeySchema"],
+                billing_mode=model.Meta.billing_mode,
+                read_capacity_units=model.Meta.read_capacity_units,
+                write_capacity_units=model.Meta.write_capacity_units,
+            )
+        except PynamoDBTableError as error:
+            if engine_code(error) != TABLE_IN_USE:
+                raise
+            return False
+    return True
+
+
+def _wait_until_active(model: type[SessionModel], progress: Progress, sleep: Sleep) -> None:
+    for _ in range(POLLS):
+        state = describe(model)
+        if state is not None and state.status in ("ACTIVE", "UPDATING"):
+            return
+        progress(f"table is {state.status if state else 'not there yet'}, waiting")
+        sleep(POLL_INTERVAL)
+    raise TableError(
+        f"the table is not active after {POLLS * POLL_INTERVAL:.0f} s: look at it in the console",
+        **location(model),
+    )
+
+
+def _check_keys(model: type[SessionModel]) -> None:
+    fault = key_fault(model)
+    if fault is not None:
+        raise fault
+
+
+def _switch_ttl_on(model: type[SessionModel]) -> bool:
+    with translated(model):
+        try:
+            model.update_ttl(ignore_update_ttl_errors=False)
+        except PynamoDBTableError as error:
+            if isinstance(error.cause, ClientError) and _TTL_IS_ON in str(error.cause):
+                return False
+            raise
+    return True
+
+
+def _schema(model: type[SessionModel]) -> tuple[tuple[str, str], ...]:
+    return tuple((key.attr_name, "S") for key in (model.id, model.item))
+
+
+def _words(keys: tuple[tuple[str, Any], ...]) -> str:
+    return " and ".join(f"{name} ({kind})" for name, kind in keys)
