@@ -1,0 +1,1 @@
+"""What an operator does with a table; functions that return data and tell their progress."""

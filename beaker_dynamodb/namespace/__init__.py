@@ -1,0 +1,5 @@
+"""Beaker's protocol for sessions and caches on top of the store."""
+
+from .manager import DynamoDBNamespaceManager
+
+__all__ = ["DynamoDBNamespaceManager"]

@@ -1,0 +1,156 @@
+"""DynamoDBNamespaceManager: Beaker's protocol on top of the store."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from beaker.container import NamespaceManager
+from beaker.synchronization import NameLock
+
+from ..errors import BeakerDynamoDBError, CorruptItem
+from ..options import Options, parse_options
+from ..store import SESSION, Store, session_key
+from .caches import MISSING, CacheRows
+from .sessions import SessionRow
+
+
+class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no types
+    """What `ext:dynamodb` names: a session, or the values of a cache, in a DynamoDB table.
+
+    Beaker builds one for each session and request, and one for each cache and process. It asks
+    for a session with the `str` key "session", and for cache values with `bytes` keys.
+
+    Args:
+        namespace: the session's id, or the cache's name.
+        arguments: options as in the ini file, Beaker's own keys among them.
+
+    Raises:
+        ConfigurationError: for an unknown option or a wrong value.
+    """
+
+    def __init__(self, namespace: str, **arguments: object) -> None:
+        self.namespace = namespace
+        self._options, self._store = _bound(arguments)
+        self._values = CacheRows(self._store, self._options, namespace)
+        self._session_row: SessionRow | None = None
+
+    @property
+    def timeout(self) -> int | None:
+        """Beaker's `timeout` as it came: for a session, 120 s more than the ini file says."""
+        return self._options.timeout
+
+    def __getitem__(self, key: str | bytes) -> Any:
+        value = self._load_session() if key == SESSION else self._values.get(key)
+        if value is MISSING:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: str | bytes) -> bool:
+        value = self._load_session() if key == SESSION else self._values.get(key)
+        return value is not MISSING
+
+    def __setitem__(self, key: str | bytes, value: Any) -> None:
+        self.set_value(key, value)
+
+    def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
+        """Store a session or a cache value.
+
+        Args:
+            key: "session", or a cache key.
+            value: the text of a session, or Beaker's tuple for a cache value.
+            expiretime: seconds until a cache value counts as missing.
+
+        Raises:
+            ItemTooLarge: the value takes more than 400 KB.
+            StoreUnavailable: the engine did not answer.
+        """
+        if key == SESSION:
+            self._session().save(_text(value))
+        else:
+            self._values.put(key, value, expiretime)
+
+    def __delitem__(self, key: str | bytes) -> None:
+        if key == SESSION:
+            self._session().delete()
+        else:
+            self._values.delete(key)
+
+    def keys(self) -> list[bytes]:
+        """The keys of all live cache values, in bytes as Beaker's `Cache` gives them."""
+        return self._values.keys()
+
+    def do_remove(self) -> None:
+        """Remove all cache values of the namespace; Beaker calls it for `Cache.clear`."""
+        self._values.clear()
+
+    def acquire_read_lock(self) -> None:
+        """Begin to answer `[]` from what `in` has read, in this thread."""
+        self._values.acquire_read_lock()
+
+    def release_read_lock(self) -> None:
+        """End what `acquire_read_lock` began."""
+        self._values.release_read_lock()
+
+    def get_creation_lock(self, key: str | bytes) -> NameLock:
+        """The lock under which one thread of this process creates a missing value."""
+        identifier = f"beaker_dynamodb {self._options.table_name} {self.namespace} {key!r}"
+        return NameLock(identifier=identifier, reentrant=True)
+
+    def _session(self) -> SessionRow:
+        if self._session_row is None:
+            options = self._options
+            key = session_key(options.key_prefix, self.namespace, options.hash_ids)
+            self._session_row = SessionRow(self._store, options, key)
+        return self._session_row
+
+    def _load_session(self) -> Any:
+        self._refuse_replacement()
+        try:
+            text = self._session().load()
+        except CorruptItem:
+            raise
+        except BeakerDynamoDBError as error:
+            error.failed_session = _digest(self.namespace)
+            raise
+        return MISSING if text is None else text
+
+    def _refuse_replacement(self) -> None:
+        """Raise an outage again where Beaker would answer it with a new session.
+
+        With `invalidate_corrupt`, which its middleware sets, Beaker takes any error of a load for
+        a corrupt session: still inside its `except` block it makes a new id and loads that
+        (beaker/session.py, Session.__init__), and the user is logged out.
+        """
+        fault = sys.exc_info()[1]
+        if not isinstance(fault, BeakerDynamoDBError) or fault.failed_session is None:
+            return
+        if fault.failed_session != _digest(self.namespace):
+            raise fault
+
+
+def _bound(arguments: dict[str, Any]) -> tuple[Options, Store]:
+    try:
+        return _bind(**arguments)
+    except TypeError:
+        # A value that cannot be hashed, such as a list, cannot be looked up.
+        return _bind.__wrapped__(**arguments)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _bind(**arguments: object) -> tuple[Options, Store]:
+    """Options and store for arguments: the same ones come with every request."""
+    options = parse_options(arguments)
+    return options, Store(options)
+
+
+def _digest(session_id: str) -> str:
+    return sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f'"session" holds the text of a session, not {type(value).__name__}')
+    return value
