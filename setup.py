@@ -6,8 +6,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-PACKAGE = (HERE / "beaker_dynamodb" / "__init__.py").read_text(encoding="utf-8")
-VERSION = re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE).group(1)
+VERSION_FILE = (HERE / "beaker_dynamodb" / "version.py").read_text(encoding="utf-8")
+VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group(1)
 
 CLI = ["click>=8.1"]
 DEMO = [*CLI, "moto>=5.0.10", "waitress>=3.0"]

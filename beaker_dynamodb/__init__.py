@@ -15,8 +15,7 @@ from .errors import (
 from .model import SessionModel, session_model
 from .namespace import DynamoDBNamespaceManager
 from .options import Options
-
-__version__ = "0.1.0"
+from .version import __version__
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -28,6 +27,7 @@ __all__ = [
     "SessionModel",
     "StoreUnavailable",
     "TableError",
+    "__version__",
     "create_table",
     "session_model",
 ]
