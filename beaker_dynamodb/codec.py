@@ -13,7 +13,7 @@ import pickle
 import zlib
 from base64 import b64decode, b64encode
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import CorruptItem
 
@@ -49,39 +49,45 @@ UNREADABLE = (
 )
 
 
-def encode_session(text: str, compression: str) -> bytes:
-    """The item data for the text that Beaker hands over for a session.
+class SessionText(NamedTuple):
+    """A session as Beaker hands it over, and what is stored and compared of it.
 
     Beaker's text is base64 (beaker/session.py, Session._encrypt_data). It is stored as the bytes
     inside wherever that is exactly reversible: a quarter less to pay for.
     """
-    payload = unwrap(text)
-    if payload is None:
-        return _pack(Content.TEXT, text.encode("utf-8", "surrogatepass"), compression)
-    return _pack(Content.BASE64, payload, compression)
 
+    text: str
+    payload: bytes
+    content: Content
 
-def decode_session(data: bytes) -> str:
-    """The text of a session, as Beaker handed it over.
+    @classmethod
+    def of(cls, text: str) -> SessionText:
+        """From the text that Beaker saves."""
+        try:
+            payload = b64decode(text, validate=True)
+        except ValueError:
+            payload = b""
+        if b64encode(payload).decode("ascii") == text:
+            return cls(text, payload, Content.BASE64)
+        return cls(text, text.encode("utf-8", "surrogatepass"), Content.TEXT)
 
-    Raises:
-        CorruptItem: the data were not written by `encode_session`.
-    """
-    content, payload = _unpack(data)
-    if content is Content.BASE64:
-        return b64encode(payload).decode("ascii")
-    if content is Content.TEXT:
-        return _text(payload)
-    raise CorruptItem("a row that should hold a session holds a cache value")
+    @classmethod
+    def stored_as(cls, data: bytes) -> SessionText:
+        """From item data.
 
+        Raises:
+            CorruptItem: the data were not made by `data`.
+        """
+        content, payload = _unpack(data)
+        if content is Content.BASE64:
+            return cls(b64encode(payload).decode("ascii"), payload, content)
+        if content is Content.TEXT:
+            return cls(_text(payload), payload, content)
+        raise CorruptItem("a row that should hold a session holds a cache value")
 
-def unwrap(text: str) -> bytes | None:
-    """The bytes inside base64 text; None where encoding them again would not give that text."""
-    try:
-        payload = b64decode(text, validate=True)
-    except ValueError:
-        return None
-    return payload if b64encode(payload).decode("ascii") == text else None
+    def data(self, compression: str) -> bytes:
+        """The item data to store."""
+        return _pack(self.content, self.payload, compression)
 
 
 def encode_value(value: object, serializer: str, compression: str) -> bytes:

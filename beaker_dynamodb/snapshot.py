@@ -64,6 +64,11 @@ def changed_keys(before: Session, after: Session) -> frozenset[Any]:
     )
 
 
+def has_changed(before: Session, after: Session) -> bool:
+    """Whether any key has, as `changed_keys` tells."""
+    return not _same(_content(before), _content(after)) and bool(changed_keys(before, after))
+
+
 def is_cleared(session: Session) -> bool:
     """Whether the application has deleted or cleared the session."""
     return session.keys() <= LEFT_WHEN_CLEARED
@@ -74,9 +79,13 @@ def is_empty(session: Session) -> bool:
     return session.keys() <= BEAKERS_OWN
 
 
+def _content(session: Session) -> dict[Any, Any]:
+    return {key: value for key, value in session.items() if key != ACCESSED_TIME}
+
+
 def _typed(session: Session) -> dict[tuple[type, Any], Any]:
-    """The session by type and key: in a plain dict, the keys 1 and True are the same."""
-    return {(type(key), key): value for key, value in session.items() if key != ACCESSED_TIME}
+    """The content by type and key: in a plain dict, the keys 1 and True are the same."""
+    return {(type(key), key): value for key, value in _content(session).items()}
 
 
 def _same(one: object, other: object) -> bool:

@@ -46,12 +46,16 @@ class CacheRows:
         if self._lock.depth == 0:
             self._lock.values.clear()
 
+    def row_key(self, key: str | bytes) -> RowKey:
+        """The row of a key; text and its bytes are one key."""
+        return value_key(self._partition, key)
+
     def get(self, key: str | bytes) -> Any:
         """The live value under a key, or MISSING.
 
         A row that cannot be read is a miss, and logged: it costs one creation, not the page.
         """
-        row_key = value_key(self._partition, key)
+        row_key = self.row_key(key)
         if row_key in self._lock.values:
             return self._lock.values[row_key]
         value = self._read(row_key)
@@ -70,7 +74,7 @@ class CacheRows:
         Raises:
             ItemTooLarge: the value takes more than 400 KB.
         """
-        row_key = value_key(self._partition, key)
+        row_key = self.row_key(key)
         data = codec.encode_value(value, self._options.serializer, self._options.compression)
         life = self._options.timeout if expire is None else math.ceil(expire)
         self._store.put(row_key, Row(data, new_version(), round(time.time(), 3), life))
@@ -78,7 +82,7 @@ class CacheRows:
 
     def delete(self, key: str | bytes) -> None:
         """Remove a value; nothing happens where there is none."""
-        row_key = value_key(self._partition, key)
+        row_key = self.row_key(key)
         self._store.delete(row_key)
         self._lock.values.pop(row_key, None)
 

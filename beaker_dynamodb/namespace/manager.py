@@ -96,7 +96,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def get_creation_lock(self, key: str | bytes) -> NameLock:
         """The lock under which one thread of this process creates a missing value."""
-        identifier = f"beaker_dynamodb {self._options.table_name} {self.namespace} {key!r}"
+        row = self._values.row_key(key)
+        identifier = f"beaker_dynamodb {self._options.table_name} {row.partition} {row.sort}"
         return NameLock(identifier=identifier, reentrant=True)
 
     def _session(self) -> SessionRow:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-from .. import codec, snapshot
+from .. import snapshot
+from ..codec import SessionText
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
 from ..store import Row, RowKey, Store, new_version
@@ -15,8 +16,7 @@ from ..store import Row, RowKey, Store, new_version
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The row as this request last saw or wrote it."""
 
     payload: bytes
@@ -49,9 +49,9 @@ class SessionRow:
         if row is None:
             self._loaded = None
             return None
-        text = self._text(row)
-        self._loaded = Loaded(_payload(text), row.version, row.touched)
-        return text
+        stored = self._stored(row)
+        self._loaded = Loaded(stored.payload, row.version, row.touched)
+        return stored.text
 
     def save(self, text: str) -> None:
         """Store what Beaker saves, as far as it must be stored.
@@ -59,19 +59,19 @@ class SessionRow:
         Args:
             text: the session as Beaker has serialized it, base64 as a rule.
         """
-        payload = _payload(text)
-        known = snapshot.recognise(payload)
+        saved = SessionText.of(text)
+        known = snapshot.recognise(saved.payload)
         if known is None:
             _warn_of_opaque_sessions()
-            self._write(text, payload)
+            self._write(saved)
         elif snapshot.is_cleared(known[1]):
             self._end()
         elif self._loaded is None:
-            self._create_unless_empty(text, payload, known[1])
-        elif self._is_changed(self._loaded, known):
-            self._replace(text, payload)
+            self._create_unless_empty(saved, known[1])
+        elif self._has_changed(self._loaded, known):
+            self._replace(saved)
         else:
-            self._renew_if_due(text, payload, self._loaded)
+            self._renew_if_due(saved, self._loaded)
 
     def delete(self) -> None:
         """End the session: its row is removed, whoever has written to it meanwhile."""
@@ -103,53 +103,53 @@ class SessionRow:
             # The row counts as missing all the same, and DynamoDB's TTL removes it later.
             logger.warning("an expired session was not removed: %s", error)
 
-    def _text(self, row: Row) -> str:
+    def _stored(self, row: Row) -> SessionText:
         try:
-            return codec.decode_session(row.data)
+            return SessionText.stored_as(row.data)
         except CorruptItem as error:
             raise self._store.corrupt(error) from error
 
-    def _is_changed(self, loaded: Loaded, known: tuple[snapshot.Reader, snapshot.Session]) -> bool:
+    def _has_changed(self, loaded: Loaded, known: tuple[snapshot.Reader, snapshot.Session]) -> bool:
         reader, after = known
         before = snapshot.read(loaded.payload, reader)
-        return before is None or bool(snapshot.changed_keys(before, after))
+        return before is None or snapshot.has_changed(before, after)
 
-    def _create_unless_empty(self, text: str, payload: bytes, session: snapshot.Session) -> None:
+    def _create_unless_empty(self, saved: SessionText, session: snapshot.Session) -> None:
         if snapshot.is_empty(session) and not self._options.save_empty:
             logger.debug("%s: new session is empty, not stored", self._key)
-            return
-        self._create(text, payload)
-
-    def _write(self, text: str, payload: bytes) -> None:
-        if self._loaded is None:
-            self._create(text, payload)
         else:
-            self._replace(text, payload)
+            self._create(saved)
 
-    def _create(self, text: str, payload: bytes) -> None:
+    def _write(self, saved: SessionText) -> None:
+        if self._loaded is None:
+            self._create(saved)
+        else:
+            self._replace(saved)
+
+    def _create(self, saved: SessionText) -> None:
         """Store a session that was not there.
 
         Where it is there by now, either the answer to our own write was lost and the client
         library sent it again, or another request was faster. Both end with this one's content.
         """
-        row = self._row(text, new_version())
+        row = self._row(saved, new_version(), _now())
         if self._store.create(self._key, row) or self._store.replace(self._key, row):
-            self._loaded = Loaded(payload, row.version, row.touched)
+            self._loaded = Loaded(saved.payload, row.version, row.touched)
 
-    def _replace(self, text: str, payload: bytes) -> None:
-        row = self._row(text, new_version())
+    def _replace(self, saved: SessionText) -> None:
+        row = self._row(saved, new_version(), _now())
         if self._store.replace(self._key, row):
-            self._loaded = Loaded(payload, row.version, row.touched)
+            self._loaded = Loaded(saved.payload, row.version, row.touched)
         else:
             logger.warning("%s: ended while a request ran, its changes are dropped", self._key)
 
-    def _renew_if_due(self, text: str, payload: bytes, loaded: Loaded) -> None:
-        row = self._row(text, loaded.version)
-        age = row.touched - loaded.touched
+    def _renew_if_due(self, saved: SessionText, loaded: Loaded) -> None:
+        now = _now()
+        age = now - loaded.touched
         if age < self._options.touch_after:
             logger.debug("%s: touched %.1f s ago, nothing to write", self._key, age)
-        elif self._renew(row):
-            self._loaded = Loaded(payload, row.version, row.touched)
+        elif self._renew(self._row(saved, loaded.version, now)):
+            self._loaded = Loaded(saved.payload, loaded.version, now)
 
     def _renew(self, row: Row) -> bool:
         try:
@@ -162,19 +162,18 @@ class SessionRow:
             logger.info("%s: changed or ended meanwhile, not renewed", self._key)
         return renewed
 
-    def _row(self, text: str, version: str) -> Row:
-        data = codec.encode_session(text, self._options.compression)
-        return Row(data, version, round(time.time(), 3), self._options.session_life)
+    def _row(self, saved: SessionText, version: str, now: float) -> Row:
+        data = saved.data(self._options.compression)
+        return Row(data, version, now, self._options.session_life)
+
+
+def _now() -> float:
+    """The time as a row keeps it: to the millisecond, which costs eight bytes less."""
+    return round(time.time(), 3)
 
 
 def _is_missing(row: Row | None) -> bool:
     return row is None or row.ends <= time.time()
-
-
-def _payload(text: str) -> bytes:
-    """What is compared: the bytes inside Beaker's base64, or the text itself."""
-    payload = codec.unwrap(text)
-    return text.encode("utf-8", "surrogatepass") if payload is None else payload
 
 
 @cache

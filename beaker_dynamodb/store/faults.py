@@ -78,10 +78,11 @@ def translated(model: type[SessionModel]) -> Iterator[None]:
 
 def engine_code(error: BaseException) -> str | None:
     """The engine's error code; None where no answer came."""
-    if isinstance(error, PynamoDBException):
-        return error.cause_response_code
-    response = error.response if isinstance(error, ClientError) else {}
-    code: str | None = response.get("Error", {}).get("Code")
+    cause = error.cause if isinstance(error, PynamoDBException) else error
+    if not isinstance(cause, ClientError):
+        # PynamoDB's own cause_response_code fails on a read timeout, whose `response` is None.
+        return None
+    code: str | None = cause.response.get("Error", {}).get("Code")
     return code
 
 

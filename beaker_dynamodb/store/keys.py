@@ -8,8 +8,8 @@ What DynamoDB does not take as a key, or would take for another row's, is stored
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 #: The key under which Beaker stores a session in its namespace (beaker/session.py).
 SESSION = "session"
@@ -21,8 +21,7 @@ LONGEST_SORT_KEY = 1024
 _HASHED = "sha256:"
 
 
-@dataclass(frozen=True)
-class RowKey:
+class RowKey(NamedTuple):
     """Partition and sort key of a row; `original` is the cache key that the sort key stands for."""
 
     partition: str

@@ -6,9 +6,8 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
 from pynamodb.expressions.condition import Condition
@@ -24,8 +23,7 @@ logger = logging.getLogger("beaker_dynamodb.store")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What is stored under a key.
 
     `life` is in whole seconds, None for ever. The item keeps `expires`, the end of that life

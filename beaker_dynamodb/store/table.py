@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import TableDoesNotExist
@@ -28,8 +27,7 @@ POLLS = 120
 _TTL_IS_ON = "TimeToLive is already enabled"
 
 
-@dataclass(frozen=True)
-class TableState:
+class TableState(NamedTuple):
     """What DescribeTable says: the status, and the keys by name and type in their order."""
 
     status: str
