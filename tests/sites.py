@@ -1,0 +1,67 @@
+"""A small site over `ext:dynamodb`, driven through WSGI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from beaker.middleware import SessionMiddleware
+from webtest import TestApp
+
+Action = Callable[[Any], object]
+
+
+class Site:
+    """Runs a function on the session inside a request, as one browser with one cookie jar."""
+
+    def __init__(self, backend: dict[str, Any], **session_options: Any) -> None:
+        options = {"type": "ext:dynamodb", **backend, **session_options}
+        self._action: Action = lambda session: None
+        self._result: object = None
+        middleware = SessionMiddleware(self._application, **options)
+        self._browser = TestApp(middleware)
+
+    def request(self, action: Action) -> Any:
+        """What the function returns for the session of a request."""
+        self._action = action
+        self._browser.get("/")
+        return self._result
+
+    @property
+    def cookie(self) -> str | None:
+        """The session id as the browser keeps it."""
+        return self._browser.cookies.get("beaker.session.id")
+
+    def use_cookie(self, session_id: str) -> None:
+        """Take over another browser's session, or an old one."""
+        self._browser.set_cookie("beaker.session.id", session_id)
+
+    def _application(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        self._result = self._action(environ["beaker.session"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b""]
+
+
+def read(session: Any) -> Any:
+    """A page that only reads."""
+    return session.get("n")
+
+
+def save(session: Any) -> None:
+    """A page that saves without a change."""
+    session.get("n")
+    session.save()
+
+
+def count(session: Any) -> int:
+    """A page that changes the session."""
+    session["n"] = session.get("n", 0) + 1
+    session.save()
+    return int(session["n"])
+
+
+def log_out(session: Any) -> None:
+    """A page that ends the session."""
+    session.delete()
