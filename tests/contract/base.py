@@ -1,0 +1,79 @@
+"""What every part of the contract needs from a subclass."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+from uuid import uuid4
+
+import pytest
+from beaker import cache as beaker_cache
+from beaker.cache import Cache, clsmap
+
+Options = dict[str, Any]
+MakeCache = Callable[..., Any]
+
+
+class Clock(Protocol):
+    """Time that passes only when told to; ``time.time`` answers ``now``."""
+
+    now: float
+
+    def advance(self, seconds: float) -> None:
+        """Let that many seconds pass."""
+
+
+class Contract:
+    """The questions that a subclass answers about its backend.
+
+    Attributes:
+        expires_automatically: an expired value is missing for the namespace manager too.
+        timeout_attribute: a namespace manager shows, as ``timeout``, the one it was given.
+        deletes_ended_sessions: ``Session.delete()`` leaves nothing in the store.
+        deletes_replaced_sessions: ``invalidate()`` and ``regenerate_id()`` end the old id.
+        serves_expired_values: while one thread replaces an expired value, others get the old one.
+    """
+
+    expires_automatically: ClassVar[bool] = True
+    timeout_attribute: ClassVar[bool] = True
+    deletes_ended_sessions: ClassVar[bool] = True
+    deletes_replaced_sessions: ClassVar[bool] = True
+    serves_expired_values: ClassVar[bool] = False
+
+    @pytest.fixture
+    def backend(self) -> Options:
+        """Beaker's options: ``type``, and what it needs to find a store that is empty."""
+        raise NotImplementedError("give a fixture named backend")
+
+    def session_options(self, backend: Options, **options: Any) -> Options:
+        """Options of a session; override it to add what only this backend knows."""
+        return {**backend, **options}
+
+    @pytest.fixture(autouse=True)
+    def own_registries(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Caches and regions of one test are unknown to the next; what they stored is not."""
+        monkeypatch.setattr(beaker_cache, "cache_managers", {})
+        monkeypatch.setattr(beaker_cache, "cache_regions", {})
+
+    @pytest.fixture
+    def name(self) -> str:
+        """A name that no other test uses."""
+        return uuid4().hex
+
+    @pytest.fixture
+    def make_cache(self, backend: Options) -> MakeCache:
+        """Makes a cache: ``make_cache(namespace, **options)``."""
+
+        def make(namespace: str, **options: Any) -> Any:
+            return Cache(namespace, **{**backend, **options})
+
+        return make
+
+    @pytest.fixture
+    def cache(self, name: str, make_cache: MakeCache) -> Any:
+        """An empty cache of a name that no other test uses."""
+        return make_cache(name)
+
+
+def namespace_manager(backend: Options, namespace: str) -> Any:
+    """A namespace manager of its own, which knows nothing but what the store tells it."""
+    options = dict(backend)
+    return clsmap[options.pop("type")](namespace, **options)

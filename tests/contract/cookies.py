@@ -1,0 +1,253 @@
+"""Cookies as they come: signed, forged, malformed, absent; and encrypted sessions."""
+
+from typing import Any
+
+import pytest
+from beaker.exceptions import BeakerWarning
+
+from .base import Clock, Contract, Options
+from .site import COOKIE, Site, Visitor, unknown_id
+
+
+def as_wsgi(text: str, encoding: str) -> str:
+    """Text as a server hands it over: each byte a character."""
+    return text.encode(encoding).decode("latin-1")
+
+
+ODD_IDS = {
+    "empty": "",
+    "empty quotes": '""',
+    "a space in quotes": '" "',
+    "100,000 characters": "x" * 100_000,
+    "latin-1": as_wsgi("é" * 16, "latin-1"),
+    "utf-8": as_wsgi("日本" * 16, "utf-8"),
+    "latin-1 in quotes": as_wsgi('"é"', "latin-1"),
+    "utf-8 in quotes": as_wsgi('"日本"', "utf-8"),
+    "escaped bytes": '"\\303\\251\\000"',
+    "a quote": 'abc"def',
+    "an open quote": '"abc',
+    "a quote in quotes": '"a\\"b"',
+    "control characters": "a\x01\x1f\x7fb",
+    "control characters in quotes": '"a\x00\x01\x1f\x7fb"',
+    "a line break in quotes": '"a\r\nSet-Cookie: b=c"',
+    "a path": "../../etc/passwd",
+    "separators": "a:b/c|d#e",
+    "JSON": '{"id": 1}',
+}
+
+ACTIONS = {
+    "reads": lambda session: session.get("name"),
+    "saves": lambda session: (session.update(order="tea"), session.save()),
+    "deletes": lambda session: session.delete(),
+    "invalidates": lambda session: session.invalidate(),
+    "regenerates the id": lambda session: session.regenerate_id(),
+}
+
+NEAR_IDS = {
+    "upper case": lambda known: known.upper(),
+    "a space after it": lambda known: f'"{known} "',
+    "a zero byte after it": lambda known: f'"{known}\\000"',
+    "cut short": lambda known: known[:-1],
+    "twice": lambda known: known * 2,
+    "behind a prefix": lambda known: f":{known}",
+}
+
+
+class CookieContract(Contract):
+    """No cookie breaks the site, or opens a session that is not the visitor's own.
+
+    Without ``invalidate_corrupt``, an id that the backend refuses is an error that tests see.
+    """
+
+    @pytest.fixture
+    def site(self, backend: Options) -> Site:
+        return Site(**self.session_options(backend, invalidate_corrupt=False))
+
+    @pytest.fixture
+    def ada(self, site: Site) -> Visitor:
+        return site.visitor(name="Ada")
+
+    @pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS.keys())
+    @pytest.mark.parametrize("auto", [False, True], ids=["saved", "auto"])
+    @pytest.mark.parametrize("odd", ODD_IDS.values(), ids=ODD_IDS.keys())
+    def test_an_odd_id_never_breaks_the_site(
+        self, backend: Options, odd: str, auto: bool, action: Any
+    ) -> None:
+        options = {"auto": auto, "invalidate_corrupt": False}
+        site = Site(**self.session_options(backend, **options))
+        ada = site.visitor(name="Ada")
+        visitor = site.visitor_with(f"{COOKIE}={odd}")
+
+        visitor.visit(action)
+
+        assert "name" not in visitor.read()
+        assert ada.read() == {"name": "Ada"}
+
+    @pytest.mark.parametrize("near", NEAR_IDS.values(), ids=NEAR_IDS.keys())
+    def test_an_id_that_is_nearly_anothers_finds_nothing(
+        self, site: Site, ada: Visitor, near: Any
+    ) -> None:
+        intruder = site.visitor_with(f"{COOKIE}={near(ada.read_id())}")
+
+        intruder.put(order="tea")
+
+        assert intruder.read() in ({"order": "tea"}, {})
+        assert ada.read() == {"name": "Ada"}
+
+    def test_long_ids_that_differ_at_the_end_are_two_sessions(self, site: Site) -> None:
+        long = unknown_id() * 1_000
+        first, second = (site.visitor_with(f"{COOKIE}={long}{end}") for end in "ab")
+
+        first.put(order="tea")
+
+        assert first.read() == {"order": "tea"}
+        assert second.read() == {}
+
+    def test_two_cookies_of_one_name_open_at_most_ones_own_session(
+        self, site: Site, ada: Visitor
+    ) -> None:
+        unknown = f"{COOKIE}={unknown_id()}"
+
+        assert site.visitor_with(f"{unknown}; {ada.cookie}").read() in ({}, {"name": "Ada"})
+        assert site.visitor_with(f"{ada.cookie}; {unknown}").read() in ({}, {"name": "Ada"})
+        assert site.visitor_with(f"{unknown}; {unknown}").read() == {}
+
+    def test_cookies_of_other_names_do_no_harm(self, site: Site, ada: Visitor) -> None:
+        visitor = site.visitor_with(f'theme="dark"; a:b=1; {ada.cookie}; last=é')
+
+        assert visitor.read() == {"name": "Ada"}
+
+    @pytest.mark.parametrize("malformed", ["a[b]=1", ";", "=", "é", "expires=1", '"', "a\x00=1"])
+    def test_malformed_cookies_open_at_most_ones_own_session(
+        self, site: Site, ada: Visitor, malformed: str
+    ) -> None:
+        before = site.visitor_with(f"{malformed}; {ada.cookie}")
+        after = site.visitor_with(f"{ada.cookie}; {malformed}")
+
+        assert before.read() in ({}, {"name": "Ada"})
+        assert after.read() in ({}, {"name": "Ada"})
+
+    def test_a_request_that_does_not_use_the_session_sets_no_cookie(self, site: Site) -> None:
+        visitor = site.visitor()
+
+        visitor.see()
+
+        assert visitor.cookies_set == []
+        assert visitor.cookie is None
+
+    def test_a_request_that_does_not_use_the_session_does_not_touch_it(
+        self, site: Site, clock: Clock
+    ) -> None:
+        visitor = site.visitor(name="Ada")
+        last_used = clock.now
+
+        clock.advance(100)
+        visitor.see()
+
+        assert visitor.visit(lambda session: session.last_accessed) == last_used
+
+    def test_a_new_visitor_who_only_reads_gets_no_cookie(self, site: Site) -> None:
+        visitor = site.visitor()
+
+        visitor.read()
+
+        assert visitor.cookies_set == []
+
+    def test_a_known_visitor_gets_no_second_cookie(self, ada: Visitor) -> None:
+        ada.put(order="tea")
+
+        assert ada.cookies_set == []
+
+
+class SignedCookieContract(Contract):
+    """Cookies under a ``secret``."""
+
+    @pytest.fixture
+    def site(self, backend: Options) -> Site:
+        options = {"secret": "a secret of the site", "invalidate_corrupt": False}
+        return Site(**self.session_options(backend, **options))
+
+    def test_a_signed_cookie_opens_its_session(self, site: Site) -> None:
+        visitor = site.visitor(name="Ada")
+
+        visitor.put(order="tea")
+
+        assert visitor.read() == {"name": "Ada", "order": "tea"}
+        assert visitor.cookie != f"{COOKIE}={visitor.read_id()}"
+
+    def test_a_tampered_signature_opens_nothing(self, site: Site) -> None:
+        ada = site.visitor(name="Ada")
+        name, value = (ada.cookie or "").split("=")
+        forged = ("1" if value[0] == "0" else "0") + value[1:]
+
+        intruder = site.visitor_with(f"{name}={forged}")
+
+        assert intruder.read() == {}
+        assert intruder.read_id() != ada.read_id()
+
+    def test_an_id_without_a_signature_opens_nothing(self, site: Site) -> None:
+        ada = site.visitor(name="Ada")
+
+        intruder = site.visitor_with(f"{COOKIE}={ada.read_id()}")
+
+        assert intruder.read() == {}
+
+    def test_a_signature_of_another_id_opens_nothing(self, site: Site) -> None:
+        ada, grace = site.visitor(name="Ada"), site.visitor(name="Grace")
+        signature = (grace.cookie or "").split("=")[1][:40]
+
+        intruder = site.visitor_with(f"{COOKIE}={signature}{ada.read_id()}")
+
+        assert intruder.read() == {}
+
+    @pytest.mark.parametrize("odd", ODD_IDS.values(), ids=ODD_IDS.keys())
+    def test_an_odd_id_never_breaks_a_site_that_signs(self, site: Site, odd: str) -> None:
+        ada = site.visitor(name="Ada")
+        visitor = site.visitor_with(f"{COOKIE}={odd}")
+
+        visitor.put(order="tea")
+
+        assert "name" not in visitor.read()
+        assert ada.read() == {"name": "Ada"}
+
+
+class EncryptedSessionContract(Contract):
+    """Sessions under an ``encrypt_key``."""
+
+    @pytest.fixture(params=["pickle", "json"])
+    def options(self, backend: Options, request: pytest.FixtureRequest) -> Options:
+        keys = {"encrypt_key": "to read", "validate_key": "to trust"}
+        return self.session_options(backend, data_serializer=request.param, **keys)
+
+    def test_an_encrypted_session_is_kept_and_changed(self, options: Options) -> None:
+        visitor = Site(**options).visitor(name="Ada", basket=["tea"])
+
+        visitor.change(lambda session: session["basket"].append("cake"))
+        visitor.remove("name")
+
+        assert visitor.read() == {"basket": ["tea", "cake"]}
+
+    def test_an_encrypted_session_ends(self, options: Options) -> None:
+        site = Site(**options)
+        ada = site.visitor(name="Ada")
+        intruder = site.visitor_with(ada.cookie or "")
+
+        ada.change(lambda session: session.delete())
+
+        assert intruder.read() == {}
+
+    def test_an_encrypted_session_keeps_its_values_under_a_new_id(self, options: Options) -> None:
+        ada = Site(**options).visitor(name="Ada")
+
+        ada.change(lambda session: session.regenerate_id())
+
+        assert ada.read() == {"name": "Ada"}
+
+    def test_another_key_opens_nothing(self, options: Options) -> None:
+        ada = Site(**options).visitor(name="Ada")
+        other_site = Site(**{**options, "encrypt_key": "another key"})
+
+        with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+            found = other_site.visitor_with(ada.cookie or "").read()
+
+        assert found == {}

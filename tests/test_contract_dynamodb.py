@@ -1,0 +1,91 @@
+"""The contract over `ext:dynamodb`, on both engines."""
+
+from typing import Any
+
+import pytest
+
+from .contract.base import Contract, Options
+from .contract.caches import CacheContract, CacheManagerContract
+from .contract.cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
+from .contract.endings import CorruptSessionContract, EndingContract
+from .contract.expiry import CacheExpiryContract
+from .contract.keys import KeyContract, NamespaceContract
+from .contract.locks import LockContract
+from .contract.regions import DecoratedFunctionContract, RegionContract
+from .contract.sessions import SessionContract
+from .contract.timeouts import SessionExpiryContract
+
+
+class DynamoDB(Contract):
+    """Plain Beaker sessions leave the row of an id that they replace."""
+
+    deletes_replaced_sessions = False
+
+    @pytest.fixture
+    def backend(self, engine: Any, create_table: None) -> Options:
+        return {"type": "ext:dynamodb", **engine.options}
+
+    def session_options(self, backend: Options, **options: Any) -> Options:
+        if options.get("timeout") == 4:
+            options.setdefault("touch_interval", 1)
+        return {**backend, **options}
+
+
+class TestSessions(DynamoDB, SessionContract):
+    """Sessions in DynamoDB."""
+
+
+class TestEndings(DynamoDB, EndingContract):
+    """Ends of sessions in DynamoDB."""
+
+
+class TestCorruptSessions(DynamoDB, CorruptSessionContract):
+    """Corrupt sessions in DynamoDB."""
+
+
+class TestSessionExpiry(DynamoDB, SessionExpiryContract):
+    """Timeouts of sessions in DynamoDB."""
+
+
+class TestCookies(DynamoDB, CookieContract):
+    """Cookies of sessions in DynamoDB."""
+
+
+class TestSignedCookies(DynamoDB, SignedCookieContract):
+    """Signed cookies of sessions in DynamoDB."""
+
+
+class TestEncryptedSessions(DynamoDB, EncryptedSessionContract):
+    """Encrypted sessions in DynamoDB."""
+
+
+class TestCaches(DynamoDB, CacheContract):
+    """Caches in DynamoDB."""
+
+
+class TestCacheManagers(DynamoDB, CacheManagerContract):
+    """Managers of caches in DynamoDB."""
+
+
+class TestCacheExpiry(DynamoDB, CacheExpiryContract):
+    """Expiry of cache values in DynamoDB."""
+
+
+class TestDecoratedFunctions(DynamoDB, DecoratedFunctionContract):
+    """Functions cached in DynamoDB."""
+
+
+class TestRegions(DynamoDB, RegionContract):
+    """Cache regions in DynamoDB."""
+
+
+class TestKeys(DynamoDB, KeyContract):
+    """Keys of caches in DynamoDB."""
+
+
+class TestNamespaces(DynamoDB, NamespaceContract):
+    """Namespaces of caches in DynamoDB."""
+
+
+class TestLocks(DynamoDB, LockContract):
+    """Creation locks in DynamoDB."""

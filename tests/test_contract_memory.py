@@ -1,0 +1,110 @@
+"""The contract over Beaker's own memory: what the contract asks, Beaker itself keeps."""
+
+import time
+
+import pytest
+from beaker.container import MemoryNamespaceManager
+from beaker.util import SyncDict
+
+from .contract.base import Clock, Contract, Options
+from .contract.caches import CacheContract, CacheManagerContract
+from .contract.cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
+from .contract.endings import CorruptSessionContract, EndingContract
+from .contract.expiry import CacheExpiryContract
+from .contract.keys import KeyContract, NamespaceContract
+from .contract.locks import LockContract
+from .contract.regions import DecoratedFunctionContract, RegionContract
+from .contract.sessions import SessionContract
+from .contract.timeouts import SessionExpiryContract
+
+
+class GivenTime:
+    """Time that passes only when told to."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    given = GivenTime()
+    monkeypatch.setattr(time, "time", lambda: given.now)
+    return given
+
+
+class Memory(Contract):
+    """Memory never forgets by itself, and Beaker's own session leaves old ids behind."""
+
+    expires_automatically = False
+    timeout_attribute = False
+    deletes_ended_sessions = False
+    deletes_replaced_sessions = False
+    serves_expired_values = True
+
+    @pytest.fixture
+    def backend(self, monkeypatch: pytest.MonkeyPatch) -> Options:
+        monkeypatch.setattr(MemoryNamespaceManager, "namespaces", SyncDict())
+        return {"type": "memory"}
+
+
+class TestSessions(Memory, SessionContract):
+    """Sessions in memory."""
+
+
+class TestEndings(Memory, EndingContract):
+    """Ends of sessions in memory."""
+
+
+class TestCorruptSessions(Memory, CorruptSessionContract):
+    """Corrupt sessions in memory."""
+
+
+class TestSessionExpiry(Memory, SessionExpiryContract):
+    """Timeouts of sessions in memory."""
+
+
+class TestCookies(Memory, CookieContract):
+    """Cookies of sessions in memory."""
+
+
+class TestSignedCookies(Memory, SignedCookieContract):
+    """Signed cookies of sessions in memory."""
+
+
+class TestEncryptedSessions(Memory, EncryptedSessionContract):
+    """Encrypted sessions in memory."""
+
+
+class TestCaches(Memory, CacheContract):
+    """Caches in memory."""
+
+
+class TestCacheManagers(Memory, CacheManagerContract):
+    """Managers of caches in memory."""
+
+
+class TestCacheExpiry(Memory, CacheExpiryContract):
+    """Expiry of cache values in memory."""
+
+
+class TestDecoratedFunctions(Memory, DecoratedFunctionContract):
+    """Functions cached in memory."""
+
+
+class TestRegions(Memory, RegionContract):
+    """Cache regions in memory."""
+
+
+class TestKeys(Memory, KeyContract):
+    """Keys of caches in memory."""
+
+
+class TestNamespaces(Memory, NamespaceContract):
+    """Namespaces of caches in memory."""
+
+
+class TestLocks(Memory, LockContract):
+    """Creation locks in memory."""
