@@ -1,0 +1,199 @@
+"""What a request asks of the engine, counted at the wire."""
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.sites import Site, count, log_out, read, save
+from tests.support.wire import Wire
+
+READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
+
+
+@pytest.fixture(params=["pickle", "json"])
+def data_serializer(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def site(engine: Any, create_table: None, data_serializer: str) -> Site:
+    return Site(engine.options, data_serializer=data_serializer)
+
+
+@pytest.fixture
+def automatic_site(engine: Any, create_table: None, data_serializer: str) -> Site:
+    return Site(engine.options, data_serializer=data_serializer, auto=True)
+
+
+def test_a_request_that_does_not_use_the_session_asks_nothing(site: Site, wire: Wire) -> None:
+    site.request(count)
+    with wire.expect():
+        site.request(lambda session: None)
+
+
+def test_a_new_session_is_one_write_and_no_read(site: Site, wire: Wire) -> None:
+    with wire.expect(WRITE):
+        site.request(count)
+
+
+def test_an_empty_new_session_is_not_stored(site: Site, automatic_site: Site, wire: Wire) -> None:
+    with wire.expect():
+        site.request(save)
+        automatic_site.request(read)
+
+
+def test_an_empty_new_session_is_stored_where_that_is_asked_for(
+    engine: Any, create_table: None, wire: Wire
+) -> None:
+    with wire.expect(WRITE):
+        Site(engine.options, save_empty=True).request(save)
+
+
+@pytest.mark.parametrize("page", [read, save])
+def test_a_request_without_a_change_is_one_read(site: Site, wire: Wire, page: Any) -> None:
+    site.request(count)
+    with wire.expect(READ, READ):
+        site.request(page)
+        site.request(page)
+
+
+@pytest.mark.parametrize("page", [read, save])
+def test_auto_writes_nothing_without_a_change(automatic_site: Site, wire: Wire, page: Any) -> None:
+    automatic_site.request(count)
+    with wire.expect(READ):
+        automatic_site.request(page)
+
+
+def test_a_changed_session_is_one_read_and_one_write(site: Site, wire: Wire) -> None:
+    site.request(count)
+    with wire.expect(READ, WRITE):
+        site.request(count)
+
+
+def test_saving_again_in_a_request_writes_only_a_further_change(site: Site, wire: Wire) -> None:
+    def change_and_save_again(session: Any) -> None:
+        session["a"] = 1
+        session._session().save()
+        session._session().save()
+        session.save()
+
+    site.request(count)
+    with wire.expect(READ, WRITE):
+        site.request(change_and_save_again)
+
+
+def test_a_change_inside_a_nested_value_is_a_change(site: Site, wire: Wire) -> None:
+    def put(session: Any) -> None:
+        session["basket"] = {"apples": [1]}
+        session.save()
+
+    def change(session: Any) -> None:
+        session["basket"]["apples"].append(2)
+        session.save()
+
+    site.request(put)
+    with wire.expect(READ, WRITE):
+        site.request(change)
+    assert site.request(lambda session: session["basket"]) == {"apples": [1, 2]}
+
+
+def test_a_logout_is_one_read_and_one_delete(site: Site, wire: Wire) -> None:
+    site.request(count)
+    with wire.expect(READ, DELETE):
+        site.request(log_out)
+
+
+def test_a_logout_of_a_visitor_without_a_session_asks_nothing(site: Site, wire: Wire) -> None:
+    with wire.expect():
+        site.request(log_out)
+
+
+def test_after_the_interval_a_request_renews_once(site: Site, wire: Wire, clock: Any) -> None:
+    site.request(count)
+    clock.advance(29.9)
+    with wire.expect(READ):
+        site.request(read)
+    clock.advance(0.2)
+    with wire.expect(READ, WRITE, READ):
+        site.request(read)
+        site.request(read)
+
+
+def test_with_interval_0_each_request_renews(
+    engine: Any, create_table: None, wire: Wire, clock: Any
+) -> None:
+    site = Site(engine.options, touch_interval=0)
+    site.request(count)
+    with wire.expect(READ, WRITE, READ, WRITE):
+        site.request(read)
+        site.request(read)
+
+
+@pytest.mark.parametrize(
+    ("interval", "writes"), [({"touch_interval": 1}, 46), ({}, 46), ({"touch_interval": 2.5}, 23)]
+)
+def test_an_active_user_is_never_timed_out(
+    engine: Any,
+    create_table: None,
+    wire: Wire,
+    clock: Any,
+    data_serializer: str,
+    interval: dict[str, float],
+    writes: int,
+) -> None:
+    """A timeout of 4 s, and a request each 1.3 s for a minute of given time."""
+    site = Site(engine.options, data_serializer=data_serializer, timeout=4, **interval)
+    site.request(count)
+    wire.clear()
+    for _ in range(46):
+        clock.advance(1.3)
+        assert site.request(read) == 1
+    assert wire.operations.count(READ) == 46
+    assert wire.operations.count(WRITE) == writes
+
+
+def test_an_active_user_is_never_timed_out_with_the_default_life(
+    site: Site, wire: Wire, clock: Any
+) -> None:
+    """A request each 20 minutes for three days."""
+    site.request(count)
+    for _ in range(3 * 24 * 3):
+        clock.advance(20 * 60)
+        assert site.request(read) == 1
+
+
+def test_the_table_is_asked_for_nothing_else(site: Site, wire: Wire, clock: Any) -> None:
+    for page in (count, read, count, save, log_out, count):
+        site.request(page)
+        clock.advance(31)
+    assert set(wire.operations) <= {READ, WRITE, DELETE}
+
+
+@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+class TestCapacity:
+    """Capacity units as DynamoDB Local charges them."""
+
+    def test_a_session_of_2_kb_costs_at_most_2_write_units(self, site: Site, wire: Wire) -> None:
+        words = random.Random(2).choices(["apple", "pear", "plum", "1.20", "EUR", "shipped"], k=400)
+        text = " ".join(words)[:2000]
+
+        def put(session: Any) -> None:
+            session["text"] = text
+            session.save()
+
+        site.request(put)
+        assert wire.units is not None
+        assert wire.units <= 2
+        wire.clear()
+        assert site.request(lambda session: session["text"]) == text
+        assert wire.units == 1
+
+    def test_a_read_that_may_be_stale_costs_half(
+        self, engine: Any, create_table: None, wire: Wire
+    ) -> None:
+        site = Site(engine.options, consistent_read=False)
+        site.request(count)
+        wire.clear()
+        site.request(read)
+        assert wire.units == 0.5

@@ -1,0 +1,204 @@
+"""The table: created when missing, by any number at once; clear errors where it can't be used."""
+
+import threading
+from typing import Any
+
+import pytest
+
+import beaker_dynamodb
+from beaker_dynamodb import StoreUnavailable, TableError, session_model
+from beaker_dynamodb.store import create, describe
+from tests.sites import Site, count, read
+from tests.support.wire import Wire
+
+
+def client(engine: Any) -> Any:
+    return session_model(**engine.options).table_connection().connection.client
+
+
+def ttl_of(engine: Any) -> dict[str, Any]:
+    answer = client(engine).describe_time_to_live(TableName=engine.options["table_name"])
+    description: dict[str, Any] = answer["TimeToLiveDescription"]
+    return description
+
+
+def make_table(engine: Any, keys: list[tuple[str, str]]) -> None:
+    kinds = ["HASH", "RANGE"]
+    client(engine).create_table(
+        TableName=engine.options["table_name"],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind} for name, kind in keys
+        ],
+        KeySchema=[
+            {"AttributeName": name, "KeyType": kinds[at]} for at, (name, _) in enumerate(keys)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+class TestAMissingTable:
+    def test_is_created_with_its_ttl_by_the_first_request(self, engine: Any) -> None:
+        assert Site(engine.options).request(count) == 1
+        assert ttl_of(engine)["TimeToLiveStatus"] == "ENABLED"
+        assert ttl_of(engine)["AttributeName"] == "expires"
+
+    def test_is_created_by_a_first_request_that_only_reads(self, engine: Any) -> None:
+        site = Site(engine.options)
+        site.use_cookie("unknown")
+        assert site.request(read) is None
+        assert describe(session_model(**engine.options))
+
+    def test_is_asked_for_by_no_other_call_once_it_is_there(self, engine: Any, wire: Wire) -> None:
+        site = Site(engine.options)
+        site.request(count)
+        with wire.expect("GetItem", "PutItem"):
+            site.request(count)
+
+    def test_is_an_error_where_it_may_not_be_created(self, engine: Any, wire: Wire) -> None:
+        site = Site(engine.options, create_table=False)
+        with wire.expect("PutItem"), pytest.raises(TableError) as caught:
+            site.request(count)
+        assert "run `beaker-dynamodb create-table`" in str(caught.value)
+        assert caught.value.code == "ResourceNotFoundException"
+        assert caught.value.table == engine.options["table_name"]
+
+    def test_is_created_with_the_names_that_the_options_give(self, engine: Any) -> None:
+        options = {**engine.options, "hash_key": "pk", "range_key": "sk", "ttl_attribute": "ends"}
+        site = Site(options)
+        assert site.request(count) == 1
+        assert site.request(count) == 2
+        state = describe(session_model(**options))
+        assert state
+        assert state.keys == (("pk", "S"), ("sk", "S"))
+        assert ttl_of(engine)["AttributeName"] == "ends"
+
+    @pytest.mark.parametrize(
+        ("billing", "units"),
+        [
+            ({}, (0, 0)),
+            ({"billing_mode": "provisioned"}, (1, 1)),
+            ({"read_capacity_units": 5, "write_capacity_units": 3}, (5, 3)),
+            ({"read_capacity_units": 5}, (5, 1)),
+        ],
+    )
+    def test_is_created_with_the_capacity_asked_for(
+        self, engine: Any, billing: dict[str, Any], units: tuple[int, int]
+    ) -> None:
+        beaker_dynamodb.create_table(**engine.options, **billing)
+        table = client(engine).describe_table(TableName=engine.options["table_name"])["Table"]
+        throughput = table["ProvisionedThroughput"]
+        assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == units
+
+
+class TestCreating:
+    def test_tells_whether_it_did_and_what_it_does(self, engine: Any) -> None:
+        told: list[str] = []
+        assert beaker_dynamodb.create_table(told.append, **engine.options) is True
+        assert told == ["table created", "TTL switched on"]
+        assert beaker_dynamodb.create_table(told.append, **engine.options) is False
+        assert "table is there" in told
+
+    def test_at_once_succeeds_for_all(self, engine: Any) -> None:
+        barrier = threading.Barrier(4)
+        created: list[bool] = []
+
+        def create_one() -> None:
+            model = session_model(**engine.options)
+            barrier.wait()
+            created.append(create(model))
+
+        threads = [threading.Thread(target=create_one) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(created) == [False, False, False, True]
+
+    def test_that_loses_the_race_after_looking_succeeds(self, engine: Any, wire: Wire) -> None:
+        """The other process has the table, but not its TTL, when this one begins."""
+        make_table(engine, [("id", "S"), ("item", "S")])
+        assert beaker_dynamodb.create_table(**engine.options) is False
+        assert ttl_of(engine)["TimeToLiveStatus"] == "ENABLED"
+
+    def test_waits_until_the_table_is_active(
+        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = session_model(**engine.options)
+        states = iter(["CREATING", "CREATING"])
+        slept: list[float] = []
+        ask = model.describe_table
+
+        def describe_table() -> Any:
+            return {**ask(), "TableStatus": next(states, "ACTIVE")}
+
+        monkeypatch.setattr(model, "describe_table", describe_table)
+        create(model, sleep=slept.append)
+        assert slept == [1.0, 1.0]
+
+    def test_gives_up_after_two_minutes(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = session_model(**engine.options)
+        slept: list[float] = []
+        ask = model.describe_table
+        monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
+        with pytest.raises(TableError, match="not active after 120 s"):
+            create(model, sleep=slept.append)
+        assert sum(slept) == 120
+
+    def test_meets_an_outage_as_an_error(self, engine: Any, wire: Wire) -> None:
+        wire.fail_next("CreateTable", (500, "InternalServerError"))
+        with pytest.raises(StoreUnavailable):
+            beaker_dynamodb.create_table(**engine.options, max_retries=0)
+
+
+class TestATableOfAnotherKind:
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            [("id", "S")],
+            [("pk", "S"), ("sk", "S")],
+            [("id", "N"), ("item", "S")],
+            [("id", "S"), ("item", "B")],
+        ],
+    )
+    def test_is_refused_by_its_keys(self, engine: Any, keys: list[tuple[str, str]]) -> None:
+        make_table(engine, keys)
+        with pytest.raises(TableError, match=r"has the keys .*, where id \(S\) and item \(S\)"):
+            beaker_dynamodb.create_table(**engine.options)
+
+    @pytest.mark.parametrize("keys", [[("id", "S")], [("pk", "S"), ("sk", "S")]])
+    def test_is_refused_by_a_request(self, engine: Any, keys: list[tuple[str, str]]) -> None:
+        make_table(engine, keys)
+        site = Site(engine.options)
+        site.use_cookie("unknown")
+        with pytest.raises(TableError, match="set hash_key and range_key, or name another table"):
+            site.request(read)
+
+
+@pytest.mark.usefixtures("create_table")
+class TestDeniedAccess:
+    @pytest.mark.parametrize(
+        ("code", "way_out"),
+        [
+            ("AccessDeniedException", "IAM policy"),
+            ("ExpiredTokenException", "renew the temporary credentials"),
+            ("UnrecognizedClientException", "check the access key"),
+            ("InvalidSignatureException", "this machine's clock"),
+        ],
+    )
+    def test_is_an_error_with_the_way_out(
+        self, engine: Any, wire: Wire, code: str, way_out: str
+    ) -> None:
+        wire.fail_next("PutItem", (400, code))
+        with pytest.raises(TableError, match=way_out) as caught:
+            Site(engine.options).request(count)
+        assert caught.value.code == code
+
+
+@pytest.mark.usefixtures("create_table")
+def test_an_error_of_no_other_kind_keeps_its_code(engine: Any, wire: Wire) -> None:
+    wire.fail_next("PutItem", (400, "SomethingNewException"))
+    with pytest.raises(
+        beaker_dynamodb.BeakerDynamoDBError, match="SomethingNewException"
+    ) as caught:
+        Site(engine.options).request(count)
+    assert type(caught.value) is beaker_dynamodb.BeakerDynamoDBError
