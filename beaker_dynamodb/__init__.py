@@ -2,20 +2,24 @@
 
 import logging
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .admin.table import create_table
-from .errors import (
-    BeakerDynamoDBError,
-    ConfigurationError,
-    CorruptItem,
-    ItemTooLarge,
-    StoreUnavailable,
-    TableError,
-)
-from .model import SessionModel, session_model
-from .namespace import DynamoDBNamespaceManager
-from .options import Options
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .admin.table import create_table
+    from .errors import (
+        BeakerDynamoDBError,
+        ConfigurationError,
+        CorruptItem,
+        ItemTooLarge,
+        StoreUnavailable,
+        TableError,
+    )
+    from .model import SessionModel, session_model
+    from .namespace import DynamoDBNamespaceManager
+    from .options import Options
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -31,6 +35,21 @@ __all__ = [
     "create_table",
     "session_model",
 ]
+
+_HOMES = {
+    "DynamoDBNamespaceManager": ".namespace",
+    "Options": ".options",
+    "SessionModel": ".model",
+    "create_table": ".admin.table",
+    "session_model": ".model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first asked for: botocore and Beaker take a tenth of a second."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, ".errors"), __name__), name)
 
 
 def _log_to_stderr() -> None:
