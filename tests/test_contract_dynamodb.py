@@ -1,6 +1,7 @@
 """The contract over `ext:dynamodb`, on both engines."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -22,8 +23,10 @@ class DynamoDB(Contract):
     deletes_replaced_sessions = False
 
     @pytest.fixture
-    def backend(self, engine: Any, create_table: None) -> Options:
-        return {"type": "ext:dynamodb", **engine.options}
+    def backend(self, engine: Any) -> Options:
+        """One table for all, and a prefix for each: making a client costs more than a test."""
+        own = {"table_name": "contract", "key_prefix": f"{uuid4().hex}:"}
+        return {**engine.options, **own, "type": "ext:dynamodb"}
 
     def session_options(self, backend: Options, **options: Any) -> Options:
         if options.get("timeout") == 4:
