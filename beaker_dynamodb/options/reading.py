@@ -16,6 +16,7 @@ from .values import text
 BEAKER_KEYS = frozenset(
     {
         "auto",
+        "class",  # what is left of session_class where Beaker takes its own prefix off
         "data_dir",
         "digest_filenames",
         "enabled",
