@@ -4,8 +4,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from beaker.middleware import SessionMiddleware
+from beaker.session import Session
 
 from .base import Clock, Options
+from .odd_ids import UNKNOWN_IDS
 from .site import Site, SiteContract, content
 
 VALUES: dict[str, Any] = {
@@ -35,14 +38,6 @@ KEYS = {
     "spaces": " with space ",
     "not ASCII": "ключ",
     "3,000 characters": "k" * 3_000,
-}
-
-UNKNOWN_IDS = {
-    "as Beaker makes them": "0" * 32,
-    "empty": "",
-    "100,000 characters": "x" * 100_000,
-    "not ASCII": "ключ",
-    "spaces": " a b ",
 }
 
 
@@ -89,6 +84,15 @@ class SessionContract(SiteContract):
         visitor = site.visitor(**{key: "kept"})
 
         assert visitor.read() == {key: "kept"}
+
+    @pytest.mark.filterwarnings("ignore:Session options should start:DeprecationWarning")
+    def test_a_session_class_can_be_given_by_keyword(self, backend: Options) -> None:
+        """Beaker then hands it to the backend twice, the second time as ``class``."""
+        options = {"session_class": Session, **self.session_options(backend)}
+        site = Site(**options)
+        site.middleware = SessionMiddleware(site.middleware.app, **options)
+
+        assert site.visitor(name="Ada").read() == {"name": "Ada"}
 
     @pytest.mark.parametrize(("before", "after"), [("tea", "coffee"), (1, True), (1, None)])
     def test_a_changed_value_replaces_the_old_one(

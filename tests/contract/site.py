@@ -19,12 +19,13 @@ class Site:
     """A WSGI application behind Beaker's session middleware.
 
     Args:
-        options: as for ``SessionMiddleware``; without ``auto``, each change is saved explicitly.
+        options: without ``session.``; unless ``auto`` is on, each change is saved explicitly.
     """
 
     def __init__(self, **options: Any) -> None:
         self.saves = not options.get("auto")
-        self.middleware = SessionMiddleware(self._respond, **options)
+        settings = {f"session.{option}": value for option, value in options.items()}
+        self.middleware = SessionMiddleware(self._respond, settings)
 
     def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         answer = environ["contract.action"](environ["beaker.session"])
