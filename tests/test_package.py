@@ -8,11 +8,11 @@ import threading
 from typing import Any
 
 import pytest
-from tests.sites import Site, count, log_out, read
-from tests.support.wire import Wire
 
 import beaker_dynamodb
 from beaker_dynamodb import DynamoDBNamespaceManager, session_model
+from tests.sites import Site, count, log_out, read
+from tests.support.wire import Wire
 
 
 def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ class TestTheLog:
     PROGRAM = (
         "import moto; moto.mock_aws().start()\n"
         "from beaker_dynamodb import DynamoDBNamespaceManager\n"
-        "DynamoDBNamespaceManager('a-secret-session-id', region='us-east-1').__contains__('session')"
+        "'session' in DynamoDBNamespaceManager('a-secret-session-id', region='us-east-1')"
     )
 
     def test_shows_each_call_on_stderr_where_that_is_asked_for(self) -> None:
