@@ -11,9 +11,18 @@ VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group
 
 CLI = ["click>=8.1"]
 DEMO = [*CLI, "moto>=5.0.10", "waitress>=3.0"]
+EXAMPLES = [
+    "bottle>=0.13",
+    "plaster_pastedeploy>=1.0.1",
+    "pyramid>=2.0",
+    "pyramid_beaker>=0.9",
+    "TurboGears2>=2.5",
+]
 TEST = [
     *DEMO,
+    *EXAMPLES,
     "cryptography>=42",
+    "numpy>=1.26",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-xdist>=3.5",

@@ -67,6 +67,11 @@ def bound_model(options: Options) -> type[SessionModel]:
     return _registry.model(options)
 
 
+def forget_connections() -> None:
+    """Begin with new connections: in a forked worker, or where the AWS chain leads elsewhere now."""
+    _registry.forget_connections()
+
+
 class Location(TypedDict):
     """Where a model's table is, as the errors name it."""
 
@@ -197,8 +202,8 @@ class _Registry:
                 self._models[binding] = _bind(options)
             return self._models[binding]
 
-    def after_fork_in_child(self) -> None:
-        """Begin with connections of our own: another thread of the parent may hold the lock."""
+    def forget_connections(self) -> None:
+        # In a forked worker the lock may be held, for ever, by a thread that the parent has.
         self._lock = threading.Lock()
         for model in self._models.values():
             cast("_Connection", model.table_connection().connection).forget()
@@ -206,4 +211,4 @@ class _Registry:
 
 _registry = _Registry()
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_registry.after_fork_in_child)
+    os.register_at_fork(after_in_child=forget_connections)

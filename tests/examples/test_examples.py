@@ -1,0 +1,132 @@
+"""The example applications, run by their ini files as they stand."""
+
+import importlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beaker import cache
+from paste.deploy import loadapp
+from webtest import TestApp
+
+from beaker_dynamodb import StoreUnavailable, create_table, session_model
+from beaker_dynamodb.model import forget_connections
+from tests.support.wire import Wire
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
+
+
+@pytest.fixture
+def elsewhere(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment leads to the test's engine, as README tells."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    if "endpoint_url" in engine.options:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine.options["endpoint_url"])
+    forget_connections()
+    create_table(**TABLE)
+    yield
+    forget_connections()
+
+
+@pytest.fixture(params=["pyramid", "turbogears", "bottle"])
+def framework(
+    request: pytest.FixtureRequest, elsewhere: None, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    monkeypatch.setattr(cache, "cache_managers", {})
+    monkeypatch.setattr(cache, "cache_regions", {})
+    monkeypatch.syspath_prepend(EXAMPLES / request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def module(framework: str) -> Any:
+    """Imported anew: a cached function keeps the region that it has found first."""
+    name = f"{framework}_site"
+    loaded = importlib.import_module(name)
+    return importlib.reload(loaded)
+
+
+@pytest.fixture
+def application(framework: str, module: Any) -> Any:
+    ini_file = EXAMPLES / framework / "site.ini"
+    return loadapp(f"config:{ini_file}") if framework == "pyramid" else module.main(ini_file)
+
+
+@pytest.fixture
+def browser(application: Any) -> TestApp:
+    return TestApp(application)
+
+
+def test_a_user_logs_in_comes_again_and_logs_out(browser: TestApp) -> None:
+    assert browser.get("/").text == "nobody is logged in\n"
+    assert browser.get("/login?name=alice").text == "welcome, alice\n"
+    assert browser.get("/login?name=alice").text == "welcome, alice\n"
+    assert browser.get("/").text == "alice, visits: 2\n"
+    assert browser.get("/logout").text == "logged out\n"
+    assert browser.get("/").text == "nobody is logged in\n"
+
+
+def test_a_page_that_only_reads_is_one_read(browser: TestApp, wire: Wire) -> None:
+    browser.get("/login?name=alice")
+    with wire.expect("GetItem"):
+        browser.get("/")
+
+
+def test_two_users_are_kept_apart(application: Any) -> None:
+    alice, bob = TestApp(application), TestApp(application)
+    alice.get("/login?name=alice")
+    bob.get("/login?name=bob")
+    assert alice.get("/").text == "alice, visits: 1\n"
+    assert bob.get("/").text == "bob, visits: 1\n"
+
+
+def test_an_old_cookie_opens_nothing_after_the_logout(application: Any) -> None:
+    browser, thief = TestApp(application), TestApp(application)
+    browser.get("/login?name=alice")
+    thief.set_cookie("beaker.session.id", browser.cookies["beaker.session.id"])
+    assert thief.get("/").text == "alice, visits: 1\n"
+    browser.get("/logout")
+    assert thief.get("/").text == "nobody is logged in\n"
+
+
+def test_a_slow_function_runs_once(
+    browser: TestApp, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = uuid.uuid4().int
+    slept: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    answers = [browser.get(f"/square?number={number}").text for _ in range(2)]
+    assert answers == [f"{number * number}\n"] * 2
+    assert slept == [0.1]
+
+
+def test_an_outage_is_an_error_and_keeps_the_cookie(
+    browser: TestApp, application: Any, wire: Wire
+) -> None:
+    browser.get("/login?name=alice")
+    for _ in range(3):
+        wire.fail_next("GetItem", (500, "InternalServerError"))
+    outcome = outcome_of(browser)
+    assert outcome in {"raised", "500 Internal Server Error"}
+    assert browser.get("/").text == "alice, visits: 1\n"
+
+
+def outcome_of(browser: TestApp) -> str:
+    try:
+        answer = browser.get("/", expect_errors=True)
+    except StoreUnavailable:
+        return "raised"
+    assert "Set-Cookie" not in answer.headers
+    return str(answer.status)
+
+
+def test_what_they_store_is_in_one_table(browser: TestApp, engine: Any) -> None:
+    browser.get("/login?name=alice")
+    browser.get(f"/square?number={uuid.uuid4().int}")
+    items = {row.item for row in session_model(**TABLE).scan()}
+    assert "session" in items
+    assert len(items) > 1
