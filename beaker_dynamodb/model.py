@@ -68,7 +68,7 @@ def bound_model(options: Options) -> type[SessionModel]:
 
 
 def forget_connections() -> None:
-    """Begin with new connections: in a forked worker, or where the AWS chain leads elsewhere now."""
+    """Begin with new connections: in a forked worker, or where the AWS chain has changed."""
     _registry.forget_connections()
 
 

@@ -43,7 +43,7 @@ def show_square(request):
     return Response(f"{square(int(request.params['number']))}\n")
 
 
-def main(global_config, **settings):
+def main(_global_config, **settings):
     """What `use = call:pyramid_site:main` in the ini file calls."""
     config = Configurator(settings=settings)
     config.include("pyramid_beaker")
