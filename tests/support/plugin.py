@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing.connection import Client, Listener
 from typing import Any
 
 import moto
 import pytest
 
-from .dynamodb_local import EngineUnavailable, running_engine
+from .dynamodb_local import ENDPOINT_VARIABLE, EngineUnavailable, running_engine
 from .wire import Wire, open_wire
 
-ENDPOINT_VARIABLE = "BEAKER_DYNAMODB_TEST_ENDPOINT"
-#: DynamoDB Local, and why it can't be had, as the controller tells its workers.
-_endpoint = pytest.StashKey[str]()
-_reason = pytest.StashKey[str]()
-_stack = pytest.StashKey[ExitStack]()
+#: The endpoint of DynamoDB Local, or why it can't be had.
+Answer = str | EngineUnavailable
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Engine:
     """An engine, and the options that lead to a table of the test's own."""
 
     name: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, object]
 
 
 class Clock:
@@ -42,42 +43,84 @@ class Clock:
         self.now += seconds
 
 
+class SharedEngine:
+    """DynamoDB Local for the whole run, in the process that the run began in.
+
+    It starts when a test first asks for it. Workers of xdist ask through a socket.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._resources = ExitStack()
+        self._answer: Answer | None = None
+
+    def answer(self) -> Answer:
+        """The endpoint; the first call starts the engine."""
+        with self._lock:
+            self._answer = self._answer or self._start()
+            return self._answer
+
+    @cached_property
+    def address(self) -> Any:
+        """Where workers ask for the endpoint."""
+        listener = self._resources.enter_context(Listener(("127.0.0.1", 0), backlog=64))
+        threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
+        return listener.address
+
+    def close(self) -> None:
+        """Stop the engine; what still asks for it learns that the run is over."""
+        with self._lock:
+            self._answer = EngineUnavailable("the run is over")
+            self._resources.close()
+
+    def _start(self) -> Answer:
+        try:
+            given = os.environ.get(ENDPOINT_VARIABLE)
+            return given or self._resources.enter_context(running_engine())
+        except EngineUnavailable as error:
+            return error
+
+    def _serve(self, listener: Listener) -> None:
+        while True:
+            try:
+                worker = listener.accept()
+            except OSError:
+                return  # closed: the run is over
+            with suppress(OSError), worker:
+                worker.send(self.answer())
+
+
+_shared_engine = pytest.StashKey[SharedEngine]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark, and see to it that the engine ends with the run."""
     config.addinivalue_line("markers", "dynamodb_local: asks DynamoDB Local")
-    config.stash[_stack] = ExitStack()
-    worker = getattr(config, "workerinput", None)
-    if worker is not None:
-        config.stash[_endpoint] = worker["endpoint"]
-        config.stash[_reason] = worker["reason"]
-        return
-    config.stash[_endpoint], config.stash[_reason] = _start(config)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stash[_stack].close()
+    if not hasattr(config, "workerinput"):
+        config.stash[_shared_engine] = SharedEngine()
+        config.add_cleanup(config.stash[_shared_engine].close)
+        # What stops a run from outside, such as `timeout`, then stops the engine too.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput["endpoint"] = node.config.stash[_endpoint]
-    node.workerinput["reason"] = node.config.stash[_reason]
+    """Tell a worker of xdist where to ask for the endpoint."""
+    node.workerinput["engine_address"] = node.config.stash[_shared_engine].address
 
 
-def _start(config: pytest.Config) -> tuple[str, str]:
-    given = os.environ.get(ENDPOINT_VARIABLE)
-    if given or config.option.collectonly:
-        return given or "", "only collected"
-    try:
-        return config.stash[_stack].enter_context(running_engine()), ""
-    except EngineUnavailable as error:
-        return "", str(error)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs DynamoDB Local, so that `-m "not dynamodb_local"` leaves it out."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    fixtures = getattr(item, "fixturenames", [])
+    if parameters.get("engine") == "dynamodb-local" or "dynamodb_local" in fixtures:
+        item.add_marker("dynamodb_local")
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        if name != "AWS_CA_BUNDLE":
-            monkeypatch.delenv(name)
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
@@ -86,17 +129,27 @@ def _no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def dynamodb_local(pytestconfig: pytest.Config) -> str:
     """Endpoint of DynamoDB Local; without it the test skips, or fails where CI=true."""
-    if not pytestconfig.stash[_endpoint]:
-        reason = f"DynamoDB Local: {pytestconfig.stash[_reason]}"
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        give_up(reason)
-    return pytestconfig.stash[_endpoint]
+    answer = _ask_for_engine(pytestconfig)
+    if isinstance(answer, str):
+        return answer
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(answer), pytrace=False)
+    pytest.skip(str(answer))
 
 
-@pytest.fixture(params=["moto", pytest.param("dynamodb-local", marks=pytest.mark.dynamodb_local)])
+def _ask_for_engine(config: pytest.Config) -> Answer:
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is None:
+        return config.stash[_shared_engine].answer()
+    with Client(worker_input["engine_address"]) as controller:
+        answer: Answer = controller.recv()
+        return answer
+
+
+@pytest.fixture(params=["moto", "dynamodb-local"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each engine in turn, with a table of the test's own that is not created yet."""
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "region": "us-east-1",
         "aws_access_key_id": "test",
         "aws_secret_access_key": "test",
@@ -106,8 +159,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         with moto.mock_aws():
             yield Engine("moto", options)
     else:
-        endpoint = request.getfixturevalue("dynamodb_local")
-        yield Engine("dynamodb-local", {**options, "endpoint_url": endpoint})
+        options["endpoint_url"] = request.getfixturevalue("dynamodb_local")
+        yield Engine("dynamodb-local", options)
 
 
 @pytest.fixture

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import botocore.handlers
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
+from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import URLLib3Session
 
+#: An exception to raise, or an HTTP status and an engine's error code to answer.
 Fault = Exception | tuple[int, str]
+_Outcome = Callable[[AWSPreparedRequest, str], AWSResponse]
+
+#: An address that moto leaves alone, as it is none of AWS's.
+_NOWHERE = "http://fault.invalid/"
 
 
 @dataclass
@@ -31,8 +37,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self._faults: list[tuple[str | None, Fault]] = []
-        self._lost: list[str] = []
+        self._outcomes: list[tuple[str | None, _Outcome]] = []
         self._lock = threading.Lock()
 
     @property
@@ -42,9 +47,9 @@ class Wire:
 
     @property
     def units(self) -> float | None:
-        """Capacity units consumed by all calls; None where the engine told none."""
+        """Capacity units consumed by all calls; None where the engine told none of any call."""
         told = [call.units for call in self.calls if call.units is not None]
-        return sum(told) if told else None
+        return sum(told) if told or not self.calls else None
 
     def clear(self) -> None:
         """Forget the calls so far."""
@@ -53,66 +58,36 @@ class Wire:
     @contextmanager
     def expect(self, *operations: str) -> Iterator[None]:
         """Assert that exactly these operations, in this order, are asked for inside."""
-        self.clear()
-        yield
-        assert self.operations == list(operations)
+        with open_wire() as inside:
+            yield
+        asked, expected = inside.operations, list(operations)
+        assert asked == expected, f"asked for {asked}, expected {expected}"
 
     def fail_next(self, operation: str | None, fault: Fault) -> None:
-        """Answer the next call of an operation (None: of any) with a fault, instead of the engine.
-
-        A fault is an exception to raise, or an HTTP status and an engine's error code.
-        """
-        self._faults.append((operation, fault))
+        """Let the next attempt at an operation (None: at any) fail, without asking the engine."""
+        self._prepare(operation, partial(_fail, fault))
 
     def lose_answer_of(self, operation: str) -> None:
         """Let the engine do the next call of an operation, and time out instead of its answer."""
-        self._lost.append(operation)
+        self._prepare(operation, _lose_answer)
 
-    def record(self, operation: str, request: Any) -> AWSResponse | None:
-        """Count a request; a response stands in for the engine's."""
+    def take_outcome(self, operation: str) -> _Outcome | None:
+        """What was prepared for an operation, once."""
         with self._lock:
-            self.calls.append(Call(operation, json.loads(request.body)))
-            fault = self._take_fault(operation)
-            lost = operation in self._lost
-            if lost:
-                self._lost.remove(operation)
-        if lost:
-            URLLib3Session().send(request)
-            raise ReadTimeoutError(endpoint_url=request.url)
-        return _answer(fault, request) if fault else None
-
-    def answered(self, parsed: dict[str, Any]) -> None:
-        """Note what the last call has consumed."""
-        consumed = parsed.get("ConsumedCapacity", {})
-        entries = consumed if isinstance(consumed, list) else [consumed]
-        if self.calls and any(entries):
-            self.calls[-1].units = sum(entry.get("CapacityUnits", 0) for entry in entries)
-
-    def _take_fault(self, operation: str) -> Fault | None:
-        for at, (wanted, fault) in enumerate(self._faults):
-            if wanted in {None, operation}:
-                del self._faults[at]
-                return fault
+            for prepared in self._outcomes:
+                if prepared[0] in {None, operation}:
+                    self._outcomes.remove(prepared)
+                    return prepared[1]
         return None
 
-
-def _answer(fault: Fault, request: Any) -> AWSResponse:
-    if isinstance(fault, Exception):
-        raise fault
-    status, code = fault
-    # All handlers are called, and moto's would do what was asked for: this address is not its own.
-    request.url = "http://fault.invalid/"
-    return _Response(status, json.dumps({"__type": code, "message": "injected"}).encode())
-
-
-class _Response(AWSResponse):  # type: ignore[misc]
-    def __init__(self, status: int, body: bytes) -> None:
-        headers = {"content-type": "application/x-amz-json-1.0"}
-        super().__init__("http://fault.invalid/", status, headers, None)
-        self._content = body
+    def _prepare(self, operation: str | None, outcome: _Outcome) -> None:
+        with self._lock:
+            self._outcomes.append((operation, outcome))
 
 
 _open: list[Wire] = []
+#: The last call of each thread, which is where botocore handles its answer.
+_latest = threading.local()
 
 
 @contextmanager
@@ -126,21 +101,46 @@ def open_wire() -> Iterator[Wire]:
         _open.remove(wire)
 
 
-def _before_send(request: Any, event_name: str, **_: Any) -> AWSResponse | None:
-    operation = event_name.rsplit(".", 1)[-1]
-    answers = [wire.record(operation, request) for wire in _open]
-    return next((answer for answer in answers if answer), None)
+def _before_send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
+    operation = event_name.rpartition(".")[2]
+    _latest.call = Call(operation, json.loads(request.body))
+    wires = tuple(_open)
+    for wire in wires:
+        wire.calls.append(_latest.call)
+    outcomes = filter(None, (wire.take_outcome(operation) for wire in wires))
+    outcome = next(outcomes, None)
+    return outcome(request, event_name) if outcome else None
 
 
 def _after_call(parsed: dict[str, Any], **_: Any) -> None:
-    for wire in _open:
-        wire.answered(parsed)
+    consumed = parsed.get("ConsumedCapacity", [])
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    if tables:
+        _latest.call.units = sum(table["CapacityUnits"] for table in tables)
 
 
-def _install(event: str, handler: Callable[..., Any]) -> None:
-    # In front of moto's own handler, which answers in the engine's place: the first answer counts.
-    botocore.handlers.BUILTIN_HANDLERS.insert(0, (event, handler))
+def _fail(fault: Fault, request: AWSPreparedRequest, _: str) -> AWSResponse:
+    if isinstance(fault, Exception):
+        raise fault
+    status, code = fault
+    # botocore asks all handlers, even once one has answered: moto would still do what was asked.
+    request.url = _NOWHERE
+    answer = AWSResponse(_NOWHERE, status, {"content-type": "application/x-amz-json-1.0"}, None)
+    answer._content = json.dumps({"__type": code, "message": "injected"}).encode()
+    return answer
 
 
-_install("before-send.dynamodb", _before_send)
-_install("after-call.dynamodb", _after_call)
+def _lose_answer(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
+    in_process = [handler for event, handler, *_ in BUILTIN_HANDLERS if event == "before-send"]
+    answers = [handler(event_name=event_name, request=request) for handler in in_process]
+    if not any(answers):
+        with closing(URLLib3Session()) as session:
+            session.send(request)
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+# In front of moto's own handler, which answers in the engine's place: the first answer counts.
+BUILTIN_HANDLERS[:0] = [
+    ("before-send.dynamodb", _before_send),
+    ("after-call.dynamodb", _after_call),
+]
