@@ -1,0 +1,1 @@
+"""The command `beaker-dynamodb`; the only part that prints."""

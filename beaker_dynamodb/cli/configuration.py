@@ -1,0 +1,103 @@
+"""Options of the table from an ini file, as Beaker's frameworks read it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from configparser import ConfigParser, Error
+from pathlib import Path
+from typing import NamedTuple
+
+from beaker.session import Session
+
+from ..errors import ConfigurationError
+from ..options import ALIASES, BEAKER_KEYS, Options
+
+#: Those that say which table, where, as whom, and how it is created.
+TABLE_OPTIONS = (
+    "table_name",
+    "region",
+    "endpoint_url",
+    "profile",
+    "hash_key",
+    "range_key",
+    "ttl_attribute",
+    "billing_mode",
+    "read_capacity_units",
+    "write_capacity_units",
+    "connect_timeout",
+    "read_timeout",
+    "max_retries",
+)
+#: Never on a command line, where other users of the machine can read them.
+SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+PREFIXES = ("session.", "beaker.session.")
+_DEFAULT = "DEFAULT"
+_NEEDED = {*TABLE_OPTIONS, *SECRETS, "url"}
+#: What Beaker and pyramid_beaker keep to themselves, and what matters to sessions only.
+_PASSED_OVER = (
+    {*inspect.signature(Session.__init__).parameters, *BEAKER_KEYS, *Options.__dataclass_fields__}
+    | {"cookie_on_exception"}
+) - _NEEDED
+
+
+class _Key(NamedTuple):
+    section: str
+    name: str
+    value: str
+
+
+def options_in(path: Path) -> dict[str, str]:
+    """The options under `session.*` or `beaker.session.*` that concern the table.
+
+    Args:
+        path: the ini file; each of its sections is read; [DEFAULT] gives way to the others.
+
+    Raises:
+        ConfigurationError: the file cannot be read, has none of these keys, or contradicts itself.
+    """
+    keys = list(_session_keys(_parsed(path)))
+    if not keys:
+        raise ConfigurationError(f"{path.name} has no key that begins with session.")
+    # An unknown name is passed on: the options' own check names the nearest known one.
+    needed = [key for key in keys if key.name not in _PASSED_OVER]
+    options = {key.name: key.value for key in needed if key.section == _DEFAULT}
+    options.update(_agreed([key for key in needed if key.section != _DEFAULT], path.name))
+    for name, value in options.items():
+        if "%(" in value:
+            raise ConfigurationError(
+                f"{path.name} composes session.{name} of other keys: give its value beside --config"
+            )
+    return options
+
+
+def _agreed(keys: list[_Key], file: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key in keys:
+        if options.setdefault(key.name, key.value) != key.value:
+            raise ConfigurationError(f"{file} gives session.{key.name} twice, and not the same")
+    return options
+
+
+def _parsed(path: Path) -> ConfigParser:
+    # Under a name that no file uses, [DEFAULT] is a section like the others.
+    parser = ConfigParser(interpolation=None, default_section="\0")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), path.name)
+    except (Error, OSError, UnicodeDecodeError) as error:
+        # The parser's message quotes the line, which may hold a secret.
+        line = f", line {error.lineno}" if hasattr(error, "lineno") else ""
+        reason = f"{path.name}{line} cannot be read as an ini file ({type(error).__name__})"
+        raise ConfigurationError(reason) from None
+    return parser
+
+
+def _session_keys(parser: ConfigParser) -> Iterator[_Key]:
+    for section in parser.sections():
+        for key, value in parser.items(section):
+            for prefix in PREFIXES:
+                if key.startswith(prefix):
+                    name = key.removeprefix(prefix)
+                    yield _Key(section, ALIASES.get(name, name), value)
