@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from typing import Any
 
 from .. import codec
 from ..errors import CorruptItem
 from ..options import Options
-from ..store import Row, RowKey, Store, new_version, partition_key, value_key
+from ..store import Row, RowKey, Store, new_version, now, partition_key, value_key
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -77,7 +76,7 @@ class CacheRows:
         row_key = self.row_key(key)
         data = codec.encode_value(value, self._options.serializer, self._options.compression)
         life = self._options.timeout if expire is None else math.ceil(expire)
-        self._store.put(row_key, Row(data, new_version(), round(time.time(), 3), life))
+        self._store.put(row_key, Row(data, new_version(), now(), life))
         self._lock.values.pop(row_key, None)
 
     def delete(self, key: str | bytes) -> None:
@@ -93,13 +92,13 @@ class CacheRows:
 
     def keys(self) -> list[bytes]:
         """The keys of all live values, as Beaker's `Cache` gives them: in bytes."""
-        now = time.time()
-        return [key for key, ends in self._store.values(self._partition) if ends > now]
+        moment = now()
+        return [key for key, ends in self._store.values(self._partition) if ends > moment]
 
     def _read(self, row_key: RowKey) -> Any:
         try:
             row = self._store.get(row_key, self._options.consistent_read)
-            if row is None or row.ends <= time.time():
+            if row is None or row.ends <= now():
                 return MISSING
             return codec.decode_value(row.data, self._options.serializer)
         except CorruptItem as error:

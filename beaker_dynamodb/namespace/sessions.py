@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import cache
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from .. import snapshot
 from ..codec import SessionText
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
-from ..store import Row, RowKey, Store, new_version
+from ..store import Row, RowKey, Store, new_version, now
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -132,24 +131,24 @@ class SessionRow:
         Where it is there by now, either the answer to our own write was lost and the client
         library sent it again, or another request was faster. Both end with this one's content.
         """
-        row = self._row(saved, new_version(), _now())
+        row = self._row(saved, new_version(), now())
         if self._store.create(self._key, row) or self._store.replace(self._key, row):
             self._loaded = Loaded(saved.payload, row.version, row.touched)
 
     def _replace(self, saved: SessionText) -> None:
-        row = self._row(saved, new_version(), _now())
+        row = self._row(saved, new_version(), now())
         if self._store.replace(self._key, row):
             self._loaded = Loaded(saved.payload, row.version, row.touched)
         else:
             logger.warning("%s: ended while a request ran, its changes are dropped", self._key)
 
     def _renew_if_due(self, saved: SessionText, loaded: Loaded) -> None:
-        now = _now()
-        age = now - loaded.touched
+        touched = now()
+        age = touched - loaded.touched
         if age < self._options.touch_after:
             logger.debug("%s: touched %.1f s ago, nothing to write", self._key, age)
-        elif self._renew(self._row(saved, loaded.version, now)):
-            self._loaded = Loaded(saved.payload, loaded.version, now)
+        elif self._renew(self._row(saved, loaded.version, touched)):
+            self._loaded = Loaded(saved.payload, loaded.version, touched)
 
     def _renew(self, row: Row) -> bool:
         try:
@@ -162,18 +161,13 @@ class SessionRow:
             logger.info("%s: changed or ended meanwhile, not renewed", self._key)
         return renewed
 
-    def _row(self, saved: SessionText, version: str, now: float) -> Row:
+    def _row(self, saved: SessionText, version: str, touched: float) -> Row:
         data = saved.data(self._options.compression)
-        return Row(data, version, now, self._options.session_life)
-
-
-def _now() -> float:
-    """The time as a row keeps it: to the millisecond, which costs eight bytes less."""
-    return round(time.time(), 3)
+        return Row(data, version, touched, self._options.session_life)
 
 
 def _is_missing(row: Row | None) -> bool:
-    return row is None or row.ends <= time.time()
+    return row is None or row.ends <= now()
 
 
 @cache

@@ -1,7 +1,7 @@
 """The rows of a table: their keys, the conditions of each write, and the engine's faults."""
 
 from .keys import SESSION, RowKey, partition_key, session_key, value_key
-from .rows import Row, Store, new_version
+from .rows import Row, Store, new_version, now
 from .table import create, describe, key_fault
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "describe",
     "key_fault",
     "new_version",
+    "now",
     "partition_key",
     "session_key",
     "value_key",
