@@ -33,10 +33,14 @@ class Engine:
 
 
 class Clock:
-    """Given time: stands still until it is advanced."""
+    """Given time: stands still until it is advanced.
+
+    It starts a day ahead, on a whole second: DynamoDB Local removes what has expired by its own
+    clock, and would do so while the given one stands still.
+    """
 
     def __init__(self) -> None:
-        self.now = time.time()
+        self.now = float(int(time.time()) + 86_400)
 
     def advance(self, seconds: float) -> None:
         """Let seconds pass."""
