@@ -18,7 +18,7 @@ from pynamodb.connection import Connection, TableConnection
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, PROVISIONED_BILLING_MODE
 from pynamodb.models import MetaModel, Model
 
-from .options import Options, parse_options
+from .options import TABLE_OPTIONS, Options, parse_options
 from .version import __version__
 
 
@@ -83,28 +83,6 @@ def location(model: type[SessionModel]) -> Location:
     """Table and region of a model, as the errors name them."""
     connection = cast("_Connection", model.table_connection().connection)
     return {"table": model.Meta.table_name, "region": connection.region_in_use}
-
-
-#: The options that make two models differ.
-_BINDING = (
-    "table_name",
-    "region",
-    "endpoint_url",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "profile",
-    "hash_key",
-    "range_key",
-    "ttl_attribute",
-    "billing_mode",
-    "read_capacity_units",
-    "write_capacity_units",
-    "connect_timeout",
-    "read_timeout",
-    "max_retries",
-    "max_pool_connections",
-)
 
 
 class _Connection(Connection):
@@ -196,7 +174,7 @@ class _Registry:
         self._models: dict[tuple[Any, ...], type[SessionModel]] = {}
 
     def model(self, options: Options) -> type[SessionModel]:
-        binding = tuple(getattr(options, name) for name in _BINDING)
+        binding = tuple(getattr(options, name) for name in TABLE_OPTIONS)
         with self._lock:
             if binding not in self._models:
                 self._models[binding] = _bind(options)

@@ -106,7 +106,7 @@ class TestAVisitor:
         assert wire.operations == [WRITE, READ]  # the read is the page's own look
         assert visitor.log == [("view", [WRITE], "stored")]
         assert visitor.figures == {"Reads": "0", "Writes": "1", "Touches skipped": "0"}
-        assert "You are new here" in visitor.text
+        assert "You had no session" in visitor.text
 
     def test_who_comes_again_costs_one_read(self, visitor: Visitor) -> None:
         visitor.view()

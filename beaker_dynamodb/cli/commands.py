@@ -11,9 +11,9 @@ import click
 from ..admin.table import create_table
 from ..errors import BeakerDynamoDBError
 from ..model import location, session_model
-from ..options import ALIASES, Options
+from ..options import ALIASES, SECRETS, TABLE_OPTIONS, Options
 from ..version import __version__
-from .configuration import TABLE_OPTIONS, options_in
+from .configuration import options_in
 from .demo import HOST, PORT, serve
 
 _FIELDS = Options.__dataclass_fields__
@@ -44,7 +44,8 @@ def _option_of(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def _table_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for name in reversed(TABLE_OPTIONS):
+    # No secret on a command line, where other users of the machine can read it.
+    for name in reversed([name for name in TABLE_OPTIONS if name not in SECRETS]):
         function = _option_of(name)(function)
     return function
 

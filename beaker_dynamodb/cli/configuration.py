@@ -11,30 +11,11 @@ from typing import NamedTuple
 from beaker.session import Session
 
 from ..errors import ConfigurationError
-from ..options import ALIASES, BEAKER_KEYS, Options
-
-#: Those that say which table, where, as whom, and how it is created.
-TABLE_OPTIONS = (
-    "table_name",
-    "region",
-    "endpoint_url",
-    "profile",
-    "hash_key",
-    "range_key",
-    "ttl_attribute",
-    "billing_mode",
-    "read_capacity_units",
-    "write_capacity_units",
-    "connect_timeout",
-    "read_timeout",
-    "max_retries",
-)
-#: Never on a command line, where other users of the machine can read them.
-SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+from ..options import ALIASES, BEAKER_KEYS, TABLE_OPTIONS, Options
 
 PREFIXES = ("session.", "beaker.session.")
 _DEFAULT = "DEFAULT"
-_NEEDED = {*TABLE_OPTIONS, *SECRETS, "url"}
+_NEEDED = {*TABLE_OPTIONS, "url"}
 #: What Beaker and pyramid_beaker keep to themselves, and what matters to sessions only.
 _PASSED_OVER = (
     {*inspect.signature(Session.__init__).parameters, *BEAKER_KEYS, *Options.__dataclass_fields__}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ def serve(host: str, port: int, endpoint_url: str | None) -> None:
         BeakerDynamoDBError: the engine that was named does not answer, or refuses.
     """
     waitress = _needed("waitress")
+    # More requests than threads are no news in a demo.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with _elsewhere(endpoint_url) if endpoint_url else embedded_engine() as engine:
         store.create(session_model(table_name=TABLE, **engine.options))
         server = _listening(waitress, demo_application(engine), host, port)

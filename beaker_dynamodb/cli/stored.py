@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, NamedTuple
 
 from ..codec import SessionText
@@ -13,20 +14,28 @@ from .counter import counted_for
 
 
 class StoredRow(NamedTuple):
-    """What the table holds for a session; sizes in bytes, times in seconds since the epoch.
-
-    `expires` is the attribute, in whole seconds; the session ends a fraction of one earlier.
-    """
+    """What the table holds for a session; sizes in bytes, times in seconds since the epoch."""
 
     partition: str
     version: str
     touched: float
     expires: float
-    ends: float
+    seen: float
     data_size: int
     payload_size: int
     text_size: int
     item_size: int
+
+    @property
+    def age(self) -> float:
+        """Seconds since the row was written, as it was seen."""
+        return max(0.0, round(self.seen - self.touched, 3))
+
+    @property
+    def left(self) -> float:
+        """Seconds until the session ends; `expires` is that moment rounded up to a second."""
+        ends = self.expires - (math.ceil(self.touched) - self.touched)
+        return max(0.0, round(ends - self.seen, 3))
 
 
 def stored_row(model: type[SessionModel], session_id: str) -> StoredRow | None:
@@ -38,13 +47,12 @@ def stored_row(model: type[SessionModel], session_id: str) -> StoredRow | None:
         except model.DoesNotExist:
             return None
     text = SessionText.stored_as(item.data)
-    expires = item.expires.timestamp()
     return StoredRow(
         partition=key.partition,
         version=item.version,
         touched=item.touched,
-        expires=expires,
-        ends=expires - (math.ceil(item.touched) - item.touched),
+        expires=item.expires.timestamp(),
+        seen=round(time.time(), 3),
         data_size=len(item.data),
         payload_size=len(text.payload),
         text_size=len(text.text),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from .stored import StoredRow
@@ -38,15 +37,15 @@ def _of_view(request: Request, touch_interval: int, row: StoredRow | None) -> st
         return "The table has no row for your cookie any more, so this view stored a new session."
     if request.outcome == "stored":
         return (
-            "You are new here, so this view stored a session for you: one write, and no read, as "
-            "a new id cannot be in the table yet."
+            "You had no session, so this view stored one: one write, and no read, as a new id "
+            "cannot be in the table yet."
         )
     if request.outcome == "renewed":
         return (
             f"More than {duration(touch_interval)} had passed since the row was written, so this "
             "view renewed it: one read, one write."
         )
-    written = ago(time.time() - row.touched) if row else "lately"
+    written = ago(row.age) if row else "lately"
     return (
         f"The row was written {written}, less than the touch interval of "
         f"{duration(touch_interval)}, so this view was one read and wrote nothing."

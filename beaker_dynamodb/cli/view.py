@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -72,7 +71,7 @@ def page(
         others=count(visit.sessions_used, "write", "writes"),
         meter=_meter(frame, shown.row) if shown and shown.row else Markup(),
         asked="Asked of the engine, and units" if frame.charges else "Asked of the engine",
-        log=join(_entry(frame, request) for request in visit.log),
+        log=join(_entry(frame, request) for request in list(visit.log)),
         touch_interval=duration(frame.touch_interval),
         life=duration(frame.life),
         configuration=_configuration(configuration),
@@ -101,15 +100,14 @@ def _stored(shown: Shown) -> Markup:
 
 
 def _row(row: StoredRow) -> Markup:
-    now = time.time()
     units = -(-row.item_size // WRITE_UNIT)
     attributes = [
         ("id", _noted(f"{row.partition[:SHOWN_OF_ID]}…", "SHA-256 of the session id")),
         ("item", _noted("session")),
         ("data", _noted(f"{row.data_size} bytes", _origin(row))),
         ("version", _noted(row.version, "new at each change")),
-        ("touched", _noted(clock_time(row.touched), ago(now - row.touched))),
-        ("expires", _noted(clock_time(row.expires), f"in {duration(math.ceil(row.ends - now))}")),
+        ("touched", _noted(clock_time(row.touched), ago(row.age))),
+        ("expires", _noted(clock_time(row.expires), f"in {duration(math.ceil(row.left))}")),
     ]
     return fill(
         ROW,
@@ -149,13 +147,13 @@ def _figures(frame: Frame, visit: Visit) -> Markup:
 
 
 def _meter(frame: Frame, row: StoredRow) -> Markup:
-    age = min(time.time() - row.touched, frame.touch_interval)
+    left = max(0.0, frame.touch_interval - row.age)
     return fill(
         read("meter.html"),
-        age=f"{age:.1f}",
+        age=f"{row.age:.1f}",
         interval=frame.touch_interval,
-        written=ago(age),
-        left=duration(math.ceil(frame.touch_interval - age)),
+        written=ago(row.age),
+        left=duration(math.ceil(round(left, 3))),
     )
 
 

@@ -47,8 +47,8 @@ class Visit:
     @property
     def is_over(self) -> bool:
         """Whether the visitor has logged out, and not come again."""
-        latest = next((entry.action for entry in self.log if entry.action != GOODBYE), None)
-        return latest == LOG_OUT
+        actions = [entry.action for entry in list(self.log) if entry.action != GOODBYE]
+        return actions[:1] == [LOG_OUT]
 
     def note(self, request: Request) -> None:
         """Count a request, and put it at the head of the log."""

@@ -16,6 +16,26 @@ ONE_DAY = 86_400
 LONGEST_LIFE = 100 * 365 * ONE_DAY
 DEFAULT_TOUCH_INTERVAL = 30.0
 
+SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+#: Which table, where, as whom, how it is asked and how it is created.
+TABLE_OPTIONS = (
+    "table_name",
+    "region",
+    "endpoint_url",
+    *SECRETS,
+    "profile",
+    "hash_key",
+    "range_key",
+    "ttl_attribute",
+    "billing_mode",
+    "read_capacity_units",
+    "write_capacity_units",
+    "connect_timeout",
+    "read_timeout",
+    "max_retries",
+    "max_pool_connections",
+)
+
 
 def _option(
     default: Any,

@@ -113,7 +113,7 @@ def _diagnose(
 def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], str]:
     if isinstance(cause, _MISCONFIGURED):
         return ConfigurationError, f"no call could be made ({cause}): set region and credentials"
-    return StoreUnavailable, f"no answer from the engine ({type(cause).__name__}): try again"
+    return StoreUnavailable, f"no answer from the engine ({cause}): try again"
 
 
 def _is_server_fault(cause: BaseException) -> bool:
