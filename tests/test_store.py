@@ -1,0 +1,71 @@
+"""The conditions of each write, on rows by themselves."""
+
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb.options import parse_options
+from beaker_dynamodb.store import Row, RowKey, Store, new_version, now
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+KEY = RowKey("a-partition", "session")
+
+
+@pytest.fixture
+def store(engine: Any) -> Store:
+    return Store(parse_options(engine.options))
+
+
+def row(data: bytes = b"data", life: int | None = 60, version: str | None = None) -> Row:
+    return Row(data, version or new_version(), now(), life)
+
+
+def test_a_row_comes_back_as_it_was_stored(store: Store, clock: Any) -> None:
+    clock.advance(0.123)
+    for stored in (row(), row(life=None)):
+        store.put(KEY, stored)
+        assert store.get(KEY, consistent=True) == stored
+
+
+def test_a_row_is_created_only_where_no_live_one_is(store: Store, clock: Any) -> None:
+    first, second, third = (row(data) for data in (b"1", b"2", b"3"))
+    assert store.create(KEY, first) is True
+    assert store.create(KEY, second) is False
+    assert store.get(KEY, consistent=True) == first
+    clock.advance(61)
+    later = third._replace(touched=now())
+    assert store.create(KEY, later) is True
+    assert store.get(KEY, consistent=True) == later
+
+
+def test_a_row_that_never_expires_is_not_created_over(store: Store, clock: Any) -> None:
+    assert store.create(KEY, row(life=None)) is True
+    clock.advance(10**9)
+    assert store.create(KEY, row()._replace(touched=now())) is False
+
+
+def test_a_row_is_replaced_only_where_one_is(store: Store) -> None:
+    assert store.replace(KEY, row()) is False
+    assert store.get(KEY, consistent=True) is None
+    store.put(KEY, row())
+    changed = row(b"changed")
+    assert store.replace(KEY, changed) is True
+    assert store.get(KEY, consistent=True) == changed
+
+
+def test_a_row_is_renewed_only_at_its_version(store: Store) -> None:
+    stored = row(version="one")
+    assert store.renew(KEY, stored) is False
+    store.put(KEY, stored)
+    assert store.renew(KEY, row(version="another")) is False
+    renewed = row(b"renewed", version="one")
+    assert store.renew(KEY, renewed) is True
+    assert store.get(KEY, consistent=True) == renewed
+
+
+def test_deleting_nothing_is_fine(store: Store) -> None:
+    store.delete(KEY)
+    store.put(KEY, row())
+    store.delete(KEY)
+    assert store.get(KEY, consistent=True) is None
