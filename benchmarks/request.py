@@ -181,19 +181,25 @@ def best_of(call: Block, blocks: int = 31, calls: int = 500) -> float:
 
 
 def report_import(pairs: int = 15) -> None:
-    times = [(import_time("beaker_dynamodb"), import_time("pynamodb.models")) for _ in range(pairs)]
-    mine, theirs = zip(*times, strict=True)
-    ratio = statistics.median(one / other for one, other in times)
-    name = "import beaker_dynamodb / import pynamodb.models"
-    print(
-        f"{name:<50} {statistics.median(mine) * 1e3:6.0f} ms / "
-        f"{statistics.median(theirs) * 1e3:6.0f} ms = {ratio:.2f}"
-    )
+    """The package alone, and all that Beaker loads of it for `ext:dynamodb`, beside PynamoDB."""
+    for name, program in (
+        ("import beaker_dynamodb / import pynamodb.models", "import beaker_dynamodb"),
+        (
+            "... with its namespace manager, and Beaker",
+            "from beaker_dynamodb import DynamoDBNamespaceManager",
+        ),
+    ):
+        times = [
+            (import_time(program), import_time("import pynamodb.models")) for _ in range(pairs)
+        ]
+        mine, theirs = map(statistics.median, zip(*times, strict=True))
+        ratio = statistics.median(one / other for one, other in times)
+        print(f"{name:<50} {mine * 1e3:6.0f} ms / {theirs * 1e3:6.0f} ms = {ratio:.2f}")
 
 
-def import_time(module: str) -> float:
+def import_time(program: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
