@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .errors import (
         BeakerDynamoDBError,
         ConfigurationError,
+        ConflictError,
         CorruptItem,
         ItemTooLarge,
         StoreUnavailable,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BeakerDynamoDBError",
     "ConfigurationError",
+    "ConflictError",
     "CorruptItem",
     "DynamoDBNamespaceManager",
     "ItemTooLarge",

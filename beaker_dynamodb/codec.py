@@ -34,11 +34,12 @@ class Compression(IntEnum):
     ZLIB = 1
 
 
-#: What unpickling and JSON raise for bytes that they did not write, or for a class that is gone.
+#: What reading raises for bytes that were not written here.
 UNREADABLE = (
     pickle.UnpicklingError,
     ArithmeticError,
     AttributeError,
+    BufferError,
     EOFError,
     ImportError,
     LookupError,
@@ -72,6 +73,11 @@ class SessionText(NamedTuple):
         return cls(text, text.encode("utf-8", "surrogatepass"), Content.TEXT)
 
     @classmethod
+    def around(cls, payload: bytes) -> SessionText:
+        """From the bytes inside."""
+        return cls(b64encode(payload).decode("ascii"), payload, Content.BASE64)
+
+    @classmethod
     def stored_as(cls, data: bytes) -> SessionText:
         """From item data.
 
@@ -80,7 +86,7 @@ class SessionText(NamedTuple):
         """
         content, payload = _unpack(data)
         if content is Content.BASE64:
-            return cls(b64encode(payload).decode("ascii"), payload, content)
+            return cls.around(payload)
         if content is Content.TEXT:
             return cls(_text(payload), payload, content)
         raise CorruptItem("a row that should hold a session holds a cache value")
@@ -115,7 +121,7 @@ def decode_value(data: bytes, serializer: str) -> Any:
             return json.loads(payload)
         if content is Content.PICKLE and serializer == "pickle":
             return pickle.loads(payload)
-    except UNREADABLE as error:
+    except Exception as error:  # an application's class raises what it likes
         raise CorruptItem("a cache value cannot be read", cause=error) from error
     raise CorruptItem(f"a cache value was not written as {serializer}")
 

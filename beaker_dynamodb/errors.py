@@ -8,7 +8,8 @@ and the error that caused it; and never shows a session id, a payload or a key.
      ├── TableError           the table is missing, has another key schema, or is out of bounds
      ├── StoreUnavailable     no answer: an outage, a timeout, or throttling past the retries
      ├── ItemTooLarge         the value is larger than DynamoDB stores in one item
-     └── CorruptItem          what is stored was not written by this package, or was altered
+     ├── CorruptItem          what is stored was not written by this package, or was altered
+     └── ConflictError        another request has changed the session at the same time
 """
 
 from __future__ import annotations
@@ -67,3 +68,7 @@ class ItemTooLarge(BeakerDynamoDBError):
 
 class CorruptItem(BeakerDynamoDBError):
     """What is stored was not written by this package, or was altered since."""
+
+
+class ConflictError(BeakerDynamoDBError):
+    """Another request has changed the session, and it was not to be merged or overwritten."""

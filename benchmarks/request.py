@@ -168,9 +168,9 @@ def report_steps(options: dict[str, str]) -> None:
 
 
 def decide(stored: bytes, text: str) -> bool:
-    reader, after = snapshot.recognise(SessionText.of(text).payload) or (None, {})
-    assert reader is not None
-    before = snapshot.read(stored, reader)
+    known, after = snapshot.recognise(SessionText.of(text).payload) or (None, {})
+    assert known is not None
+    before = snapshot.read(stored, known.read)
     return before is None or snapshot.has_changed(before, after)
 
 

@@ -29,6 +29,7 @@ EXAMPLES = {
     "consistent_read": ("no", False, 0),
     "hash_ids": ("off", False, "nope"),
     "save_empty": ("yes", True, []),
+    "on_conflict": ("raise", "raise", "ask"),
     "compression": ("none", "none", "zip"),
     "serializer": ("json", "json", "yaml"),
     "connect_timeout": ("0.5", 0.5, "0"),
@@ -107,7 +108,7 @@ def test_an_option_like_no_other_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     "later",
-    ["on_conflict", "signing_key", "index_keys", "stale_ttl", "lock_timeout", "lock_wait"],
+    ["signing_key", "index_keys", "stale_ttl", "lock_timeout", "lock_wait"],
 )
 def test_options_that_are_not_there_yet_are_unknown(later: str) -> None:
     with pytest.raises(ConfigurationError, match=f"unknown option {later}"):

@@ -99,8 +99,8 @@ def pickled(**session: object) -> bytes:
 def changed(before: bytes, after: bytes) -> frozenset[object]:
     recognised = snapshot.recognise(after)
     assert recognised
-    reader, session = recognised
-    stored = snapshot.read(before, reader)
+    known, session = recognised
+    stored = snapshot.read(before, known.read)
     assert stored is not None
     keys = snapshot.changed_keys(stored, session)
     assert snapshot.has_changed(stored, session) == bool(keys)
@@ -211,8 +211,8 @@ def test_reading_executes_nothing(payload: bytes) -> None:
 
 
 def test_a_stored_pickle_is_not_read_as_such_where_this_process_writes_json() -> None:
-    reader, _ = snapshot.recognise(JsonSerializer().dumps({"a": 1})) or pytest.fail("unreadable")
-    assert snapshot.read(pickled(a=1), reader) is None
+    known, _ = snapshot.recognise(JsonSerializer().dumps({"a": 1})) or pytest.fail("unreadable")
+    assert snapshot.read(pickled(a=1), known.read) is None
 
 
 @pytest.mark.parametrize(

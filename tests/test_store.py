@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import Row, RowKey, Store, new_version, now
+from beaker_dynamodb.store import Row, RowKey, Store, Written, new_version, now
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -30,27 +30,36 @@ def test_a_row_comes_back_as_it_was_stored(store: Store, clock: Any) -> None:
 
 def test_a_row_is_created_only_where_no_live_one_is(store: Store, clock: Any) -> None:
     first, second, third = (row(data) for data in (b"1", b"2", b"3"))
-    assert store.create(KEY, first) is True
-    assert store.create(KEY, second) is False
+    assert store.create(KEY, first).done
+    assert store.create(KEY, second) == Written(False, first)
     assert store.get(KEY, consistent=True) == first
     clock.advance(61)
     later = third._replace(touched=now())
-    assert store.create(KEY, later) is True
+    assert store.create(KEY, later).done
     assert store.get(KEY, consistent=True) == later
 
 
 def test_a_row_that_never_expires_is_not_created_over(store: Store, clock: Any) -> None:
-    assert store.create(KEY, row(life=None)) is True
+    assert store.create(KEY, row(life=None)).done
     clock.advance(10**9)
-    assert store.create(KEY, row()._replace(touched=now())) is False
+    assert not store.create(KEY, row()._replace(touched=now())).done
 
 
-def test_a_row_is_replaced_only_where_one_is(store: Store) -> None:
-    assert store.replace(KEY, row()) is False
+def test_a_row_is_overwritten_only_where_one_is(store: Store) -> None:
+    assert store.overwrite(KEY, row()) == Written(done=False)
     assert store.get(KEY, consistent=True) is None
     store.put(KEY, row())
     changed = row(b"changed")
-    assert store.replace(KEY, changed) is True
+    assert store.overwrite(KEY, changed).done
+    assert store.get(KEY, consistent=True) == changed
+
+
+def test_a_row_is_replaced_only_at_its_version(store: Store) -> None:
+    assert store.replace(KEY, row(), "one") == Written(done=False)
+    stored, changed = row(version="one"), row(b"changed")
+    store.put(KEY, stored)
+    assert store.replace(KEY, changed, "another") == Written(False, stored)
+    assert store.replace(KEY, changed, "one").done
     assert store.get(KEY, consistent=True) == changed
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import codec
 from ..errors import CorruptItem
-from ..options import Options
-from ..store import Row, RowKey, Store, new_version, now, partition_key, value_key
+from ..options import LONGEST_LIFE, Options
+from ..store import Listing, Row, RowKey, Store, new_version, now, partition_key, value_key
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -41,7 +41,8 @@ class CacheRows:
 
     def release_read_lock(self) -> None:
         """Forget what was read, once the outermost read lock is released."""
-        self._lock.depth -= 1
+        # Beaker releases once too often where a write inside has failed (container.py, _get_value).
+        self._lock.depth = max(0, self._lock.depth - 1)
         if self._lock.depth == 0:
             self._lock.values.clear()
 
@@ -75,8 +76,7 @@ class CacheRows:
         """
         row_key = self.row_key(key)
         data = codec.encode_value(value, self._options.serializer, self._options.compression)
-        life = self._options.timeout if expire is None else math.ceil(expire)
-        self._store.put(row_key, Row(data, new_version(), now(), life))
+        self._store.put(row_key, Row(data, new_version(), now(), self._life(expire)))
         self._lock.values.pop(row_key, None)
 
     def delete(self, key: str | bytes) -> None:
@@ -87,13 +87,20 @@ class CacheRows:
 
     def clear(self) -> None:
         """Remove all values of the namespace."""
-        self._store.clear(self._partition)
+        Listing(self._options).clear(self._partition)
         self._lock.values.clear()
 
     def keys(self) -> list[bytes]:
         """The keys of all live values, as Beaker's `Cache` gives them: in bytes."""
         moment = now()
-        return [key for key, ends in self._store.values(self._partition) if ends > moment]
+        return [
+            key for key, ends in Listing(self._options).values(self._partition) if ends > moment
+        ]
+
+    def _life(self, expire: float | None) -> int | None:
+        if expire is None:
+            return self._options.timeout or None
+        return math.ceil(expire) if expire <= LONGEST_LIFE else None
 
     def _read(self, row_key: RowKey) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import lru_cache
 from hashlib import sha256
@@ -97,7 +98,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def get_creation_lock(self, key: str | bytes) -> NameLock:
         """The lock under which one thread of this process creates a missing value."""
         row = self._values.row_key(key)
-        identifier = f"beaker_dynamodb {self._options.table_name} {row.partition} {row.sort}"
+        # With the process's number: a forked worker has no thread that would release the parent's.
+        place = f"{os.getpid()} {self._options.table_name}"
+        identifier = f"beaker_dynamodb {place} {row.partition} {row.sort}"
         return NameLock(identifier=identifier, reentrant=True)
 
     def _session(self) -> SessionRow:
@@ -123,7 +126,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         With `invalidate_corrupt`, which its middleware sets, Beaker takes any error of a load for
         a corrupt session: still inside its `except` block it makes a new id and loads that
-        (beaker/session.py, Session.__init__), and the user is logged out.
+        (beaker/session.py, Session.__init__), and the user is logged out. An application that loads
+        another session while it handles such an error gets the error once more.
         """
         fault = sys.exc_info()[1]
         if not isinstance(fault, BeakerDynamoDBError) or fault.failed_session is None:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import NamedTuple
 
 from .. import snapshot
 from ..codec import SessionText
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
-from ..store import Row, RowKey, Store, new_version, now
+from ..store import Row, RowKey, Store, Written, new_version, now
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
 
+#: A conflict is met again only if yet another request has come between.
+TRIES = 10
+
+Known = tuple[snapshot.Format, snapshot.Session]
+Attempt = Callable[[RowKey, Row], Written]
+
+
 class Loaded(NamedTuple):
-    """The row as this request last saw or wrote it."""
+    """The row as this request last saw or wrote it.
+
+    `payload` is the session as the application has it, and `stored` what the row holds: after a
+    merge that is more.
+    """
 
     payload: bytes
+    stored: SessionText
     version: str
     touched: float
 
@@ -34,7 +47,6 @@ class SessionRow:
         self._options = options
         self._key = key
         self._loaded: Loaded | None = None
-        self._asked = False
 
     def load(self) -> str | None:
         """The text that Beaker has saved; None where the session is missing or expired.
@@ -44,12 +56,11 @@ class SessionRow:
             StoreUnavailable: the engine did not answer; never taken for a missing session.
         """
         row = self._live_row()
-        self._asked = True
         if row is None:
             self._loaded = None
             return None
         stored = self._stored(row)
-        self._loaded = Loaded(stored.payload, row.version, row.touched)
+        self._loaded = Loaded(stored.payload, stored, row.version, row.touched)
         return stored.text
 
     def save(self, text: str) -> None:
@@ -62,33 +73,28 @@ class SessionRow:
         known = snapshot.recognise(saved.payload)
         if known is None:
             _warn_of_opaque_sessions()
-            self._write(saved)
+            self._store_changes(saved, None)
         elif snapshot.is_cleared(known[1]):
-            self._end()
+            self.delete()
         elif self._loaded is None:
-            self._create_unless_empty(saved, known[1])
+            self._create_unless_empty(saved, known)
         elif self._has_changed(self._loaded, known):
-            self._replace(saved)
+            self._store_changes(saved, known)
         else:
-            self._renew_if_due(saved, self._loaded)
+            self._renew_if_due(saved, known, self._loaded)
 
     def delete(self) -> None:
         """End the session: its row is removed, whoever has written to it meanwhile."""
         self._store.delete(self._key)
         self._loaded = None
 
-    def _end(self) -> None:
-        # Neither asked for nor stored: the id is new, and no row can be under it.
-        if self._asked or self._loaded:
-            self.delete()
-
     def _live_row(self) -> Row | None:
         consistent = self._options.consistent_read
         row = self._store.get(self._key, consistent)
-        if _is_missing(row) and not consistent:
+        if not consistent and (row is None or _is_expired(row)):
             # A read that may be a second old has not seen a login or a renewal of this moment.
             row = self._store.get(self._key, True)
-        if row is not None and _is_missing(row):
+        if row is not None and _is_expired(row):
             self._drop_expired(row)
             return None
         return row
@@ -108,47 +114,92 @@ class SessionRow:
         except CorruptItem as error:
             raise self._store.corrupt(error) from error
 
-    def _has_changed(self, loaded: Loaded, known: tuple[snapshot.Reader, snapshot.Session]) -> bool:
-        reader, after = known
-        before = snapshot.read(loaded.payload, reader)
-        return before is None or snapshot.has_changed(before, after)
+    def _has_changed(self, loaded: Loaded, known: Known) -> bool:
+        before = snapshot.read(loaded.payload, known[0].read)
+        return before is None or snapshot.has_changed(before, known[1])
 
-    def _create_unless_empty(self, saved: SessionText, session: snapshot.Session) -> None:
-        if snapshot.is_empty(session) and not self._options.save_empty:
+    def _create_unless_empty(self, saved: SessionText, known: Known) -> None:
+        if snapshot.is_empty(known[1]) and not self._options.save_empty:
             logger.debug("%s: new session is empty, not stored", self._key)
         else:
-            self._create(saved)
+            self._store_changes(saved, known)
 
-    def _write(self, saved: SessionText) -> None:
-        if self._loaded is None:
-            self._create(saved)
-        else:
-            self._replace(saved)
+    def _store_changes(self, saved: SessionText, known: Known | None) -> None:
+        """Write what this request has changed, and settle conflicts with other requests.
 
-    def _create(self, saved: SessionText) -> None:
-        """Store a session that was not there.
-
-        Where it is there by now, either the answer to our own write was lost and the client
-        library sent it again, or another request was faster. Both end with this one's content.
+        version as loaded? -- yes --> written, with a new version
+          | no: what is there now?
+          |-- nothing, or expired, or a session begun since under the same id
+          |                         --> this one was ended: nothing is written
+          |-- our own new version   --> written by a first try whose answer was lost
+          '-- another's version     --> merged, overwritten or raised; and tried again
         """
-        row = self._row(saved, new_version(), now())
-        if self._store.create(self._key, row) or self._store.replace(self._key, row):
-            self._loaded = Loaded(saved.payload, row.version, row.touched)
+        stored, attempt = self._on_top(saved, known), self._first_attempt()
+        for _ in range(TRIES):
+            row = self._row(stored, new_version(), now())
+            done, found = attempt(self._key, row)
+            if done or (found and found.version == row.version):
+                self._loaded = Loaded(saved.payload, stored, row.version, row.touched)
+                return
+            if found and not _is_expired(found) and not self._is_begun_anew(known, found):
+                stored, attempt = self._settle(saved, known, found)
+            elif self._loaded:
+                logger.warning("%s: ended while a request ran, not written", self._key)
+                return
+            elif found:
+                stored, attempt = saved, partial(self._store.replace, version=found.version)
+            else:
+                stored, attempt = saved, self._store.create
+        raise self._store.conflict(f"a session was changed {TRIES} times while it was saved")
 
-    def _replace(self, saved: SessionText) -> None:
-        row = self._row(saved, new_version(), now())
-        if self._store.replace(self._key, row):
-            self._loaded = Loaded(saved.payload, row.version, row.touched)
-        else:
-            logger.warning("%s: ended while a request ran, its changes are dropped", self._key)
+    def _first_attempt(self) -> Attempt:
+        if self._loaded is None:
+            return self._store.create
+        return partial(self._store.replace, version=self._loaded.version)
 
-    def _renew_if_due(self, saved: SessionText, loaded: Loaded) -> None:
+    def _is_begun_anew(self, known: Known | None, found: Row) -> bool:
+        """Whether the session that was loaded was ended, and another has its id now."""
+        if self._loaded is None or known is None:
+            return False
+        theirs = self._stored(found).payload
+        return not snapshot.is_same_session(known[0], self._loaded.payload, theirs)
+
+    def _settle(
+        self, saved: SessionText, known: Known | None, found: Row
+    ) -> tuple[SessionText, Attempt]:
+        """What to write, and how, where another request has written first."""
+        if self._options.on_conflict == "raise":
+            raise self._store.conflict("another request has changed the session: load it again")
+        if self._options.on_conflict == "merge" and known is not None:
+            merged = self._merged(saved, known, self._stored(found))
+            if merged is not None:
+                return merged, partial(self._store.replace, version=found.version)
+        return saved, self._store.overwrite
+
+    def _on_top(self, saved: SessionText, known: Known | None) -> SessionText:
+        """What is to be written: after a merge, the row holds more than the application knows."""
+        loaded = self._loaded
+        if loaded is None or known is None or loaded.stored.payload == loaded.payload:
+            return saved
+        return self._merged(saved, known, loaded.stored) or saved
+
+    def _merged(self, saved: SessionText, known: Known, theirs: SessionText) -> SessionText | None:
+        before = self._loaded.payload if self._loaded else None
+        payload = snapshot.merge(known[0], before, saved.payload, theirs.payload)
+        if payload is None:
+            logger.warning("%s: what another request has stored cannot be read", self._key)
+            return None
+        return SessionText.around(payload)
+
+    def _renew_if_due(self, saved: SessionText, known: Known, loaded: Loaded) -> None:
         touched = now()
         age = touched - loaded.touched
         if age < self._options.touch_after:
             logger.debug("%s: touched %.1f s ago, nothing to write", self._key, age)
-        elif self._renew(self._row(saved, loaded.version, touched)):
-            self._loaded = Loaded(saved.payload, loaded.version, touched)
+            return
+        stored = self._on_top(saved, known)
+        if self._renew(self._row(stored, loaded.version, touched)):
+            self._loaded = Loaded(saved.payload, stored, loaded.version, touched)
 
     def _renew(self, row: Row) -> bool:
         try:
@@ -166,14 +217,14 @@ class SessionRow:
         return Row(data, version, touched, self._options.session_life)
 
 
-def _is_missing(row: Row | None) -> bool:
-    return row is None or row.ends <= now()
+def _is_expired(row: Row) -> bool:
+    return row.ends <= now()
 
 
 @cache
 def _warn_of_opaque_sessions() -> None:
     """Say once in a process that each request will write."""
     logger.warning(
-        "sessions are encrypted or have a serializer of their own, so that changes cannot be "
-        "told from touches: each request that uses a session writes it"
+        "sessions cannot be read here (they are encrypted, or have a serializer or pickle "
+        "extensions of the application's own): each request that uses a session writes it"
     )

@@ -135,6 +135,12 @@ class Options:
     save_empty: bool = _option(
         False, flag, "also store new sessions into which the application has put nothing"
     )
+    on_conflict: str = _option(
+        "merge",
+        choice("merge", "overwrite", "raise"),
+        "where another request has changed the session: `merge` this one's changes into it, "
+        "`overwrite` it, or `raise` a ConflictError",
+    )
     compression: str = _option(
         "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
     )

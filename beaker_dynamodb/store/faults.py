@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     InvalidRegionError,
     NoCredentialsError,
@@ -15,7 +14,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
-from botocore.parsers import ResponseParserError
 from pynamodb.exceptions import PynamoDBException
 
 from ..errors import (
@@ -68,11 +66,16 @@ _TOO_LARGE = "Item size"
 def translated(model: type[SessionModel]) -> Iterator[None]:
     """Raise this package's errors for what the client libraries raise inside.
 
-    PynamoDB wraps botocore's errors from a call, but not those from making the client.
+    PynamoDB wraps botocore's errors from a call, but not those from making the client; and
+    botocore lets plain ones out: a ValueError for an endpoint, an OSError or a JSONDecodeError for
+    credentials, an AttributeError for an answer of another form. Whatever it is, there is no
+    answer, and an error that Beaker took for a corrupt session would log the user out.
     """
     try:
         yield
-    except (PynamoDBException, BotoCoreError, ClientError, ResponseParserError) as error:
+    except BeakerDynamoDBError:
+        raise
+    except Exception as error:
         raise translate(error, model) from error
 
 

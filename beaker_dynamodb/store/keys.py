@@ -29,8 +29,9 @@ class RowKey(NamedTuple):
     original: bytes | None = None
 
     def __str__(self) -> str:
-        # For the log: eight characters of a partition say enough, and a cache key may be private.
-        return f"{self.partition[-64:][:8]}.../{self.sort if self.sort == SESSION else 'value'}"
+        # For the log, which holds no id and no key, nor a line break that came in a cookie.
+        digest = sha256(_bytes(self.partition)).hexdigest()
+        return f"{digest[:8]}.../{self.sort if self.sort == SESSION else 'value'}"
 
 
 def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:

@@ -1,27 +1,22 @@
-"""The rows: get, create, replace, renew, delete, list."""
+"""The rows: get, create, replace, renew, delete; and the condition of each write."""
 
 from __future__ import annotations
 
-import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from pynamodb.exceptions import AttributeDeserializationError, PynamoDBException
+from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition
 
-from ..errors import BeakerDynamoDBError, CorruptItem, TableError
-from ..model import SessionModel, bound_model, location
-from ..options import Options
-from . import table
-from .faults import CONDITION_FAILED, TABLE_MISSING, engine_code, translated
-from .keys import SESSION, RowKey, original_key
-
-logger = logging.getLogger("beaker_dynamodb.store")
-Answer = TypeVar("Answer")
+from ..errors import CorruptItem
+from ..model import SessionModel
+from .calls import Calls
+from .faults import CONDITION_FAILED, engine_code
+from .keys import RowKey
 
 
 class Row(NamedTuple):
@@ -42,6 +37,13 @@ class Row(NamedTuple):
         return math.inf if self.life is None else self.touched + self.life
 
 
+class Written(NamedTuple):
+    """Whether a write was done, and if not, the row that stands there instead, if any."""
+
+    done: bool
+    found: Row | None = None
+
+
 def now() -> float:
     """The time as a row keeps it: whole milliseconds, which cost fewer bytes, and never ahead."""
     return math.floor(time.time() * 1000) / 1000
@@ -52,16 +54,8 @@ def new_version() -> str:
     return secrets.token_urlsafe(9)
 
 
-class Store:
-    """The rows of one table.
-
-    Every method raises `StoreUnavailable` where the engine does not answer, and `TableError`
-    where the table cannot be used.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self._model = bound_model(options)
-        self._create_table = options.create_table
+class Store(Calls):
+    """The rows of one table, each by its key: the few calls of a request."""
 
     def get(self, key: RowKey, consistent: bool) -> Row | None:
         """The row under a key, expired or not; None where there is none.
@@ -82,23 +76,31 @@ class Store:
         """Store a row, whatever is there."""
         self._save(key, row, None)
 
-    def create(self, key: RowKey, row: Row) -> bool:
-        """Store a row if none is there; False where a live one is.
+    def create(self, key: RowKey, row: Row) -> Written:
+        """Store a row if none is there.
 
         no row yet, or one that only DynamoDB's TTL has yet to remove
         attribute_not_exists(id)  OR  expires <= now
         """
-        moment = datetime.fromtimestamp(math.ceil(row.touched), timezone.utc)
+        moment = datetime.fromtimestamp(math.floor(row.touched), timezone.utc)
         absent = self._model.id.does_not_exist() | (self._model.expires <= moment)
-        return self._save(key, row, absent)
+        return self._found(key, self._save(key, row, absent))
 
-    def replace(self, key: RowKey, row: Row) -> bool:
-        """Store a row over the one that is there; False where it is gone.
+    def replace(self, key: RowKey, row: Row, version: str) -> Written:
+        """Store a row over the one of a version.
+
+        nobody has changed the session since it was loaded, nor ended it and begun another
+        version = :version
+        """
+        return self._found(key, self._save(key, row, self._model.version == version))
+
+    def overwrite(self, key: RowKey, row: Row) -> Written:
+        """Store a row over any that is there.
 
         a session that was ended meanwhile stays ended
         attribute_exists(id)
         """
-        return self._save(key, row, self._model.id.exists())
+        return self._found(key, self._save(key, row, self._model.id.exists()))
 
     def renew(self, key: RowKey, row: Row) -> bool:
         """Store a row over the one of the same version; False where that is no longer there.
@@ -106,7 +108,7 @@ class Store:
         nobody has changed or ended the session since it was loaded
         version = row.version
         """
-        return self._save(key, row, self._model.version == row.version)
+        return self._save(key, row, self._model.version == row.version) is None
 
     def delete(self, key: RowKey) -> None:
         """Remove a row; nothing happens where there is none."""
@@ -118,39 +120,17 @@ class Store:
         version = row.version  AND  touched = row.touched
         """
         unchanged = (self._model.version == row.version) & (self._model.touched == row.touched)
-        return self._remove(key, unchanged)
+        return self._remove(key, unchanged) is None
 
-    def values(self, partition: str) -> Iterator[tuple[bytes, float]]:
-        """The cache keys in a partition, each with the time at which it ends."""
-        for item in self._items(partition):
-            yield original_key(item.item, item.key), _ends(item)
+    def _found(self, key: RowKey, refusal: ClientError | None) -> Written:
+        """The outcome of a write that tells which row stood in its way."""
+        if refusal is None:
+            return Written(done=True)
+        item = refusal.response.get("Item")
+        # An engine that knows nothing of ReturnValuesOnConditionCheckFailure returns no item.
+        return Written(False, self._row(item) if item else self.get(key, consistent=True))
 
-    def clear(self, partition: str) -> None:
-        """Remove all values in a partition, however many there are."""
-
-        def remove_all() -> None:
-            with self._model.batch_write() as batch:
-                for item in self._items(partition):
-                    batch.delete(item)
-
-        self._ask("BatchWriteItem", RowKey(partition, "*"), remove_all)
-
-    def corrupt(self, reason: CorruptItem) -> CorruptItem:
-        """The error for data that the codec cannot read, with the table's name."""
-        return CorruptItem(reason.message, **location(self._model), cause=reason.cause or reason)
-
-    def _items(self, partition: str) -> Iterator[SessionModel]:
-        model = self._model
-        wanted = (model.id, model.item, model.key, model.touched, model.expires)
-        names = [attribute.attr_name for attribute in wanted]
-        query = self._ask(
-            "Query",
-            RowKey(partition, "*"),
-            lambda: list(model.query(partition, consistent_read=True, attributes_to_get=names)),
-        )
-        return (item for item in query if item.item != SESSION)
-
-    def _save(self, key: RowKey, row: Row, condition: Condition | None) -> bool:
+    def _save(self, key: RowKey, row: Row, condition: Condition | None) -> ClientError | None:
         model = self._model(
             key.partition,
             key.sort,
@@ -161,79 +141,45 @@ class Store:
         )
         if row.life is not None:
             model.expires = datetime.fromtimestamp(math.ceil(row.ends), timezone.utc)
-        return self._write("PutItem", key, lambda: model.save(condition=condition))
+        return self._write("PutItem", key, model.get_save_kwargs_from_instance, condition)
 
-    def _remove(self, key: RowKey, condition: Condition | None) -> bool:
+    def _remove(self, key: RowKey, condition: Condition | None) -> ClientError | None:
         model = self._model(key.partition, key.sort)
-        return self._write("DeleteItem", key, lambda: model.delete(condition=condition))
+        return self._write("DeleteItem", key, model.get_delete_kwargs_from_instance, condition)
 
-    def _write(self, operation: str, key: RowKey, call: Callable[[], Any]) -> bool:
-        """Whether the condition held."""
+    def _write(
+        self,
+        operation: str,
+        key: RowKey,
+        arguments: Callable[..., dict[str, Any]],
+        condition: Condition | None,
+    ) -> ClientError | None:
+        """The engine's refusal where the condition did not hold."""
+        # PynamoDB's own save and delete have no way to ask for the row that stands in the way.
+        asked = arguments(condition, "ALL_OLD" if condition is not None else None)
+        connection = self._model.table_connection().connection
 
-        def conditional() -> bool:
+        def conditional() -> ClientError | None:
             try:
-                call()
-            except PynamoDBException as error:
+                connection.dispatch(operation, dict(asked))
+            except ClientError as error:
                 if engine_code(error) != CONDITION_FAILED:
                     raise
-                return False
-            return True
+                # PynamoDB keeps of the answer only the code.
+                return error.__cause__ if isinstance(error.__cause__, ClientError) else error
+            return None
 
         return self._ask(operation, key, conditional)
-
-    def _ask(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
-        """Make a call; where the table is missing and may be created, create it and ask again."""
-        try:
-            answer = self._call(operation, key, call)
-        except TableError as error:
-            if error.code != TABLE_MISSING or not self._create_table:
-                raise
-            table.create(self._model)
-            answer = self._call(operation, key, call)
-        return answer
-
-    def _call(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
-        try:
-            with translated(self._model):
-                answer = call()
-        except BeakerDynamoDBError as error:
-            logger.debug("%s %s: %s", operation, key, error)
-            raise self._explained(error) from error.cause
-        logger.debug("%s %s: %s", operation, key, _outcome(answer))
-        return answer
-
-    def _explained(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
-        """For a call that DynamoDB found invalid: whether the table's keys are the reason."""
-        if error.code != "ValidationException" or type(error) is not BeakerDynamoDBError:
-            return error
-        return table.key_fault(self._model) or error
 
     def _row(self, item: dict[str, Any]) -> Row:
         stored = self._read(item)
         if stored.data is None or stored.version is None or stored.touched is None:
             raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
-        return Row(stored.data, stored.version, stored.touched, _life(stored))
-
-    def _read(self, item: dict[str, Any]) -> SessionModel:
-        try:
-            return self._model.from_raw_data(item)
-        except (AttributeDeserializationError, ArithmeticError, OSError, ValueError) as error:
-            reason = "an item's attributes are not of the form that is written here"
-            raise self.corrupt(CorruptItem(reason, cause=error)) from error
+        return Row(stored.data, stored.version, stored.touched, life_of(stored))
 
 
-def _life(item: SessionModel) -> int | None:
+def life_of(item: SessionModel) -> int | None:
+    """A row's life in whole seconds, from what the item keeps; None for ever."""
     if item.expires is None:
         return None
     return int(item.expires.timestamp()) - math.ceil(item.touched)
-
-
-def _ends(item: SessionModel) -> float:
-    life = _life(item)
-    return math.inf if life is None else item.touched + life
-
-
-def _outcome(answer: object) -> str:
-    if isinstance(answer, dict):
-        return "found" if "Item" in answer else "not found"
-    return "condition failed" if answer is False else "done"

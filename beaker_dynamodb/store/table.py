@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
 from pynamodb.exceptions import TableDoesNotExist
 from pynamodb.exceptions import TableError as PynamoDBTableError
 
@@ -23,8 +22,8 @@ Progress = Callable[[str], None]
 #: DynamoDB takes some ten seconds to make a table active.
 POLL_INTERVAL = 1.0
 POLLS = 120
-#: What DynamoDB says where the TTL is on already: a ValidationException of this text.
-_TTL_IS_ON = "TimeToLive is already enabled"
+#: A ValidationException says so where the TTL is on, or being switched on by another process.
+_TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
 
 class TableState(NamedTuple):
@@ -136,7 +135,7 @@ def _switch_ttl_on(model: type[SessionModel]) -> bool:
         try:
             model.update_ttl(ignore_update_ttl_errors=False)
         except PynamoDBTableError as error:
-            if isinstance(error.cause, ClientError) and _TTL_IS_ON in str(error.cause):
+            if any(text in str(error.cause) for text in _TTL_IS_SET):
                 return False
             raise
     return True

@@ -1,0 +1,82 @@
+"""How the engine is asked: errors made our own, a missing table created, each call logged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import AttributeDeserializationError
+
+from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem, ItemTooLarge
+from ..model import SessionModel, bound_model, location
+from ..options import Options
+from . import table
+from .faults import TABLE_MISSING, translated
+from .keys import RowKey
+
+logger = logging.getLogger("beaker_dynamodb.store")
+Answer = TypeVar("Answer")
+
+
+class Calls:
+    """Calls to the engine about one table.
+
+    Each raises `StoreUnavailable` where the engine does not answer, and `TableError` where the
+    table cannot be used.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._model = bound_model(options)
+        self._create_table = options.create_table
+
+    def conflict(self, message: str) -> ConflictError:
+        """The error for a session that another request has changed, with the table's name."""
+        return ConflictError(message, **location(self._model))
+
+    def corrupt(self, reason: CorruptItem) -> CorruptItem:
+        """The error for data that the codec cannot read, with the table's name."""
+        return CorruptItem(reason.message, **location(self._model), cause=reason.cause or reason)
+
+    def _ask(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
+        """Make a call; where the table is missing and may be created, create it and ask again."""
+        try:
+            return self._call(operation, key, call)
+        except BeakerDynamoDBError as error:
+            if error.code != TABLE_MISSING or not self._create_table:
+                raise self._explained(error) from error.cause
+        table.create(self._model)
+        return self._call(operation, key, call)
+
+    def _call(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
+        try:
+            with translated(self._model):
+                answer = call()
+        except BeakerDynamoDBError as error:
+            logger.debug("%s %s: %s", operation, key, error)
+            raise
+        logger.debug("%s %s: %s", operation, key, _outcome(answer))
+        return answer
+
+    def _explained(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
+        """The table's own fault, where that is why DynamoDB has refused the call."""
+        if error.code not in {"ValidationException", TABLE_MISSING}:
+            return error
+        fault = None if isinstance(error, ItemTooLarge) else table.key_fault(self._model)
+        if fault is not None:
+            fault.code, fault.cause = error.code, error.cause
+        return fault or error
+
+    def _read(self, item: dict[str, Any]) -> SessionModel:
+        try:
+            return self._model.from_raw_data(item)
+        except (AttributeDeserializationError, ArithmeticError, OSError, ValueError) as error:
+            reason = "an item's attributes are not of the form that is written here"
+            raise self.corrupt(CorruptItem(reason, cause=error)) from error
+
+
+def _outcome(answer: object) -> str:
+    if isinstance(answer, dict):
+        return "found" if "Item" in answer else "not found"
+    return "condition failed" if isinstance(answer, ClientError) else "done"

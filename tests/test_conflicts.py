@@ -1,0 +1,237 @@
+"""Two requests that overlap, step by step: no update is lost, and an ended session stays ended."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import ConflictError, session_model
+from beaker_dynamodb.store import Store, new_version
+from tests.sites import Site, log_out
+from tests.support.wire import Wire
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+Page = Callable[[Any], object]
+
+
+@pytest.fixture(params=["pickle", "json"])
+def sites(engine: Any, request: pytest.FixtureRequest) -> Callable[..., list[Site]]:
+    """Browsers that share one session."""
+
+    def make(count: int = 2, **options: Any) -> list[Site]:
+        options = {"data_serializer": request.param, **options}
+        first, *others = (Site(engine.options, **options) for _ in range(count))
+        first.request(put(kept=1, common=[0]))
+        for other in others:
+            other.use_cookie(str(first.cookie))
+        return [first, *others]
+
+    return make
+
+
+def put(**values: object) -> Page:
+    def page(session: Any) -> None:
+        session.update(values)
+        session.save()
+
+    return page
+
+
+def drop(key: str) -> Page:
+    def page(session: Any) -> None:
+        del session[key]
+        session.save()
+
+    return page
+
+
+def while_loaded(happens: Callable[[], object], then: Page) -> Page:
+    """A slow request: the session is loaded, something happens, and then it is changed."""
+
+    def page(session: Any) -> None:
+        session.get("kept")
+        happens()
+        then(session)
+
+    return page
+
+
+def contents(session: Any) -> dict[str, object]:
+    return {key: value for key, value in session.items() if not key.startswith("_")}
+
+
+def rows(engine: Any) -> list[Any]:
+    return list(session_model(**engine.options).scan())
+
+
+class TestMerging:
+    def test_keeps_what_both_have_added(self, sites: Any) -> None:
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2}
+
+    def test_keeps_what_one_has_changed_and_the_other_removed(self, sites: Any) -> None:
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(drop("common")), put(kept=2)))
+        assert other.request(contents) == {"kept": 2}
+
+    def test_keeps_what_one_has_removed(self, sites: Any) -> None:
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(put(b=2)), drop("kept")))
+        assert other.request(contents) == {"common": [0], "b": 2}
+
+    def test_of_two_changes_of_one_key_takes_this_requests(self, sites: Any) -> None:
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(put(kept="theirs")), put(kept="mine")))
+        assert other.request(contents) == {"kept": "mine", "common": [0]}
+
+    def test_sees_what_was_changed_in_place(self, sites: Any) -> None:
+        def append(session: Any) -> None:
+            session["common"].append(1)
+            session.save()
+
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(put(b=2)), append))
+        assert other.request(contents) == {"kept": 1, "common": [0, 1], "b": 2}
+
+    def test_does_not_undo_what_it_has_not_touched(self, sites: Any) -> None:
+        one, other = sites()
+        one.request(while_loaded(lambda: other.request(put(common=[1])), put(a=1)))
+        assert other.request(contents) == {"kept": 1, "common": [1], "a": 1}
+
+    def test_goes_on_when_yet_another_request_comes_between(self, sites: Any, wire: Wire) -> None:
+        one, other, third = sites(3)
+
+        def both() -> None:
+            other.request(put(b=2))
+            third.request(put(c=3))
+
+        one.request(while_loaded(both, put(a=1)))
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2, "c": 3}
+
+    def test_costs_one_write_more(self, sites: Any, wire: Wire) -> None:
+        one, other = sites()
+
+        def conflict_and_forget() -> None:
+            other.request(put(b=2))
+            wire.clear()
+
+        one.request(while_loaded(conflict_and_forget, put(a=1)))
+        assert wire.operations == ["PutItem", "PutItem"]
+
+    def test_is_built_upon_by_a_later_save_of_the_request(self, sites: Any) -> None:
+        one, other = sites()
+
+        def save_twice(session: Any) -> None:
+            session.get("kept")
+            other.request(put(b=2))
+            session["a"] = 1
+            session._session().save()
+            session["c"] = 3
+            session.save()
+
+        one.request(save_twice)
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2, "c": 3}
+
+    def test_is_not_undone_by_a_later_touch_of_the_request(self, sites: Any) -> None:
+        one, other = sites(touch_interval=0)
+
+        def save_and_touch(session: Any) -> None:
+            session.get("kept")
+            other.request(put(b=2))
+            session["a"] = 1
+            session._session().save()
+            session.save()
+
+        one.request(save_and_touch)
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2}
+
+    def test_joins_two_that_began_the_session_at_once(self, engine: Any) -> None:
+        one, other = (Site(engine.options) for _ in range(2))
+        for site in (one, other):
+            site.use_cookie("unknown")
+        one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
+        assert other.request(contents) == {"a": 1, "b": 2}
+
+
+class TestAnEndedSession:
+    def test_is_not_written_into_the_one_that_was_begun_since_under_its_id(
+        self, engine: Any, clock: Any
+    ) -> None:
+        one, other = (Site(engine.options) for _ in range(2))
+        one.request(put(user="alice", kept=1))
+        session_id = str(one.cookie)
+        other.use_cookie(session_id)
+
+        def log_out_and_in_as_another() -> None:
+            other.request(log_out)
+            clock.advance(1)
+            other.use_cookie(session_id)
+            other.request(put(user="bob"))
+
+        one.request(while_loaded(log_out_and_in_as_another, put(cart=1)))
+        other.use_cookie(session_id)
+        assert other.request(contents) == {"user": "bob"}
+
+    @pytest.mark.parametrize("policy", ["merge", "overwrite", "raise"])
+    def test_is_not_written_at_all(self, sites: Any, engine: Any, policy: str) -> None:
+        one, other = sites(on_conflict=policy)
+        one.request(while_loaded(lambda: other.request(log_out), put(a=1)))
+        assert rows(engine) == []
+
+
+class TestOtherPolicies:
+    def test_overwrite_stores_the_later_one_whole(self, sites: Any) -> None:
+        one, other = sites(on_conflict="overwrite")
+        one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1}
+
+    def test_raise_stores_the_earlier_one_and_raises(self, sites: Any, engine: Any) -> None:
+        one, other = sites(on_conflict="raise")
+        with pytest.raises(ConflictError, match="another request has changed") as caught:
+            one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
+        assert caught.value.table == engine.options["table_name"]
+        assert other.request(contents) == {"kept": 1, "common": [0], "b": 2}
+
+    def test_a_session_changed_again_and_again_is_given_up(
+        self, sites: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        replace = Store.replace
+
+        def overtaken(self: Store, key: Any, row: Any, version: str) -> Any:
+            found = self.get(key, consistent=True)
+            assert found
+            self.put(key, found._replace(version=new_version()))
+            return replace(self, key, row, version)
+
+        one, _ = sites()
+        monkeypatch.setattr(Store, "replace", overtaken)
+        with pytest.raises(ConflictError, match="10 times"):
+            one.request(put(a=1))
+
+
+class TestALostAnswer:
+    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    def test_is_recognised_by_its_own_token(self, sites: Any, wire: Wire) -> None:
+        one, other = sites()
+        wire.lose_answer_of("PutItem")
+        wire.clear()
+        one.request(put(a=1))
+        assert wire.operations == ["GetItem", "PutItem", "PutItem"]
+        assert other.request(contents) == {"kept": 1, "common": [0], "a": 1}
+
+
+def test_a_row_that_this_serializer_cannot_read_is_overwritten(engine: Any) -> None:
+    one = Site(engine.options, data_serializer="json")
+    other = Site(engine.options, data_serializer="pickle", invalidate_corrupt=False)
+    one.request(put(kept=1))
+    other.use_cookie(str(one.cookie))
+
+    def as_pickle() -> None:
+        [row] = rows(engine)
+        row.data, row.version = b"\x20\x80\x02}q\x00.", "another"
+        row.save()
+
+    one.request(while_loaded(as_pickle, put(a=1)))
+    assert one.request(contents) == {"kept": 1, "a": 1}
