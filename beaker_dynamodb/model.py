@@ -8,6 +8,7 @@ from typing import Any, TypedDict, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 from pynamodb.attributes import (
     BinaryAttribute,
     NumberAttribute,
@@ -109,6 +110,14 @@ class _Connection(Connection):
                 return super().client
         return super().client
 
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Make a call, and see to it that it was DynamoDB that answered."""
+        answer = super().dispatch(operation_name, operation_kwargs)
+        if not answer["ResponseMetadata"].get("RequestId"):
+            # botocore reads an empty answer out of any page with status 200: no item, and saved.
+            raise ResponseParserError("the answer has no request id, so it is not DynamoDB's")
+        return answer
+
     @property
     def region_in_use(self) -> str | None:
         """The region that the AWS chain has given, once there is a client."""
@@ -118,6 +127,8 @@ class _Connection(Connection):
         """Leave the sockets to the parent process, which goes on using them."""
         self._client = None
         self._client_lock = threading.Lock()
+        # With it go the credentials, whose lock a thread of the parent may hold for ever.
+        self._local = threading.local()
 
 
 def _bind(options: Options) -> type[SessionModel]:
@@ -141,7 +152,8 @@ def _meta(options: Options) -> dict[str, Any]:
         "table_name": options.table_name,
         "region": options.region,
         "host": options.endpoint_url,
-        "max_retry_attempts": options.max_retries,
+        # Here it bounds how often a batch sends again what the engine has left unprocessed.
+        "max_retry_attempts": 10,
     }
     if options.is_provisioned:
         meta["billing_mode"] = PROVISIONED_BILLING_MODE

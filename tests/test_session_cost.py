@@ -104,8 +104,8 @@ def test_a_logout_is_one_read_and_one_delete(site: Site, wire: Wire) -> None:
         site.request(log_out)
 
 
-def test_a_logout_of_a_visitor_without_a_session_asks_nothing(site: Site, wire: Wire) -> None:
-    with wire.expect():
+def test_a_logout_is_never_spared(site: Site, wire: Wire) -> None:
+    with wire.expect(DELETE):
         site.request(log_out)
 
 

@@ -191,7 +191,7 @@ class TestATouch:
 
 
 class TestALostRace:
-    def test_of_two_changes_the_later_one_stays(self, site: Site, engine: Any) -> None:
+    def test_of_two_changes_of_one_key_the_later_one_stays(self, site: Site, engine: Any) -> None:
         site.request(count)
         slow = another_browser(site, engine)
 

@@ -56,7 +56,7 @@ class TestAMissingTable:
 
     def test_is_an_error_where_it_may_not_be_created(self, engine: Any, wire: Wire) -> None:
         site = Site(engine.options, create_table=False)
-        with wire.expect("PutItem"), pytest.raises(TableError) as caught:
+        with wire.expect("PutItem", "DescribeTable"), pytest.raises(TableError) as caught:
             site.request(count)
         assert "run `beaker-dynamodb create-table`" in str(caught.value)
         assert caught.value.code == "ResourceNotFoundException"

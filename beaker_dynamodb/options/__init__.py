@@ -1,11 +1,12 @@
 """Options: parse, check, document."""
 
-from .fields import SECRETS, TABLE_OPTIONS, Options
+from .fields import LONGEST_LIFE, SECRETS, TABLE_OPTIONS, Options
 from .reading import ALIASES, BEAKER_KEYS, option_rows, parse_options
 
 __all__ = [
     "ALIASES",
     "BEAKER_KEYS",
+    "LONGEST_LIFE",
     "SECRETS",
     "TABLE_OPTIONS",
     "Options",

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigurationError
 from .fields import Options
@@ -30,6 +30,9 @@ BEAKER_KEYS = frozenset(
         "webtest_varname",
     }
 )
+#: Beaker's middleware hands a keyword such as `session.type` on as it is, besides parsing it.
+PARSED_BY_BEAKER = ("session.", "cache.", "beaker.session.", "beaker.cache.", "session_", "cache_")
+FORM_OF_URL = "dynamodb://REGION/TABLE?option=value&..."
 ALIASES = {"host": "endpoint_url"}
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Options)}
@@ -44,15 +47,22 @@ def parse_options(arguments: Mapping[str, object]) -> Options:
     Raises:
         ConfigurationError: for an unknown name, a wrong value, or options that contradict.
     """
-    arguments = {ALIASES.get(name, name): value for name, value in arguments.items()}
-    from_url = _options_in_url(arguments.pop("url", None))
-    given = {
-        name: value
-        for name, value in {**from_url, **arguments}.items()
-        if name not in BEAKER_KEYS and value is not None
-    }
+    beside = {name: value for name, value in arguments.items() if _is_option(name, value)}
+    in_url = _options_in_url(beside.pop("url", None))
+    given = {**in_url, **_unaliased(beside)}
     parsed: dict[str, Any] = {name: _parse(name, value) for name, value in given.items()}
     return Options(**parsed)
+
+
+def _is_option(name: str, value: object) -> bool:
+    return value is not None and name not in BEAKER_KEYS and not name.startswith(PARSED_BY_BEAKER)
+
+
+def _unaliased(options: Mapping[str, object]) -> dict[str, object]:
+    for alias, name in ALIASES.items():
+        if alias in options and name in options:
+            raise ConfigurationError(f"give {name} or {alias}, not both")
+    return {ALIASES.get(name, name): value for name, value in options.items()}
 
 
 def option_rows() -> Iterable[tuple[str, str, str, str]]:
@@ -83,19 +93,28 @@ def _options_in_url(url: object) -> dict[str, object]:
     """The options inside ``dynamodb://REGION/TABLE?option=value&...``."""
     if url is None:
         return {}
-    form = "option url must have the form dynamodb://REGION/TABLE?option=value&..."
     try:
         parts = urlsplit(text(url))
-        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise ConfigurationError(form) from None
+        raise ConfigurationError(f"option url must have another form: {FORM_OF_URL}") from None
     table = parts.path.strip("/")
     if parts.scheme != "dynamodb" or "@" in parts.netloc or "/" in table or parts.fragment:
-        raise ConfigurationError(form)
-    options: dict[str, object] = {"region": parts.netloc or None, "table_name": table or None}
-    for written, value in pairs:
-        name = ALIASES.get(written, written)
-        if options.get(name) is not None:
+        raise ConfigurationError(f"option url must have another form: {FORM_OF_URL}")
+    options: dict[str, object] = {}
+    if parts.netloc:
+        options["region"] = parts.netloc
+    if table:
+        options["table_name"] = table
+    return _unaliased(_with_query(options, parts.query))
+
+
+def _with_query(options: dict[str, object], query: str) -> dict[str, object]:
+    for pair in filter(None, query.split("&")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigurationError(f"option url gives {name} no value: {FORM_OF_URL}")
+        if name in options:
             raise ConfigurationError(f"option url gives {name} twice")
-        options[name] = value
+        # Not parse_qsl, which takes the `+` of a secret key for a space.
+        options[name] = unquote(value)
     return options

@@ -35,11 +35,16 @@ def prefix(value: object) -> str:
 
 def endpoint(value: object) -> str:
     """The URL of an engine."""
+    expected = "a URL such as http://127.0.0.1:8000"
     url = text(value)
-    parts = urlsplit(url)
-    if parts.scheme in {"http", "https"} and parts.hostname:
-        return url
-    raise ValueError("a URL such as http://127.0.0.1:8000")
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(expected) from None
+    if not well_formed or "@" in parts.netloc or " " in url:
+        raise ValueError(expected)
+    return url
 
 
 def flag(value: object) -> bool:
@@ -79,7 +84,7 @@ def _number(
     if isinstance(value, (str, int, kind)) and not isinstance(value, bool):
         try:
             number = kind(value)
-        except ValueError:
+        except (OverflowError, ValueError):
             raise ValueError(expected) from None
         if smallest <= number <= largest:
             return number
