@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .model import SessionModel, session_model
     from .namespace import DynamoDBNamespaceManager
     from .options import Options
+    from .session import DynamoDBSession
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -28,6 +29,7 @@ __all__ = [
     "ConflictError",
     "CorruptItem",
     "DynamoDBNamespaceManager",
+    "DynamoDBSession",
     "ItemTooLarge",
     "Options",
     "SessionModel",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "DynamoDBNamespaceManager": ".namespace",
+    "DynamoDBSession": ".session",
     "Options": ".options",
     "SessionModel": ".model",
     "create_table": ".admin.table",

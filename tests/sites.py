@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from beaker.middleware import SessionMiddleware
 from webtest import TestApp
+
+from beaker_dynamodb import DynamoDBSession
+
+
+class OwnSerializer:
+    """A serializer of the application's own."""
+
+    def dumps(self, session: dict[str, Any]) -> bytes:
+        return b"own " + json.dumps(session).encode()
+
+    def loads(self, data: bytes) -> Any:
+        assert data.startswith(b"own ")
+        return json.loads(data[4:])
+
+
+KEYS = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
+#: The kinds of sessions that can be compared, by the options that lead to them.
+KINDS: dict[str, dict[str, Any]] = {
+    "pickle": {"data_serializer": "pickle"},
+    "json": {"data_serializer": "json"},
+    "encrypted": {"session_class": DynamoDBSession, **KEYS},
+    "encrypted json": {"session_class": DynamoDBSession, "data_serializer": "json", **KEYS},
+    "own serializer": {"session_class": DynamoDBSession, "data_serializer": OwnSerializer()},
+}
 
 Action = Callable[[Any], object]
 

@@ -17,6 +17,7 @@ LAYERS = [
     "model",
     "store",
     "namespace",
+    "session",
     "admin",
     "cli",
 ]
@@ -24,7 +25,7 @@ LAYERS = [
 CONFINED = {
     "pynamodb": {"model", "store", "admin"},
     "botocore": {"model", "store", "admin", "cli"},
-    "beaker": {"namespace", "cli"},
+    "beaker": {"namespace", "session", "cli"},
     "click": {"cli"},
     "moto": {"cli"},
     "waitress": {"cli"},

@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import ConflictError, session_model
 from beaker_dynamodb.store import Store, new_version
-from tests.sites import Site, log_out
+from tests.sites import KINDS, Site, log_out
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.usefixtures("create_table")
 Page = Callable[[Any], object]
 
 
-@pytest.fixture(params=["pickle", "json"])
+@pytest.fixture(params=KINDS)
 def sites(engine: Any, request: pytest.FixtureRequest) -> Callable[..., list[Site]]:
     """Browsers that share one session."""
 
     def make(count: int = 2, **options: Any) -> list[Site]:
-        options = {"data_serializer": request.param, **options}
+        options = {**KINDS[request.param], **options}
         first, *others = (Site(engine.options, **options) for _ in range(count))
         first.request(put(kept=1, common=[0]))
         for other in others:

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from beaker_dynamodb import DynamoDBSession
+
 from .contract.base import Contract, Options
 from .contract.caches import CacheContract, CacheManagerContract
 from .contract.cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
@@ -92,3 +94,32 @@ class TestNamespaces(DynamoDB, NamespaceContract):
 
 class TestLocks(DynamoDB, LockContract):
     """Creation locks in DynamoDB."""
+
+
+class WithSessionClass(DynamoDB):
+    """DynamoDBSession removes the row of an id that it replaces."""
+
+    deletes_replaced_sessions = True
+
+    def session_options(self, backend: Options, **options: Any) -> Options:
+        return {**super().session_options(backend, **options), "session_class": DynamoDBSession}
+
+
+class TestSessionsOfTheClass(WithSessionClass, SessionContract):
+    """Sessions in DynamoDB, by DynamoDBSession."""
+
+
+class TestEndingsOfTheClass(WithSessionClass, EndingContract):
+    """Ends of sessions in DynamoDB, by DynamoDBSession."""
+
+
+class TestCorruptSessionsOfTheClass(WithSessionClass, CorruptSessionContract):
+    """Corrupt sessions in DynamoDB, by DynamoDBSession."""
+
+
+class TestSessionExpiryOfTheClass(WithSessionClass, SessionExpiryContract):
+    """Timeouts of sessions in DynamoDB, by DynamoDBSession."""
+
+
+class TestEncryptedSessionsOfTheClass(WithSessionClass, EncryptedSessionContract):
+    """Encrypted sessions in DynamoDB, by DynamoDBSession."""

@@ -174,16 +174,22 @@ class TestUrl:
 
 class TestLife:
     def test_is_one_day_where_nothing_else_is_said(self) -> None:
-        assert Options().session_life == 86_400
+        assert Options().session_life() == 86_400
 
     def test_is_beakers_timeout_and_the_two_minutes_that_beaker_adds(self) -> None:
-        assert Options(timeout=1800 + 120).session_life == 1920
+        assert Options(timeout=1800 + 120).session_life() == 1920
 
     def test_is_ttl_before_beakers_timeout(self) -> None:
-        assert Options(ttl=60, timeout=1800 + 120).session_life == 60
+        assert Options(ttl=60, timeout=1800 + 120).session_life() == 60
+
+    def test_is_the_cookies_age_where_only_that_is_known(self) -> None:
+        assert Options().session_life(3600) == 3600
+        assert Options(timeout=1800 + 120).session_life(3600) == 1920
+        assert Options(ttl=60).session_life(3600) == 60
+        assert Options().touch_after(100) == 10
 
     def test_has_no_end_with_ttl_0(self) -> None:
-        assert Options(ttl=0).session_life is None
+        assert Options(ttl=0).session_life() is None
 
     @pytest.mark.parametrize(
         ("options", "touch_after"),
@@ -200,7 +206,7 @@ class TestLife:
     def test_sets_how_often_a_session_is_touched(
         self, options: Options, touch_after: float
     ) -> None:
-        assert options.touch_after == pytest.approx(touch_after)
+        assert options.touch_after() == pytest.approx(touch_after)
 
     @pytest.mark.parametrize(
         "life", [{"ttl": 60}, {"timeout": 60 + 120}, {"ttl": 600, "timeout": 180}]

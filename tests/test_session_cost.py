@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
-from tests.sites import Site, count, log_out, read, save
+from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support.wire import Wire
 
 READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
 
 
-@pytest.fixture(params=["pickle", "json"])
-def data_serializer(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return KINDS[request.param]
 
 
 @pytest.fixture
-def site(engine: Any, create_table: None, data_serializer: str) -> Site:
-    return Site(engine.options, data_serializer=data_serializer)
+def site(engine: Any, create_table: None, kind: dict[str, Any]) -> Site:
+    return Site(engine.options, **kind)
 
 
 @pytest.fixture
-def automatic_site(engine: Any, create_table: None, data_serializer: str) -> Site:
-    return Site(engine.options, data_serializer=data_serializer, auto=True)
+def automatic_site(engine: Any, create_table: None, kind: dict[str, Any]) -> Site:
+    return Site(engine.options, **kind, auto=True)
 
 
 def test_a_request_that_does_not_use_the_session_asks_nothing(site: Site, wire: Wire) -> None:
@@ -138,12 +138,12 @@ def test_an_active_user_is_never_timed_out(
     create_table: None,
     wire: Wire,
     clock: Any,
-    data_serializer: str,
+    kind: dict[str, Any],
     interval: dict[str, float],
     writes: int,
 ) -> None:
     """A timeout of 4 s, and a request each 1.3 s for a minute of given time."""
-    site = Site(engine.options, data_serializer=data_serializer, timeout=4, **interval)
+    site = Site(engine.options, **kind, timeout=4, **interval)
     site.request(count)
     wire.clear()
     for _ in range(46):
@@ -174,7 +174,9 @@ def test_the_table_is_asked_for_nothing_else(site: Site, wire: Wire, clock: Any)
 class TestCapacity:
     """Capacity units as DynamoDB Local charges them."""
 
+    @pytest.mark.parametrize("kind", [KINDS["pickle"], KINDS["json"], KINDS["own serializer"]])
     def test_a_session_of_2_kb_costs_at_most_2_write_units(self, site: Site, wire: Wire) -> None:
+        """An encrypted one cannot be compressed."""
         words = random.Random(2).choices(["apple", "pear", "plum", "1.20", "EUR", "shipped"], k=400)
         text = " ".join(words)[:2000]
 

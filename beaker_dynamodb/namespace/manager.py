@@ -15,6 +15,7 @@ from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options, parse_options
 from ..store import SESSION, Store, session_key
 from .caches import MISSING, CacheRows
+from .envelope import BASE64, Envelope
 from .sessions import SessionRow
 
 
@@ -37,6 +38,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._options, self._store = _bound(arguments)
         self._values = CacheRows(self._store, self._options, namespace)
         self._session_row: SessionRow | None = None
+        self._envelope = BASE64
+        self._cookie_age: int | None = None
 
     @property
     def timeout(self) -> int | None:
@@ -103,11 +106,23 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         identifier = f"beaker_dynamodb {place} {row.partition} {row.sort}"
         return NameLock(identifier=identifier, reentrant=True)
 
+    def tell_session(self, envelope: Envelope, cookie_age: int | None) -> None:
+        """Take what only a session class knows; before the session is asked for.
+
+        Args:
+            envelope: how the serialized session is put into text.
+            cookie_age: seconds that the session's cookie lives; None where that is not known.
+        """
+        self._envelope = envelope
+        self._cookie_age = cookie_age
+
     def _session(self) -> SessionRow:
         if self._session_row is None:
             options = self._options
             key = session_key(options.key_prefix, self.namespace, options.hash_ids)
-            self._session_row = SessionRow(self._store, options, key)
+            self._session_row = SessionRow(
+                self._store, options, key, self._envelope, self._cookie_age
+            )
         return self._session_row
 
     def _load_session(self) -> Any:

@@ -12,6 +12,7 @@ from ..codec import SessionText
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
+from .envelope import BASE64, Envelope
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -26,12 +27,12 @@ Attempt = Callable[[RowKey, Row], Written]
 class Loaded(NamedTuple):
     """The row as this request last saw or wrote it.
 
-    `payload` is the session as the application has it, and `stored` what the row holds: after a
+    `text` is the session as the application has it, and `stored` what the row holds: after a
     merge that is more.
     """
 
-    payload: bytes
-    stored: SessionText
+    text: str
+    stored: str
     version: str
     touched: float
 
@@ -42,10 +43,20 @@ class SessionRow:
     Built anew for each request; not shared between threads.
     """
 
-    def __init__(self, store: Store, options: Options, key: RowKey) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        key: RowKey,
+        envelope: Envelope = BASE64,
+        cookie_age: int | None = None,
+    ) -> None:
         self._store = store
         self._options = options
         self._key = key
+        self._envelope = envelope
+        self._life = options.session_life(cookie_age)
+        self._touch_after = options.touch_after(cookie_age)
         self._loaded: Loaded | None = None
 
     def load(self) -> str | None:
@@ -59,9 +70,9 @@ class SessionRow:
         if row is None:
             self._loaded = None
             return None
-        stored = self._stored(row)
-        self._loaded = Loaded(stored.payload, stored, row.version, row.touched)
-        return stored.text
+        text = self._text(row)
+        self._loaded = Loaded(text, text, row.version, row.touched)
+        return text
 
     def save(self, text: str) -> None:
         """Store what Beaker saves, as far as it must be stored.
@@ -69,19 +80,18 @@ class SessionRow:
         Args:
             text: the session as Beaker has serialized it, base64 as a rule.
         """
-        saved = SessionText.of(text)
-        known = snapshot.recognise(saved.payload)
+        known = snapshot.recognise(self._envelope.inside(text), *self._envelope.formats)
         if known is None:
             _warn_of_opaque_sessions()
-            self._store_changes(saved, None)
+            self._store_changes(text, None)
         elif snapshot.is_cleared(known[1]):
             self.delete()
         elif self._loaded is None:
-            self._create_unless_empty(saved, known)
+            self._create_unless_empty(text, known)
         elif self._has_changed(self._loaded, known):
-            self._store_changes(saved, known)
+            self._store_changes(text, known)
         else:
-            self._renew_if_due(saved, known, self._loaded)
+            self._renew_if_due(text, known, self._loaded)
 
     def delete(self) -> None:
         """End the session: its row is removed, whoever has written to it meanwhile."""
@@ -108,23 +118,23 @@ class SessionRow:
             # The row counts as missing all the same, and DynamoDB's TTL removes it later.
             logger.warning("an expired session was not removed: %s", error)
 
-    def _stored(self, row: Row) -> SessionText:
+    def _text(self, row: Row) -> str:
         try:
-            return SessionText.stored_as(row.data)
+            return SessionText.stored_as(row.data).text
         except CorruptItem as error:
             raise self._store.corrupt(error) from error
 
     def _has_changed(self, loaded: Loaded, known: Known) -> bool:
-        before = snapshot.read(loaded.payload, known[0].read)
+        before = snapshot.read(self._envelope.inside(loaded.text), known[0].read)
         return before is None or snapshot.has_changed(before, known[1])
 
-    def _create_unless_empty(self, saved: SessionText, known: Known) -> None:
+    def _create_unless_empty(self, saved: str, known: Known) -> None:
         if snapshot.is_empty(known[1]) and not self._options.save_empty:
             logger.debug("%s: new session is empty, not stored", self._key)
         else:
             self._store_changes(saved, known)
 
-    def _store_changes(self, saved: SessionText, known: Known | None) -> None:
+    def _store_changes(self, saved: str, known: Known | None) -> None:
         """Write what this request has changed, and settle conflicts with other requests.
 
         version as loaded? -- yes --> written, with a new version
@@ -139,7 +149,7 @@ class SessionRow:
             row = self._row(stored, new_version(), now())
             done, found = attempt(self._key, row)
             if done or (found and found.version == row.version):
-                self._loaded = Loaded(saved.payload, stored, row.version, row.touched)
+                self._loaded = Loaded(saved, stored, row.version, row.touched)
                 return
             if found and not _is_expired(found) and not self._is_begun_anew(known, found):
                 stored, attempt = self._settle(saved, known, found)
@@ -161,45 +171,45 @@ class SessionRow:
         """Whether the session that was loaded was ended, and another has its id now."""
         if self._loaded is None or known is None:
             return False
-        theirs = self._stored(found).payload
-        return not snapshot.is_same_session(known[0], self._loaded.payload, theirs)
+        unwrap = self._envelope.inside
+        payloads = unwrap(self._loaded.text), unwrap(self._text(found))
+        return not snapshot.is_same_session(known[0], *payloads)
 
-    def _settle(
-        self, saved: SessionText, known: Known | None, found: Row
-    ) -> tuple[SessionText, Attempt]:
+    def _settle(self, saved: str, known: Known | None, found: Row) -> tuple[str, Attempt]:
         """What to write, and how, where another request has written first."""
         if self._options.on_conflict == "raise":
             raise self._store.conflict("another request has changed the session: load it again")
         if self._options.on_conflict == "merge" and known is not None:
-            merged = self._merged(saved, known, self._stored(found))
+            merged = self._merged(saved, known, self._text(found))
             if merged is not None:
                 return merged, partial(self._store.replace, version=found.version)
         return saved, self._store.overwrite
 
-    def _on_top(self, saved: SessionText, known: Known | None) -> SessionText:
+    def _on_top(self, saved: str, known: Known | None) -> str:
         """What is to be written: after a merge, the row holds more than the application knows."""
         loaded = self._loaded
-        if loaded is None or known is None or loaded.stored.payload == loaded.payload:
+        if loaded is None or known is None or loaded.stored == loaded.text:
             return saved
         return self._merged(saved, known, loaded.stored) or saved
 
-    def _merged(self, saved: SessionText, known: Known, theirs: SessionText) -> SessionText | None:
-        before = self._loaded.payload if self._loaded else None
-        payload = snapshot.merge(known[0], before, saved.payload, theirs.payload)
-        if payload is None:
+    def _merged(self, saved: str, known: Known, theirs: str) -> str | None:
+        unwrap = self._envelope.inside
+        before = unwrap(self._loaded.text) if self._loaded else None
+        merged = snapshot.merge(known[0], before, unwrap(saved), unwrap(theirs))
+        if merged is None:
             logger.warning("%s: what another request has stored cannot be read", self._key)
             return None
-        return SessionText.around(payload)
+        return self._envelope.wrap(merged)
 
-    def _renew_if_due(self, saved: SessionText, known: Known, loaded: Loaded) -> None:
+    def _renew_if_due(self, saved: str, known: Known, loaded: Loaded) -> None:
         touched = now()
         age = touched - loaded.touched
-        if age < self._options.touch_after:
+        if age < self._touch_after:
             logger.debug("%s: touched %.1f s ago, nothing to write", self._key, age)
             return
         stored = self._on_top(saved, known)
         if self._renew(self._row(stored, loaded.version, touched)):
-            self._loaded = Loaded(saved.payload, stored, loaded.version, touched)
+            self._loaded = Loaded(saved, stored, loaded.version, touched)
 
     def _renew(self, row: Row) -> bool:
         try:
@@ -212,9 +222,9 @@ class SessionRow:
             logger.info("%s: changed or ended meanwhile, not renewed", self._key)
         return renewed
 
-    def _row(self, saved: SessionText, version: str, touched: float) -> Row:
-        data = saved.data(self._options.compression)
-        return Row(data, version, touched, self._options.session_life)
+    def _row(self, saved: str, version: str, touched: float) -> Row:
+        data = SessionText.of(saved).data(self._options.compression)
+        return Row(data, version, touched, self._life)
 
 
 def _is_expired(row: Row) -> bool:

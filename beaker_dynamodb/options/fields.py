@@ -174,19 +174,22 @@ class Options:
             return None
         return self.timeout - BEAKER_TIMEOUT_MARGIN
 
-    @property
-    def session_life(self) -> int | None:
-        """Seconds that a session's row lives after its last touch; None = for ever."""
+    def session_life(self, cookie_age: int | None = None) -> int | None:
+        """Seconds that a session's row lives after its last touch; None = for ever.
+
+        Args:
+            cookie_age: seconds that the session's cookie lives, where that is known.
+        """
         if self.ttl is not None:
             return self.ttl or None
-        return self.timeout if self.session_timeout else ONE_DAY
+        return self.timeout if self.session_timeout else cookie_age or ONE_DAY
 
-    @property
-    def touch_after(self) -> float:
+    def touch_after(self, cookie_age: int | None = None) -> float:
         """Seconds since the last touch from which a mere renewal is written."""
         if self.touch_interval is not None:
             return self.touch_interval
-        return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in _lives(self)])
+        lives = [self.session_timeout, self.session_life(cookie_age)]
+        return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in lives if life])
 
     @property
     def is_provisioned(self) -> bool:

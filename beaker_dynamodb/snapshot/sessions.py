@@ -32,9 +32,10 @@ ZLIB_STREAM = b"\x78"
 
 
 class Format(NamedTuple):
-    """One of Beaker's serializers.
+    """How a session is serialized.
 
-    `read` is for comparing, and executes nothing. `loads` and `dumps` are the serializer's own.
+    `read` is for comparing; for Beaker's own serializers it executes nothing. `loads` and `dumps`
+    are the serializer's own.
     """
 
     prefix: bytes
@@ -43,13 +44,18 @@ class Format(NamedTuple):
     dumps: Callable[[Session], bytes]
 
 
-def recognise(payload: bytes) -> tuple[Format, Session] | None:
+def format_of(serializer: Any) -> Format:
+    """The format of a serializer of the application's own."""
+    return Format(b"", serializer.loads, serializer.loads, serializer.dumps)
+
+
+def recognise(payload: bytes, *more: Format) -> tuple[Format, Session] | None:
     """The format of what this process has just written, and what it reads; None if there is none.
 
     Judge only a payload of this process's own making: what is stored is then read in that
     format and no other, so nobody who can write to the table chooses how it is read.
     """
-    for known in _FORMATS:
+    for known in (*_FORMATS, *more):
         if payload.startswith(known.prefix):
             session = read(payload, known.read)
             return None if session is None else (known, session)
@@ -60,7 +66,7 @@ def read(payload: bytes, reader: Reader) -> Session | None:
     """The session in a payload; None where the reader cannot read it."""
     try:
         session = reader(payload)
-    except (*UNREADABLE, zlib.error):
+    except Exception:  # noqa: BLE001  # a serializer of the application's own raises what it likes
         return None
     return session if isinstance(session, dict) else None
 
