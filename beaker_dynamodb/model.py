@@ -39,6 +39,7 @@ class SessionModel(Model):
     data = BinaryAttribute(legacy_encoding=False)
     version = UnicodeAttribute()
     touched = NumberAttribute()
+    created = NumberAttribute(null=True)
     expires = TTLAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
 

@@ -25,6 +25,7 @@ EXAMPLES = {
     "ttl": ("3600", 3600, "-1"),
     "timeout": ("1920", 1920, "1.5"),
     "touch_interval": ("2.5", 2.5, "-1"),
+    "max_lifetime": ("43200", 43200, "0"),
     "keep_expired": ("true", True, "2"),
     "consistent_read": ("no", False, 0),
     "hash_ids": ("off", False, "nope"),

@@ -13,6 +13,7 @@ from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
 from .envelope import BASE64, Envelope
+from .lifetime import Lifetime
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -35,6 +36,7 @@ class Loaded(NamedTuple):
     stored: str
     version: str
     touched: float
+    created: float | None
 
 
 class SessionRow:
@@ -55,8 +57,7 @@ class SessionRow:
         self._options = options
         self._key = key
         self._envelope = envelope
-        self._life = options.session_life(cookie_age)
-        self._touch_after = options.touch_after(cookie_age)
+        self._lifetime = Lifetime.of(options, cookie_age)
         self._loaded: Loaded | None = None
 
     def load(self) -> str | None:
@@ -71,7 +72,7 @@ class SessionRow:
             self._loaded = None
             return None
         text = self._text(row)
-        self._loaded = Loaded(text, text, row.version, row.touched)
+        self._loaded = Loaded(text, text, row.version, row.touched, row.created)
         return text
 
     def save(self, text: str) -> None:
@@ -101,10 +102,10 @@ class SessionRow:
     def _live_row(self) -> Row | None:
         consistent = self._options.consistent_read
         row = self._store.get(self._key, consistent)
-        if not consistent and (row is None or _is_expired(row)):
+        if not consistent and (row is None or self._lifetime.is_over(row)):
             # A read that may be a second old has not seen a login or a renewal of this moment.
             row = self._store.get(self._key, True)
-        if row is not None and _is_expired(row):
+        if row is not None and self._lifetime.is_over(row):
             self._drop_expired(row)
             return None
         return row
@@ -146,21 +147,29 @@ class SessionRow:
         """
         stored, attempt = self._on_top(saved, known), self._first_attempt()
         for _ in range(TRIES):
-            row = self._row(stored, new_version(), now())
+            row = self._row(stored, known, new_version(), now())
             done, found = attempt(self._key, row)
             if done or (found and found.version == row.version):
-                self._loaded = Loaded(saved, stored, row.version, row.touched)
+                self._loaded = Loaded(saved, stored, row.version, row.touched, row.created)
                 return
-            if found and not _is_expired(found) and not self._is_begun_anew(known, found):
-                stored, attempt = self._settle(saved, known, found)
-            elif self._loaded:
+            again = self._after_refusal(saved, known, found)
+            if again is None:
                 logger.warning("%s: ended while a request ran, not written", self._key)
                 return
-            elif found:
-                stored, attempt = saved, partial(self._store.replace, version=found.version)
-            else:
-                stored, attempt = saved, self._store.create
+            stored, attempt = again
         raise self._store.conflict(f"a session was changed {TRIES} times while it was saved")
+
+    def _after_refusal(
+        self, saved: str, known: Known | None, found: Row | None
+    ) -> tuple[str, Attempt] | None:
+        """What to write next, and how; None where the session that was loaded was ended."""
+        is_live = found is not None and not self._lifetime.is_over(found)
+        if found and is_live and not self._is_begun_anew(known, found):
+            return self._settle(saved, known, found)
+        if self._loaded:
+            return None
+        replace = partial(self._store.replace, version=found.version) if found else None
+        return saved, replace or self._store.create
 
     def _first_attempt(self) -> Attempt:
         if self._loaded is None:
@@ -204,12 +213,13 @@ class SessionRow:
     def _renew_if_due(self, saved: str, known: Known, loaded: Loaded) -> None:
         touched = now()
         age = touched - loaded.touched
-        if age < self._touch_after:
+        if age < self._lifetime.touch_after:
             logger.debug("%s: touched %.1f s ago, nothing to write", self._key, age)
             return
         stored = self._on_top(saved, known)
-        if self._renew(self._row(stored, loaded.version, touched)):
-            self._loaded = Loaded(saved, stored, loaded.version, touched)
+        row = self._row(stored, known, loaded.version, touched)
+        if self._renew(row):
+            self._loaded = Loaded(saved, stored, row.version, touched, row.created)
 
     def _renew(self, row: Row) -> bool:
         try:
@@ -222,13 +232,11 @@ class SessionRow:
             logger.info("%s: changed or ended meanwhile, not renewed", self._key)
         return renewed
 
-    def _row(self, saved: str, version: str, touched: float) -> Row:
+    def _row(self, saved: str, known: Known | None, version: str, touched: float) -> Row:
         data = SessionText.of(saved).data(self._options.compression)
-        return Row(data, version, touched, self._life)
-
-
-def _is_expired(row: Row) -> bool:
-    return row.ends <= now()
+        before = self._loaded.created if self._loaded else None
+        created = self._lifetime.created(known[1] if known else None, before)
+        return Row(data, version, touched, self._lifetime.life(touched, created), created)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ LONGEST_LIFE = 100 * 365 * ONE_DAY
 DEFAULT_TOUCH_INTERVAL = 30.0
 
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+#: Attributes of an item whose names are fixed.
+OTHER_ATTRIBUTES = ("data", "version", "touched", "created", "key", "lock_owner", "lock_until")
 #: Which table, where, as whom, how it is asked and how it is created.
 TABLE_OPTIONS = (
     "table_name",
@@ -115,6 +118,13 @@ class Options:
         unit="seconds",
         shown="none",
     )
+    max_lifetime: int | None = _option(
+        None,
+        whole(1, LONGEST_LIFE),
+        "a session ends this long after its creation, however busy it is",
+        unit="seconds",
+        shown="none",
+    )
     touch_interval: float | None = _option(
         None,
         seconds(0, LONGEST_LIFE),
@@ -165,7 +175,7 @@ class Options:
         _check_attribute_names(self)
         _check_credentials(self)
         _check_billing(self)
-        _check_touch_interval(self)
+        self.touch_after()
 
     @property
     def session_timeout(self) -> int | None:
@@ -185,11 +195,21 @@ class Options:
         return self.timeout if self.session_timeout else cookie_age or ONE_DAY
 
     def touch_after(self, cookie_age: int | None = None) -> float:
-        """Seconds since the last touch from which a mere renewal is written."""
-        if self.touch_interval is not None:
-            return self.touch_interval
+        """Seconds since the last touch from which a mere renewal is written.
+
+        Raises:
+            ConfigurationError: `touch_interval` is not shorter than one of the session's lives.
+        """
         lives = [self.session_timeout, self.session_life(cookie_age)]
-        return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in lives if life])
+        given = [life for life in lives if life]
+        if self.touch_interval is None:
+            return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in given])
+        if self.touch_interval and self.touch_interval >= min(given, default=math.inf):
+            raise ConfigurationError(
+                f"touch_interval ({self.touch_interval:g} s) must be shorter than a session's life "
+                f"({min(given)} s), or sessions end under active users"
+            )
+        return self.touch_interval
 
     @property
     def is_provisioned(self) -> bool:
@@ -200,12 +220,12 @@ class Options:
 
 def _check_attribute_names(options: Options) -> None:
     names = [options.hash_key, options.range_key, options.ttl_attribute]
-    names += ["data", "version", "touched", "key"]
+    names += OTHER_ATTRIBUTES
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(
             f"the attribute name {twice[0]} is taken twice: give hash_key, range_key and "
-            "ttl_attribute names of their own, other than data, version, touched and key"
+            f"ttl_attribute names of their own, other than {', '.join(OTHER_ATTRIBUTES)}"
         )
 
 
@@ -222,21 +242,3 @@ def _check_billing(options: Options) -> None:
     units_given = options.read_capacity_units or options.write_capacity_units
     if options.billing_mode == "on_demand" and units_given:
         raise ConfigurationError("capacity units belong to billing_mode = provisioned")
-
-
-def _check_touch_interval(options: Options) -> None:
-    interval = options.touch_interval
-    too_short = [life for life in _lives(options) if interval is not None and interval >= life]
-    if too_short and interval:
-        raise ConfigurationError(
-            f"touch_interval ({interval:g} s) must be shorter than a session's life "
-            f"({min(too_short)} s), or sessions end under active users"
-        )
-
-
-def _lives(options: Options) -> list[int]:
-    """Each of the times after which an idle session ends."""
-    lives = [options.ttl, options.session_timeout]
-    if options.ttl is None and options.session_timeout is None:
-        lives.append(ONE_DAY)
-    return [life for life in lives if life]

@@ -24,12 +24,14 @@ class Row(NamedTuple):
 
     `life` is in whole seconds, None for ever. The item keeps `expires`, the end of that life
     rounded up to a whole second, as DynamoDB's TTL asks; the life tells the exact end again.
+    `created` is kept where a limit to a session's whole life asks for it.
     """
 
     data: bytes
     version: str
     touched: float
     life: int | None
+    created: float | None = None
 
     @property
     def ends(self) -> float:
@@ -137,6 +139,7 @@ class Store(Calls):
             data=row.data,
             version=row.version,
             touched=row.touched,
+            created=row.created,
             key=key.original,
         )
         if row.life is not None:
@@ -175,7 +178,7 @@ class Store(Calls):
         stored = self._read(item)
         if stored.data is None or stored.version is None or stored.touched is None:
             raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
-        return Row(stored.data, stored.version, stored.touched, life_of(stored))
+        return Row(stored.data, stored.version, stored.touched, life_of(stored), stored.created)
 
 
 def life_of(item: SessionModel) -> int | None:

@@ -1,0 +1,110 @@
+"""`max_lifetime`: a session ends this long after its creation, however busy it is."""
+
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import session_model
+from tests.sites import KINDS, Site, count, read
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+
+@pytest.fixture(params=[*KINDS, "opaque"])
+def options(request: pytest.FixtureRequest, engine: Any) -> dict[str, Any]:
+    opaque = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
+    return {**engine.options, **KINDS.get(request.param, opaque), "max_lifetime": 3600}
+
+
+@pytest.fixture
+def site(options: dict[str, Any]) -> Site:
+    return Site(options)
+
+
+def rows(engine: Any) -> list[Any]:
+    return list(session_model(**engine.options).scan())
+
+
+def clear_and_save(session: Any) -> None:
+    creation_time = session["_creation_time"]
+    session._session().clear()
+    session["n"] = creation_time
+    session.save()
+
+
+def regenerate_id(session: Any) -> None:
+    session.regenerate_id()
+    session.save()
+
+
+@pytest.mark.parametrize("page", [read, count])
+def test_a_busy_session_ends(site: Site, clock: Any, page: Any) -> None:
+    site.request(count)
+    for _ in range(35):
+        clock.advance(100)
+        assert site.request(page)
+    clock.advance(100)
+    assert site.request(read) is None
+
+
+def test_it_is_not_prolonged_by_a_session_that_is_cleared(site: Site, clock: Any) -> None:
+    site.request(count)
+    go_on_after(clear_and_save, site, clock)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_not_prolonged_by_another_id(engine: Any, clock: Any, kind: str) -> None:
+    site = Site(engine.options, max_lifetime=3600, **KINDS[kind])
+    site.request(count)
+    go_on_after(regenerate_id, site, clock)
+
+
+def go_on_after(page: Any, site: Site, clock: Any) -> None:
+    clock.advance(1800)
+    site.request(page)
+    clock.advance(1799)
+    assert site.request(read)
+    clock.advance(1)
+    assert site.request(read) is None
+
+
+def test_a_session_begun_after_it_has_a_life_of_its_own(site: Site, clock: Any) -> None:
+    site.request(count)
+    clock.advance(3600)
+    site.request(count)
+    clock.advance(3599)
+    assert site.request(read) == 1
+
+
+def test_the_row_expires_no_later(site: Site, engine: Any, clock: Any) -> None:
+    site.request(count)
+    end = clock.now + 3600
+    clock.advance(1000.5)
+    site.request(count)
+    [row] = rows(engine)
+    assert row.expires.timestamp() == end
+
+
+def test_an_idle_session_still_ends_earlier(options: dict[str, Any], clock: Any) -> None:
+    site = Site({**options, "ttl": 60})
+    site.request(count)
+    clock.advance(60)
+    assert site.request(read) is None
+
+
+def test_it_can_be_shortened_for_sessions_that_are_there(
+    options: dict[str, Any], clock: Any
+) -> None:
+    site = Site(options)
+    site.request(count)
+    clock.advance(600)
+    other = Site({**options, "max_lifetime": 600})
+    other.use_cookie(str(site.cookie))
+    assert other.request(read) is None
+    assert other.request(count) == 1
+
+
+def test_without_it_the_row_does_not_keep_its_creation(engine: Any) -> None:
+    Site(engine.options).request(count)
+    [row] = rows(engine)
+    assert row.created is None
