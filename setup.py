@@ -11,11 +11,12 @@ VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group
 
 CLI = ["click>=8.1"]
 DEMO = [*CLI, "moto>=5.0.10", "waitress>=3.0"]
+PYRAMID = ["pyramid_beaker>=0.9"]
 EXAMPLES = [
+    *PYRAMID,
     "bottle>=0.13",
     "plaster_pastedeploy>=1.0.1",
     "pyramid>=2.0",
-    "pyramid_beaker>=0.9",
     "TurboGears2>=2.5",
 ]
 TEST = [
@@ -44,12 +45,14 @@ setup(
     extras_require={
         "cli": CLI,
         "demo": DEMO,
+        "pyramid": PYRAMID,
         "test": TEST,
         "dev": DEV,
         "all": sorted({*CLI, *DEMO, *TEST, *DEV}),
     },
     entry_points={
         "beaker.backends": ["ext:dynamodb = beaker_dynamodb:DynamoDBNamespaceManager"],
+        "paste.filter_factory": ["session = beaker_dynamodb.middleware:session_filter"],
         "console_scripts": ["beaker-dynamodb = beaker_dynamodb.__main__:main"],
     },
     classifiers=[

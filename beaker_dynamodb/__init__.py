@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TableError,
     )
+    from .middleware import SessionMiddleware
     from .model import SessionModel, session_model
     from .namespace import DynamoDBNamespaceManager
     from .options import Options
@@ -32,6 +33,7 @@ __all__ = [
     "DynamoDBSession",
     "ItemTooLarge",
     "Options",
+    "SessionMiddleware",
     "SessionModel",
     "StoreUnavailable",
     "TableError",
@@ -44,6 +46,7 @@ _HOMES = {
     "DynamoDBNamespaceManager": ".namespace",
     "DynamoDBSession": ".session",
     "Options": ".options",
+    "SessionMiddleware": ".middleware",
     "SessionModel": ".model",
     "create_table": ".admin.table",
     "session_model": ".model",

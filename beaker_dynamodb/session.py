@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from beaker import util
 from beaker.session import Session
 
-from .errors import BeakerDynamoDBError, CorruptItem
+from .errors import BeakerDynamoDBError, ConfigurationError, CorruptItem
 from .namespace import DynamoDBNamespaceManager, Envelope
 from .snapshot import format_of
+
+#: What `session.type` may be: ours, or nothing.
+_OWN_TYPES = ("ext:dynamodb", None)
 
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
@@ -25,11 +29,16 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         options: as Beaker's, and the backend's.
 
     Raises:
-        ConfigurationError: for an unknown option or a wrong value.
+        ConfigurationError: for an unknown option, a wrong value, or another `type`.
         StoreUnavailable: the engine did not answer; never taken for a corrupt session.
     """
 
     def __init__(self, request: Any, **options: Any) -> None:
+        if options.get("type") not in _OWN_TYPES:
+            raise ConfigurationError(
+                f"DynamoDBSession keeps sessions in DynamoDB, and session.type is "
+                f"{options['type']}: set ext:dynamodb, or leave session_class out"
+            )
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
         self._given_up: list[DynamoDBNamespaceManager] = []
         super().__init__(request, namespace_class=self._new_namespace, **options)
@@ -94,6 +103,17 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
     def _cookie_age(self) -> int | None:
         age = self.cookie_expires
         return int(age.total_seconds()) if isinstance(age, timedelta) else None
+
+
+def with_session_class(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Session options without a prefix, with DynamoDBSession as their class.
+
+    Options that name another backend, or a class, keep it.
+    """
+    if options.get("type") not in _OWN_TYPES:
+        return dict(options)
+    # Beaker takes a missing type for memory.
+    return {"session_class": DynamoDBSession, **options, "type": "ext:dynamodb"}
 
 
 class _Verbatim:

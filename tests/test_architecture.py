@@ -18,6 +18,8 @@ LAYERS = [
     "store",
     "namespace",
     "session",
+    "middleware",
+    "pyramid",
     "admin",
     "cli",
 ]
@@ -25,7 +27,8 @@ LAYERS = [
 CONFINED = {
     "pynamodb": {"model", "store", "admin"},
     "botocore": {"model", "store", "admin", "cli"},
-    "beaker": {"namespace", "session", "cli"},
+    "beaker": {"namespace", "session", "middleware", "cli"},
+    "pyramid_beaker": {"pyramid"},
     "click": {"cli"},
     "moto": {"cli"},
     "waitress": {"cli"},

@@ -243,6 +243,7 @@ class SessionRow:
 def _warn_of_opaque_sessions() -> None:
     """Say once in a process that each request will write."""
     logger.warning(
-        "sessions cannot be read here (they are encrypted, or have a serializer or pickle "
-        "extensions of the application's own): each request that uses a session writes it"
+        "sessions cannot be read here, so each request writes its session whole and the later of "
+        "two wins; if they are encrypted or have a serializer of your own, let "
+        "beaker_dynamodb.DynamoDBSession be their session_class"
     )

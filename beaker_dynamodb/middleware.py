@@ -1,0 +1,62 @@
+"""SessionMiddleware: Beaker's, with DynamoDBSession as its session class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from beaker import middleware
+
+from .session import DynamoDBSession, with_session_class
+
+_PREFIXES = ("session.", "beaker.session.")
+
+
+class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Beaker has no types
+    """Beaker's middleware, whose sessions are in DynamoDB where nothing else is said.
+
+    An ini file cannot name a class. Where its `session.type` is `ext:dynamodb` or missing, the
+    sessions are `DynamoDBSession`s; any other type is left to Beaker.
+
+    Args:
+        wrap_app: the WSGI application.
+        config: settings with Beaker's prefix `session.` or `beaker.session.`.
+        environ_key: where the session stands in the WSGI environment.
+        settings: settings without a prefix; they win.
+
+    Raises:
+        ConfigurationError: by the first request, for an unknown option or a wrong value.
+    """
+
+    def __init__(
+        self,
+        wrap_app: Callable[..., Any],
+        config: Mapping[str, Any] | None = None,
+        environ_key: str = "beaker.session",
+        **settings: Any,
+    ) -> None:
+        super().__init__(wrap_app, dict(config or {}), environ_key, **settings)
+        self.options: dict[str, Any] = with_session_class(self.options)
+
+    def _get_session(self) -> Any:
+        session_class = self.options.get("session_class")
+        if session_class is not DynamoDBSession:
+            return super()._get_session()
+        return session_class({}, use_cookies=False, **self.options)
+
+
+def session_filter(
+    global_config: Mapping[str, Any], **settings: Any
+) -> Callable[[Callable[..., Any]], SessionMiddleware]:
+    """The Paste filter `egg:beaker-dynamodb#session`: SessionMiddleware from a section's lines.
+
+    Args:
+        global_config: the ini file's defaults; what has Beaker's prefix in them counts.
+        settings: the section's lines, with or without Beaker's prefix.
+    """
+    own = {_prefixed(name): value for name, value in settings.items()}
+    return lambda app: SessionMiddleware(app, {**global_config, **own})
+
+
+def _prefixed(name: str) -> str:
+    return name if name.startswith(_PREFIXES) else f"session.{name}"

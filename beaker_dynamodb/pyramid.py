@@ -1,0 +1,29 @@
+"""`config.include("beaker_dynamodb.pyramid")`: pyramid_beaker's sessions and caches, and the class.
+
+Needs pyramid_beaker, which `pip install "beaker-dynamodb[pyramid]"` brings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyramid_beaker
+
+from .session import with_session_class
+
+
+def includeme(config: Any) -> None:
+    """Set the session factory and the cache regions that the settings describe.
+
+    Does what `config.include("pyramid_beaker")` does, with `DynamoDBSession` as the session class
+    where `session.type` is `ext:dynamodb` or missing.
+
+    Args:
+        config: Pyramid's `Configurator`.
+    """
+    settings = config.registry.settings
+    named = {name.removeprefix("beaker."): value for name, value in settings.items()}
+    own = {name[8:]: value for name, value in named.items() if name.startswith("session.")}
+    options = {f"session.{name}": value for name, value in with_session_class(own).items()}
+    config.set_session_factory(pyramid_beaker.session_factory_from_settings(options))
+    pyramid_beaker.set_cache_regions_from_settings(settings)

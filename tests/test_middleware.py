@@ -1,0 +1,156 @@
+"""The ways to DynamoDBSession for who cannot name a class: middleware, Paste and Pyramid."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beaker import cache
+from beaker.session import Session
+from paste.deploy import loadapp
+from pyramid.config import Configurator
+from pyramid.response import Response
+from webtest import TestApp
+
+from beaker_dynamodb import (
+    ConfigurationError,
+    DynamoDBSession,
+    SessionMiddleware,
+    session_model,
+)
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    session = environ["beaker.session"]
+    session["n"] = session.get("n", 0) + 1
+    session.save()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{session['n']} {type(session._session()).__name__}".encode()]
+
+
+def prefixed(prefix: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in options.items()}
+
+
+def visits(app: Any) -> list[str]:
+    browser = TestApp(app)
+    return [browser.get("/").text for _ in range(2)]
+
+
+class TestMiddleware:
+    @pytest.mark.parametrize("prefix", ["session.", "beaker.session."])
+    @pytest.mark.parametrize("named", [{}, {"type": "ext:dynamodb"}])
+    def test_has_the_class_for_its_default(
+        self, engine: Any, prefix: str, named: dict[str, str]
+    ) -> None:
+        config = prefixed(prefix, {**engine.options, **named})
+        assert visits(SessionMiddleware(application, config)) == [
+            "1 DynamoDBSession",
+            "2 DynamoDBSession",
+        ]
+
+    def test_takes_keywords(self, engine: Any) -> None:
+        app = SessionMiddleware(application, **engine.options)
+        assert visits(app) == ["1 DynamoDBSession", "2 DynamoDBSession"]
+
+    def test_leaves_other_backends_to_beaker(self) -> None:
+        app = SessionMiddleware(application, {"session.type": "memory"})
+        assert visits(app) == ["1 Session", "2 Session"]
+
+    def test_keeps_a_class_that_is_named(self, engine: Any) -> None:
+        app = SessionMiddleware(application, **engine.options, session_class=Session)
+        assert visits(app) == ["1 Session", "2 Session"]
+
+    @pytest.mark.parametrize("session_type", ["memory", None])
+    def test_hands_out_sessions_of_the_same_kind(
+        self, engine: Any, session_type: str | None
+    ) -> None:
+        options = engine.options if session_type is None else {}
+        app = SessionMiddleware(application, type=session_type, **options)
+        environ: dict[str, Any] = {}
+        app(environ, lambda *_: None)
+        session = environ["beaker.get_session"]()
+        session["n"] = 5
+        session.save()
+        assert isinstance(session, DynamoDBSession) == (session_type is None)
+
+    def test_tells_an_unknown_option_by_the_first_request(self, engine: Any) -> None:
+        app = SessionMiddleware(application, {"session.tabel_name": "a"})
+        with pytest.raises(ConfigurationError, match="table_name"):
+            visits(app)
+
+
+def test_the_class_refuses_another_backend() -> None:
+    with pytest.raises(ConfigurationError, match=r"session\.type is file"):
+        DynamoDBSession({}, type="file")
+
+
+class TestPaste:
+    @pytest.mark.parametrize("prefix", ["session.", ""])
+    def test_finds_the_filter_by_its_entry_point(
+        self, engine: Any, tmp_path: Path, prefix: str
+    ) -> None:
+        lines = [f"{name} = {value}" for name, value in prefixed(prefix, engine.options).items()]
+        ini = "\n".join(
+            [
+                "[DEFAULT]",
+                "session.timeout = 600",
+                "[pipeline:main]",
+                "pipeline = session app",
+                "[filter:session]",
+                "use = egg:beaker-dynamodb#session",
+                *lines,
+                "[app:app]",
+                "paste.app_factory = tests.test_middleware:application_factory",
+            ]
+        )
+        (tmp_path / "site.ini").write_text(ini)
+        app = loadapp(f"config:{tmp_path / 'site.ini'}")
+        assert visits(app) == ["1 DynamoDBSession", "2 DynamoDBSession"]
+        [row] = session_model(**engine.options).scan()
+        assert 719 <= row.expires.timestamp() - float(row.touched) <= 721
+
+
+def application_factory(_: dict[str, str], **__: str) -> Any:
+    return application
+
+
+class TestPyramid:
+    @pytest.mark.parametrize("prefix", ["session.", "beaker.session."])
+    @pytest.mark.parametrize(
+        ("named", "name"),
+        [
+            ({}, "DynamoDBSession"),
+            ({"type": "ext:dynamodb"}, "DynamoDBSession"),
+            ({"type": "memory"}, "Session"),
+        ],
+    )
+    def test_includes_the_class(
+        self, engine: Any, prefix: str, named: dict[str, str], name: str
+    ) -> None:
+        options = {} if "memory" in named.values() else engine.options
+        app = pyramid_site(prefixed(prefix, {**options, **named}))
+        assert visits(app) == [f"1 {name}", f"2 {name}"]
+
+    def test_includes_the_cache_regions(self, engine: Any, monkeypatch: Any) -> None:
+        cache_regions: dict[str, Any] = {}
+        monkeypatch.setattr(cache, "cache_regions", cache_regions)
+        regions = {"cache.regions": "short", "cache.short.expire": "5"}
+        pyramid_site({**prefixed("session.", engine.options), **regions})
+        assert cache_regions["short"]["expire"] == 5
+
+
+def pyramid_site(settings: dict[str, Any]) -> Any:
+    config = Configurator(settings=settings)
+    config.include("beaker_dynamodb.pyramid")
+    config.add_route("home", "/")
+    config.add_view(pyramid_view, route_name="home")
+    return config.make_wsgi_app()
+
+
+def pyramid_view(request: Any) -> Response:
+    session = request.session
+    session["n"] = session.get("n", 0) + 1
+    return Response(f"{session['n']} {type(session._session()).__name__}")
