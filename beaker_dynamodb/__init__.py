@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ConflictError,
         CorruptItem,
         ItemTooLarge,
+        LockTimeout,
         StoreUnavailable,
         TableError,
     )
@@ -32,6 +33,7 @@ __all__ = [
     "DynamoDBNamespaceManager",
     "DynamoDBSession",
     "ItemTooLarge",
+    "LockTimeout",
     "Options",
     "SessionMiddleware",
     "SessionModel",

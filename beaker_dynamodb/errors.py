@@ -9,7 +9,8 @@ and the error that caused it; and never shows a session id, a payload or a key.
      ├── StoreUnavailable     no answer: an outage, a timeout, or throttling past the retries
      ├── ItemTooLarge         the value is larger than DynamoDB stores in one item
      ├── CorruptItem          what is stored was not written by this package, or was altered
-     └── ConflictError        another request has changed the session at the same time
+     ├── ConflictError        another request has changed the session at the same time
+     └── LockTimeout          another has held the lock for longer than was to be waited
 """
 
 from __future__ import annotations
@@ -72,3 +73,7 @@ class CorruptItem(BeakerDynamoDBError):
 
 class ConflictError(BeakerDynamoDBError):
     """Another request has changed the session, and it was not to be merged or overwritten."""
+
+
+class LockTimeout(BeakerDynamoDBError):
+    """Another has held the lock for longer than was to be waited."""

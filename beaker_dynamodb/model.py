@@ -24,7 +24,7 @@ from .version import __version__
 
 
 class SessionModel(Model):
-    """One item of the table: a session, or a value of a cache."""
+    """One item of the table: a session, a value of a cache, or a lease."""
 
     class Meta:
         """Replaced in each class that `session_model` binds to a table."""
@@ -42,6 +42,8 @@ class SessionModel(Model):
     created = NumberAttribute(null=True)
     expires = TTLAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
+    lock_owner = UnicodeAttribute(null=True)
+    lock_until = NumberAttribute(null=True)
 
     @classmethod
     def table_connection(cls) -> TableConnection:

@@ -75,6 +75,23 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             del self._given_up[-1]["session"]
             self._given_up.pop()
 
+    def lock(self) -> None:
+        """Hold the session on all machines, until `unlock` or for `lock_timeout`.
+
+        What was loaded before may be outdated: `load` it again.
+
+        Raises:
+            LockTimeout: another has held it for all of `lock_wait`.
+        """
+        # A session without a namespace is new: nobody else knows its id.
+        if hasattr(self, "namespace"):
+            super().lock()
+
+    def unlock(self) -> None:
+        """Release what `lock` holds."""
+        if hasattr(self, "namespace"):
+            super().unlock()
+
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
         namespace.tell_session(self._envelope(), self._cookie_age())

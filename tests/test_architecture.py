@@ -16,6 +16,7 @@ LAYERS = [
     "snapshot",
     "model",
     "store",
+    "lock",
     "namespace",
     "session",
     "middleware",
@@ -27,7 +28,7 @@ LAYERS = [
 CONFINED = {
     "pynamodb": {"model", "store", "admin"},
     "botocore": {"model", "store", "admin", "cli"},
-    "beaker": {"namespace", "session", "middleware", "cli"},
+    "beaker": {"lock", "namespace", "session", "middleware", "cli"},
     "pyramid_beaker": {"pyramid"},
     "click": {"cli"},
     "moto": {"cli"},

@@ -12,8 +12,9 @@ from beaker.container import NamespaceManager
 from beaker.synchronization import NameLock
 
 from ..errors import BeakerDynamoDBError, CorruptItem
+from ..lock import SessionLock
 from ..options import Options, parse_options
-from ..store import SESSION, Store, session_key
+from ..store import SESSION, Leases, RowKey, session_key
 from .caches import MISSING, CacheRows
 from .envelope import BASE64, Envelope
 from .sessions import SessionRow
@@ -98,6 +99,27 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """End what `acquire_read_lock` began."""
         self._values.release_read_lock()
 
+    def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:  # noqa: ARG002, FBT002
+        """Acquire a session's lock, for `Session.lock`; a save or a cache needs none.
+
+        Args:
+            wait: as Beaker's; `Session.lock` always waits.
+            replace: set by `Session.save`, whose writes are conditional.
+
+        Raises:
+            LockTimeout: another has held the lock for all of `lock_wait`.
+        """
+        if replace:
+            self._session_lock().acquire_again()
+        elif self._session_row is not None:
+            self._session_lock().acquire()
+        return True
+
+    def release_write_lock(self) -> None:
+        """Release what `acquire_write_lock` has acquired."""
+        if self._session_row is not None:
+            self._session_lock().release()
+
     def get_creation_lock(self, key: str | bytes) -> NameLock:
         """The lock under which one thread of this process creates a missing value."""
         row = self._values.row_key(key)
@@ -118,12 +140,17 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def _session(self) -> SessionRow:
         if self._session_row is None:
-            options = self._options
-            key = session_key(options.key_prefix, self.namespace, options.hash_ids)
             self._session_row = SessionRow(
-                self._store, options, key, self._envelope, self._cookie_age
+                self._store, self._options, self._key(), self._envelope, self._cookie_age
             )
         return self._session_row
+
+    def _session_lock(self) -> SessionLock:
+        return SessionLock(self._store, self._key(), self._options)
+
+    def _key(self) -> RowKey:
+        options = self._options
+        return session_key(options.key_prefix, self.namespace, options.hash_ids)
 
     def _load_session(self) -> Any:
         self._refuse_replacement()
@@ -151,7 +178,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             raise fault
 
 
-def _bound(arguments: dict[str, Any]) -> tuple[Options, Store]:
+def _bound(arguments: dict[str, Any]) -> tuple[Options, Leases]:
     try:
         return _bind(**arguments)
     except TypeError:
@@ -160,10 +187,10 @@ def _bound(arguments: dict[str, Any]) -> tuple[Options, Store]:
 
 
 @lru_cache(maxsize=256, typed=True)
-def _bind(**arguments: object) -> tuple[Options, Store]:
+def _bind(**arguments: object) -> tuple[Options, Leases]:
     """Options and store for arguments: the same ones come with every request."""
     options = parse_options(arguments)
-    return options, Store(options)
+    return options, Leases(options)
 
 
 def _digest(session_id: str) -> str:

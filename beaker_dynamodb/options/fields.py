@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import ConfigurationError
-from .values import Parser, choice, endpoint, flag, prefix, seconds, text, whole
+from .values import choice, endpoint, flag, option, prefix, seconds, text, whole
 
 #: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
 BEAKER_TIMEOUT_MARGIN = 120
@@ -40,131 +38,130 @@ TABLE_OPTIONS = (
 )
 
 
-def _option(
-    default: Any,
-    parser: Parser,
-    meaning: str,
-    *,
-    unit: str = "",
-    shown: str | None = None,
-    secret: bool = False,
-) -> Any:
-    metadata = {"parser": parser, "meaning": meaning, "unit": unit, "shown": shown}
-    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
-
-
 @dataclass(frozen=True)
 class Options:
     """Every option of the backend, parsed and checked; immutable, so that it can be a cache key."""
 
-    table_name: str = _option("beaker", text, "one table serves sessions and caches")
-    region: str | None = _option(None, text, "where the table is", shown="the AWS chain")
-    endpoint_url: str | None = _option(
+    table_name: str = option("beaker", text, "one table serves sessions and caches")
+    region: str | None = option(None, text, "where the table is", shown="the AWS chain")
+    endpoint_url: str | None = option(
         None, endpoint, "another engine than AWS's, also given as `host`", shown="the AWS chain"
     )
-    aws_access_key_id: str | None = _option(
+    aws_access_key_id: str | None = option(
         None, text, "who asks", shown="the AWS chain", secret=True
     )
-    aws_secret_access_key: str | None = _option(
+    aws_secret_access_key: str | None = option(
         None, text, "the secret to it", shown="the AWS chain", secret=True
     )
-    aws_session_token: str | None = _option(
+    aws_session_token: str | None = option(
         None, text, "for temporary credentials", shown="the AWS chain", secret=True
     )
-    profile: str | None = _option(
+    profile: str | None = option(
         None, text, "a profile of the AWS configuration files", shown="the AWS chain"
     )
-    hash_key: str = _option("id", text, "name of the table's partition key attribute")
-    range_key: str = _option("item", text, "name of the table's sort key attribute")
-    ttl_attribute: str = _option("expires", text, "name of the attribute that DynamoDB's TTL reads")
-    key_prefix: str = _option(
+    hash_key: str = option("id", text, "name of the table's partition key attribute")
+    range_key: str = option("item", text, "name of the table's sort key attribute")
+    ttl_attribute: str = option("expires", text, "name of the attribute that DynamoDB's TTL reads")
+    key_prefix: str = option(
         "",
         prefix,
         "put before each namespace, so that applications can share a table",
         shown="empty",
     )
-    create_table: bool = _option(True, flag, "create the table when the engine says it is missing")
-    billing_mode: str | None = _option(
+    create_table: bool = option(True, flag, "create the table when the engine says it is missing")
+    billing_mode: str | None = option(
         None,
         choice("on_demand", "provisioned"),
         "for a table that we create: `on_demand` or `provisioned`",
         shown="`on_demand`, or `provisioned` where units are given",
     )
-    read_capacity_units: int | None = _option(
+    read_capacity_units: int | None = option(
         None,
         whole(1, 1_000_000),
         "read capacity of a provisioned table that we create",
         unit="units",
         shown="1",
     )
-    write_capacity_units: int | None = _option(
+    write_capacity_units: int | None = option(
         None,
         whole(1, 1_000_000),
         "write capacity of a provisioned table that we create",
         unit="units",
         shown="1",
     )
-    ttl: int | None = _option(
+    ttl: int | None = option(
         None,
         whole(0, LONGEST_LIFE),
         "life of a session since its last touch; 0 = never expires",
         unit="seconds",
         shown="Beaker's `timeout`, or 86400 (one day) where there is none",
     )
-    timeout: int | None = _option(
+    timeout: int | None = option(
         None,
         whole(0, LONGEST_LIFE),
         "Beaker's own: idle time of a session, and life of a cache value without `expire`",
         unit="seconds",
         shown="none",
     )
-    max_lifetime: int | None = _option(
+    max_lifetime: int | None = option(
         None,
         whole(1, LONGEST_LIFE),
         "a session ends this long after its creation, however busy it is",
         unit="seconds",
         shown="none",
     )
-    touch_interval: float | None = _option(
+    touch_interval: float | None = option(
         None,
         seconds(0, LONGEST_LIFE),
         "least time between two writes that only renew a session; 0 = every request",
         unit="seconds",
         shown="30, or a tenth of the session's life where that is less",
     )
-    keep_expired: bool = _option(
+    keep_expired: bool = option(
         False, flag, "leave expired sessions to DynamoDB's TTL, instead of deleting them when met"
     )
-    consistent_read: bool = _option(
+    consistent_read: bool = option(
         True,
         flag,
         "false halves the cost of reads; a session that such a read does not find is asked for "
         "once more, strongly",
     )
-    hash_ids: bool = _option(True, flag, "store session ids as their SHA-256")
-    save_empty: bool = _option(
+    hash_ids: bool = option(True, flag, "store session ids as their SHA-256")
+    save_empty: bool = option(
         False, flag, "also store new sessions into which the application has put nothing"
     )
-    on_conflict: str = _option(
+    on_conflict: str = option(
         "merge",
         choice("merge", "overwrite", "raise"),
         "where another request has changed the session: `merge` this one's changes into it, "
         "`overwrite` it, or `raise` a ConflictError",
     )
-    compression: str = _option(
+    compression: str = option(
         "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
     )
-    serializer: str = _option(
+    serializer: str = option(
         "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
     )
-    connect_timeout: float = _option(
+    lock_timeout: int = option(
+        60,
+        whole(1, ONE_DAY),
+        "how long a lock can be held: who dies holds the others up for no longer",
+        unit="seconds",
+    )
+    lock_wait: float = option(
+        60.0,
+        seconds(0, ONE_DAY),
+        "how long a lock is waited for before LockTimeout",
+        unit="seconds",
+    )
+    connect_timeout: float = option(
         1.0, seconds(0.01, 300), "how long one attempt waits for a connection", unit="seconds"
     )
-    read_timeout: float = _option(
+    read_timeout: float = option(
         3.0, seconds(0.01, 300), "how long one attempt waits for the answer", unit="seconds"
     )
-    max_retries: int = _option(2, whole(0, 20), "attempts after the first one", unit="attempts")
-    max_pool_connections: int = _option(
+    max_retries: int = option(2, whole(0, 20), "attempts after the first one", unit="attempts")
+    max_pool_connections: int = option(
         25,
         whole(1, 10_000),
         "connections kept open, one for each thread that asks at once",

@@ -1,10 +1,12 @@
-"""Parsers of option values: each takes an ini string or a Python value.
+"""Values of options: how a field is described, and what parses it.
 
-A parser raises ValueError with what it expected, and never quotes the value: it may be a secret.
+A parser takes an ini string or a Python value. It raises ValueError with what it expected, and
+never quotes the value: it may be a secret.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -89,3 +91,26 @@ def _number(
         if smallest <= number <= largest:
             return number
     raise ValueError(expected)
+
+
+def option(
+    default: Any,
+    parser: Parser,
+    meaning: str,
+    *,
+    unit: str = "",
+    shown: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """A field of the dataclass of options.
+
+    Args:
+        default: what it is where it is not given.
+        parser: from an ini string or a Python value.
+        meaning: in words, for the table of options.
+        unit: of a quantity.
+        shown: the default in words, where it depends.
+        secret: whether it is left out of what is printed.
+    """
+    metadata = {"parser": parser, "meaning": meaning, "unit": unit, "shown": shown}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)

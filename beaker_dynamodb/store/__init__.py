@@ -1,20 +1,25 @@
-"""The rows of a table: their keys, the conditions of each write, and the engine's faults."""
+"""The rows of a table: their keys, their leases, the conditions of each write, the faults."""
 
-from .keys import SESSION, RowKey, partition_key, session_key, value_key
+from .keys import SESSION, RowKey, lock_key, partition_key, session_key, value_key
+from .leases import Leases, Seen, Standing
 from .listing import Listing
 from .rows import Row, Store, Written, new_version, now
 from .table import create, describe, key_fault
 
 __all__ = [
     "SESSION",
+    "Leases",
     "Listing",
     "Row",
     "RowKey",
+    "Seen",
+    "Standing",
     "Store",
     "Written",
     "create",
     "describe",
     "key_fault",
+    "lock_key",
     "new_version",
     "now",
     "partition_key",

@@ -1,6 +1,7 @@
 """The key of each row, from what Beaker calls a namespace and a key. Pure.
 
     session     prefix + SHA-256 of the id     "session"
+    its lock    the same                       "session lock"
     value       prefix + namespace             the cache key
 
 What DynamoDB does not take as a key, or would take for another row's, is stored as its SHA-256.
@@ -13,6 +14,9 @@ from typing import NamedTuple
 
 #: The key under which Beaker stores a session in its namespace (beaker/session.py).
 SESSION = "session"
+#: The key under which a session's lock is stored beside it: a session is written as a whole.
+SESSION_LOCK = "session lock"
+SESSIONS_OWN = frozenset({SESSION, SESSION_LOCK})
 
 #: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
 LONGEST_PARTITION_KEY = 2048
@@ -31,7 +35,7 @@ class RowKey(NamedTuple):
     def __str__(self) -> str:
         # For the log, which holds no id and no key, nor a line break that came in a cookie.
         digest = sha256(_bytes(self.partition)).hexdigest()
-        return f"{digest[:8]}.../{self.sort if self.sort == SESSION else 'value'}"
+        return f"{digest[:8]}.../{self.sort if self.sort in SESSIONS_OWN else 'value'}"
 
 
 def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
@@ -42,6 +46,11 @@ def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
     id_bytes = _bytes(session_id)
     partition = sha256(id_bytes).hexdigest() if hash_ids else _key(id_bytes, _room(prefix))
     return RowKey(prefix + partition, SESSION)
+
+
+def lock_key(session: RowKey) -> RowKey:
+    """The row of a session's lock."""
+    return session._replace(sort=SESSION_LOCK)
 
 
 def partition_key(prefix: str, namespace: str) -> str:
@@ -59,7 +68,8 @@ def value_key(partition: str, key: str | bytes) -> RowKey:
         raise TypeError(f"a cache key must be str or bytes, not {type(key).__name__}")
     original = _bytes(key)
     # A value under the key "session" must not be taken for the session of that namespace.
-    sort = _hashed(original) if original == b"session" else _key(original, LONGEST_SORT_KEY)
+    sort = _key(original, LONGEST_SORT_KEY)
+    sort = _hashed(original) if sort in SESSIONS_OWN else sort
     return RowKey(partition, sort, original if sort.startswith(_HASHED) else None)
 
 

@@ -12,8 +12,8 @@ from pynamodb.pagination import ResultIterator
 from ..errors import CorruptItem
 from ..model import SessionModel
 from .calls import Calls
-from .keys import SESSION, RowKey, original_key
-from .rows import life_of
+from .keys import SESSIONS_OWN, RowKey, original_key
+from .rows import is_lease_only, life_of
 
 logger = logging.getLogger("beaker_dynamodb.store")
 
@@ -27,9 +27,12 @@ class Listing(Calls):
         A row that cannot be read counts as missing, here as when it is asked for.
         """
         model = self._model
-        for item in self._items(partition, model.key, model.touched, model.expires):
+        told = (model.key, model.version, model.touched, model.expires, model.lock_owner)
+        for item in self._items(partition, *told):
             try:
                 stored = self._read(item)
+                if is_lease_only(stored):
+                    continue
                 yield original_key(stored.item, stored.key), _ends(stored)
             except CorruptItem as error:
                 logger.warning("%s cannot be read: %s", RowKey(partition, "*"), error)
@@ -57,7 +60,7 @@ class Listing(Calls):
             return list(pages)
 
         items = self._ask("Query", RowKey(partition, "*"), all_pages)
-        return [item for item in items if item[model.item.attr_name]["S"] != SESSION]
+        return [item for item in items if item[model.item.attr_name]["S"] not in SESSIONS_OWN]
 
 
 def _ends(item: SessionModel) -> float:

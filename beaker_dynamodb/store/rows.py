@@ -65,13 +65,7 @@ class Store(Calls):
         Raises:
             CorruptItem: the item's attributes are not of the form that is written here.
         """
-        connection = self._model.table_connection()
-        answer = self._ask(
-            "GetItem",
-            key,
-            lambda: connection.get_item(key.partition, key.sort, consistent_read=consistent),
-        )
-        item = answer.get("Item")
+        item = self._item(key, consistent)
         return self._row(item) if item else None
 
     def put(self, key: RowKey, row: Row) -> None:
@@ -124,6 +118,15 @@ class Store(Calls):
         unchanged = (self._model.version == row.version) & (self._model.touched == row.touched)
         return self._remove(key, unchanged) is None
 
+    def _item(self, key: RowKey, consistent: bool) -> dict[str, Any] | None:
+        connection = self._model.table_connection()
+        answer = self._ask(
+            "GetItem",
+            key,
+            lambda: connection.get_item(key.partition, key.sort, consistent_read=consistent),
+        )
+        return answer.get("Item")
+
     def _found(self, key: RowKey, refusal: ClientError | None) -> Written:
         """The outcome of a write that tells which row stood in its way."""
         if refusal is None:
@@ -174,11 +177,18 @@ class Store(Calls):
 
         return self._ask(operation, key, conditional)
 
-    def _row(self, item: dict[str, Any]) -> Row:
+    def _row(self, item: dict[str, Any]) -> Row | None:
         stored = self._read(item)
+        if is_lease_only(stored):
+            return None
         if stored.data is None or stored.version is None or stored.touched is None:
             raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
         return Row(stored.data, stored.version, stored.touched, life_of(stored), stored.created)
+
+
+def is_lease_only(item: SessionModel) -> bool:
+    """Whether nothing is stored in an item but who may store something."""
+    return item.lock_owner is not None and item.version is None
 
 
 def life_of(item: SessionModel) -> int | None:

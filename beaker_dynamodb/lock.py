@@ -1,0 +1,122 @@
+"""Locks that hold across threads, processes and machines: leases, waited for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .options import Options
+from .store import Leases, RowKey, lock_key, new_version, now
+
+logger = logging.getLogger("beaker_dynamodb.lock")
+
+#: Pauses between two looks at a lock, in seconds: they double, and vary, so that many who wait
+#: do not ask at once.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+
+
+def wait_for(is_done: Callable[[], bool], limit: float) -> bool:
+    """Look again and again until something is done.
+
+    Args:
+        is_done: looks; for the first time after a pause.
+        limit: seconds to wait at most.
+
+    Returns:
+        False where it is not done within the limit.
+    """
+    deadline = time.monotonic() + limit
+    pause = FIRST_PAUSE
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311  # no secret
+        if is_done():
+            return True
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return False
+
+
+@dataclass
+class _Held:
+    """A lease that this thread holds, and how often it has acquired the lock."""
+
+    token: str
+    until: float
+    depth: int = 1
+
+
+class _HeldByThread(threading.local):
+    def __init__(self) -> None:
+        self.leases: dict[tuple[Any, ...], _Held] = {}
+
+
+_held = _HeldByThread()
+
+
+class SessionLock:
+    """What `session.lock()` acquires: one thread on one machine has it at a time.
+
+    It stands beside the session in a row of its own. A thread that holds it may acquire it again,
+    by another object, too: Beaker makes a new one at each load.
+    """
+
+    def __init__(self, leases: Leases, session: RowKey, options: Options) -> None:
+        self._leases = leases
+        self._key = lock_key(session)
+        self._options = options
+        # With the process's number: a forked worker holds none of its parent's.
+        table = (options.endpoint_url, options.region, options.table_name)
+        self._place = (os.getpid(), *table, self._key)
+
+    def acquire(self) -> None:
+        """Acquire the lock; for `lock_timeout` at most.
+
+        Raises:
+            LockTimeout: another has held it for all of `lock_wait`.
+        """
+        if self._is_held():
+            self.acquire_again()
+            return
+        if self._take() or wait_for(self._take_once_free, self._options.lock_wait):
+            return
+        raise self._leases.lock_timeout(
+            f"a session was locked for {self._options.lock_wait:g} s: "
+            "look for what holds its lock, or raise lock_wait"
+        )
+
+    def acquire_again(self) -> None:
+        """Acquire the lock once more where this thread holds it; nothing happens elsewhere."""
+        if self._is_held():
+            _held.leases[self._place].depth += 1
+
+    def release(self) -> None:
+        """Release what was acquired last; nothing happens where this thread holds nothing."""
+        held = _held.leases.get(self._place)
+        if held is None:
+            return
+        held.depth -= 1
+        if held.depth == 0:
+            del _held.leases[self._place]
+            if not self._leases.drop(self._key, held.token):
+                logger.warning("%s: held for longer than lock_timeout, and lost", self._key)
+
+    def _take(self) -> bool:
+        token, until = new_version(), now() + self._options.lock_timeout
+        if self._leases.take(self._key, token, until) is not None:
+            return False
+        _held.leases[self._place] = _Held(token, until)
+        return True
+
+    def _take_once_free(self) -> bool:
+        # Reads cost less than refused writes.
+        return not self._leases.look(self._key).is_leased and self._take()
+
+    def _is_held(self) -> bool:
+        held = _held.leases.get(self._place)
+        return held is not None and held.until > now()

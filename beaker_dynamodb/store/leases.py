@@ -1,0 +1,134 @@
+"""Leases: who may do something alone, until when; kept in the table, on a row of any kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from ..errors import LockTimeout
+from ..model import location
+from .keys import RowKey
+from .rows import Row, Store, now
+
+
+class Seen(NamedTuple):
+    """The version of a row that was read, and whether the row is of use still."""
+
+    version: str
+    is_kept: bool
+
+
+class Standing(NamedTuple):
+    """What stands under a key: a row, a lease, both or nothing.
+
+    Attributes:
+        row: what is stored; None where it is a lease only.
+        owner: the token of the lease; None where there is none.
+        until: the end of the lease, in seconds since the epoch; 0 where there is none.
+    """
+
+    row: Row | None = None
+    owner: str | None = None
+    until: float = 0.0
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether somebody holds the lease now."""
+        return self.owner is not None and self.until > now()
+
+
+class Leases(Store):
+    """The leases of one table, and the rows that they are on.
+
+    A lease belongs to a token, and ends by itself. Its end is told by the clocks of the machines
+    that share it: they must agree to well within its length.
+    """
+
+    def take(
+        self, key: RowKey, token: str, until: float, seen: Seen | None = None
+    ) -> Standing | None:
+        """Take the lease; what stands in the way where that cannot be done.
+
+        nobody holds it, or no longer, or a first try has taken it, whose answer was lost
+        (attribute_not_exists(lock_owner)  OR  lock_until <= now  OR  lock_owner = :token)
+
+        what is stored is still what the taker has seen
+        AND  (attribute_not_exists(version)   or else   version = :seen)
+
+        Args:
+            key: of the row.
+            token: of the new owner.
+            until: the end of the lease, in seconds since the epoch.
+            seen: what the taker has seen stored there, if anything.
+        """
+        model = self._model
+        free = model.lock_owner.does_not_exist() | (model.lock_until <= now())
+        unchanged = model.version == seen.version if seen else model.version.does_not_exist()
+        actions = [model.lock_owner.set(token), model.lock_until.set(until)]
+        if seen is None or not seen.is_kept:
+            # Who dies leaves a row that nobody asks for again: DynamoDB's TTL removes it.
+            end = datetime.fromtimestamp(math.ceil(until), timezone.utc)
+            content = (model.data, model.version, model.touched)
+            actions += [model.expires.set(end), *(attribute.remove() for attribute in content)]
+        condition = (free | (model.lock_owner == token)) & unchanged
+        return self._in_the_way(key, self._update(key, actions, condition))
+
+    def look(self, key: RowKey) -> Standing:
+        """What stands under a key by now."""
+        return self._standing(self._item(key, consistent=True))
+
+    def fulfil(self, key: RowKey, row: Row, token: str) -> bool:
+        """Store a row, which ends the lease; False where the lease is another's by now.
+
+        lock_owner = :token
+        """
+        done, found = self._found(key, self._save(key, row, self._model.lock_owner == token))
+        # The answer of a first try may have been lost.
+        return done or (found is not None and found.version == row.version)
+
+    def drop(self, key: RowKey, token: str, seen: Seen | None = None) -> bool:
+        """End the lease; False where it is another's by now.
+
+        lock_owner = :token
+
+        Args:
+            key: of the row.
+            token: of the owner.
+            seen: as it was given to `take`.
+        """
+        model = self._model
+        owned = model.lock_owner == token
+        if seen is None or not seen.is_kept:
+            return self._remove(key, owned) is None
+        actions = [model.lock_owner.remove(), model.lock_until.remove()]
+        return self._update(key, actions, owned) is None
+
+    def lock_timeout(self, message: str) -> LockTimeout:
+        """The error for a lease that another has held for too long, with the table's name."""
+        return LockTimeout(message, **location(self._model))
+
+    def _update(
+        self, key: RowKey, actions: Sequence[Action], condition: Condition
+    ) -> ClientError | None:
+        model = self._model(key.partition, key.sort)
+        arguments = partial(model.get_update_kwargs_from_instance, list(actions))
+        return self._write("UpdateItem", key, arguments, condition)
+
+    def _in_the_way(self, key: RowKey, refusal: ClientError | None) -> Standing | None:
+        if refusal is None:
+            return None
+        item = refusal.response.get("Item")
+        return self._standing(item) if item else self.look(key)
+
+    def _standing(self, item: dict[str, Any] | None) -> Standing:
+        if not item:
+            return Standing()
+        stored = self._read(item)
+        return Standing(self._row(item), stored.lock_owner, stored.lock_until or 0.0)

@@ -1,0 +1,234 @@
+"""`session.lock()` and `session.unlock()`: one holder across threads, processes and machines."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lock, session_model
+from tests.sites import KINDS, Site, count, log_out
+from tests.support.wire import Wire
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+
+@pytest.fixture(params=["pickle", "encrypted"])
+def options(request: pytest.FixtureRequest, engine: Any) -> dict[str, Any]:
+    return {**engine.options, **KINDS[request.param]}
+
+
+@pytest.fixture
+def site(options: dict[str, Any]) -> Site:
+    site = Site(options, lock_wait=0)
+    site.request(count)
+    return site
+
+
+@pytest.fixture
+def other(options: dict[str, Any], site: Site) -> Site:
+    return another_browser(options, site, 0)
+
+
+def another_browser(options: dict[str, Any], site: Site, lock_wait: float) -> Site:
+    other = Site(options, lock_wait=lock_wait)
+    other.use_cookie(str(site.cookie))
+    return other
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def lock_rows(engine: Any) -> list[Any]:
+    return [row for row in session_model(**engine.options).scan() if row.item == "session lock"]
+
+
+def hold_while(happens: Any) -> Any:
+    def page(session: Any) -> Any:
+        session.get("n")
+        session.lock()
+        try:
+            return happens(session)
+        finally:
+            session.unlock()
+
+    return page
+
+
+def nothing(_: Any) -> None:
+    return None
+
+
+def test_it_is_one_write_to_lock_and_one_to_unlock(site: Site, engine: Any, wire: Wire) -> None:
+    with wire.expect("GetItem", "UpdateItem", "DeleteItem"):
+        site.request(hold_while(nothing))
+    assert lock_rows(engine) == []
+
+
+def test_another_thread_does_not_get_it_meanwhile(
+    site: Site, other: Site, engine: Any, threads: ThreadPoolExecutor
+) -> None:
+    def meanwhile(_: Any) -> None:
+        waiting = threads.submit(other.request, lambda session: (session.get("n"), session.lock()))
+        with pytest.raises(LockTimeout, match="was locked for 0 s") as caught:
+            waiting.result(10)
+        assert caught.value.table == engine.options["table_name"]
+
+    site.request(hold_while(meanwhile))
+    threads.submit(other.request, hold_while(nothing)).result(10)
+
+
+def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
+    site: Site,
+    options: dict[str, Any],
+    engine: Any,
+    wire: Wire,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = another_browser(options, site, 30)
+    looks, has_waited = [0.0], threading.Event()
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 10:
+            wire.clear()
+            has_waited.set()
+            assert released.wait(10)
+
+    released = threading.Event()
+    monkeypatch.setattr(lock.time, "sleep", pause)
+    waiting = []
+
+    def meanwhile(_: Any) -> None:
+        waiting.append(threads.submit(other.request, hold_while(lambda _: lock_rows(engine))))
+        assert has_waited.wait(10)
+
+    site.request(hold_while(meanwhile))
+    released.set()
+    assert len(waiting[0].result(10)) == 1
+    assert max(looks) <= lock.LONGEST_PAUSE
+    assert wire.operations == ["DeleteItem", "GetItem", "UpdateItem", "Scan", "DeleteItem"]
+
+
+def test_two_who_count_under_it_lose_no_count(site: Site, other: Site) -> None:
+
+    def count_again(session: Any) -> int:
+        session.load()
+        session["n"] += 1
+        session.save()
+        session.persist()
+        return int(session["n"])
+
+    def counted_meanwhile(session: Any) -> int:
+        session.get("n")
+        other.request(hold_while(count_again))
+        return int(hold_while(count_again)(session))
+
+    assert site.request(counted_meanwhile) == 3
+
+
+def test_its_holder_can_acquire_it_again_and_save_and_load_under_it(
+    site: Site, engine: Any
+) -> None:
+    def happens(session: Any) -> None:
+        session.lock()
+        session.load()
+        session.unlock()
+        session["n"] = 5
+        session.save()
+        session.persist()
+        assert len(lock_rows(engine)) == 1
+
+    site.request(hold_while(happens))
+    assert lock_rows(engine) == []
+    assert site.request(lambda session: session["n"]) == 5
+
+
+def test_it_outlives_a_logout_under_it(site: Site, engine: Any) -> None:
+    site.request(hold_while(log_out))
+    assert list(session_model(**engine.options).scan()) == []
+
+
+def test_a_holder_that_died_holds_others_up_for_lock_timeout(
+    site: Site, other: Site, engine: Any, clock: Any, threads: ThreadPoolExecutor
+) -> None:
+    site.request(lambda session: (session.get("n"), session.lock()))
+    [row] = lock_rows(engine)
+    assert row.lock_until == clock.now + 60
+    assert row.expires.timestamp() == clock.now + 60
+    clock.advance(59.9)
+    with pytest.raises(LockTimeout):
+        threads.submit(other.request, hold_while(nothing)).result(10)
+    clock.advance(0.1)
+    threads.submit(other.request, hold_while(nothing)).result(10)
+
+
+def test_who_has_held_it_too_long_does_not_release_anothers(
+    site: Site,
+    other: Site,
+    engine: Any,
+    clock: Any,
+    threads: ThreadPoolExecutor,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+
+    def too_long(_: Any) -> None:
+        clock.advance(61)
+        threads.submit(other.request, lambda session: (session.get("n"), session.lock())).result(10)
+
+    with caplog.at_level(logging.WARNING):
+        site.request(hold_while(too_long))
+    assert len(lock_rows(engine)) == 1
+    assert "held for longer than lock_timeout, and lost" in caplog.text
+
+
+def test_a_lost_answer_to_the_lock_is_recognised(site: Site, engine: Any, wire: Wire) -> None:
+    wire.lose_answer_of("UpdateItem")
+    assert len(site.request(hold_while(lambda _: lock_rows(engine)))) == 1
+
+
+def test_a_new_session_has_nobody_to_be_locked_against(engine: Any, wire: Wire) -> None:
+    site = Site(engine.options, **KINDS["encrypted"])
+    with wire.expect():
+        site.request(hold_while(nothing))
+
+
+def test_unlocking_what_is_not_locked_does_nothing(site: Site, wire: Wire) -> None:
+    with wire.expect("GetItem"):
+        site.request(lambda session: (session.get("n"), session.unlock()))
+
+
+def test_a_caches_write_lock_asks_nothing(engine: Any, wire: Wire) -> None:
+    cache = DynamoDBNamespaceManager("cache", **engine.options)
+    with wire.expect():
+        assert cache.acquire_write_lock()
+        cache.release_write_lock()
+
+
+class TestWaiting:
+    @pytest.fixture
+    def time(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        pauses: list[float] = []
+        monkeypatch.setattr(lock.time, "sleep", pauses.append)
+        monkeypatch.setattr(lock.time, "monotonic", lambda: sum(pauses))
+        return pauses
+
+    def test_ends_with_the_limit(self, time: list[float]) -> None:
+        assert not lock.wait_for(lambda: False, 20)
+        assert sum(time) == pytest.approx(20)
+        assert 40 <= len(time) <= 90
+
+    def test_ends_as_soon_as_it_is_done(self, time: list[float]) -> None:
+        assert lock.wait_for(lambda: len(time) == 3, 20)
+        assert len(time) == 3
+        assert time[0] <= lock.FIRST_PAUSE
+
+    def test_varies(self, time: list[float]) -> None:
+        lock.wait_for(lambda: False, 20)
+        assert len(set(time)) > 20
