@@ -17,7 +17,7 @@ from botocore.httpsession import URLLib3Session
 
 #: An exception to raise, or an HTTP status and an engine's error code to answer.
 Fault = Exception | tuple[int, str]
-_Outcome = Callable[[AWSPreparedRequest, str], AWSResponse]
+_Outcome = Callable[[AWSPreparedRequest, str], AWSResponse | None]
 
 #: An address that moto leaves alone, as it is none of AWS's.
 _NOWHERE = "http://fault.invalid/"
@@ -70,6 +70,19 @@ class Wire:
     def lose_answer_of(self, operation: str) -> None:
         """Let the engine do the next call of an operation, and time out instead of its answer."""
         self._prepare(operation, _lose_answer)
+
+    def before_next(self, operation: str, happens: Callable[[], object]) -> None:
+        """Let something happen just before the next call of an operation leaves this process."""
+
+        def happen_and_go_on(_: AWSPreparedRequest, __: str) -> None:
+            happens()
+
+        self._prepare(operation, happen_and_go_on)
+
+    def forget_prepared(self) -> None:
+        """Forget what was prepared for a call that was not made."""
+        with self._lock:
+            self._outcomes.clear()
 
     def take_outcome(self, operation: str) -> _Outcome | None:
         """What was prepared for an operation, once."""
