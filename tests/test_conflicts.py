@@ -154,6 +154,24 @@ class TestMerging:
         one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert other.request(contents) == {"a": 1, "b": 2}
 
+    def test_goes_on_after_two_have_begun_the_session(self, engine: Any, clock: Any) -> None:
+        one, other = (Site(engine.options) for _ in range(2))
+        for site in (one, other):
+            site.use_cookie("unknown")
+
+        def begun_by_another(session: Any) -> None:
+            session.get("a")
+            clock.advance(1)
+            other.request(put(b=2))
+            session["a"] = 1
+            session._session().save()
+            other.request(put(b=3))
+            session["c"] = 1
+            session.save()
+
+        one.request(begun_by_another)
+        assert other.request(contents) == {"a": 1, "b": 3, "c": 1}
+
 
 class TestAnEndedSession:
     def test_is_not_written_into_the_one_that_was_begun_since_under_its_id(

@@ -181,7 +181,7 @@ class SessionRow:
         if self._loaded is None or known is None:
             return False
         unwrap = self._envelope.inside
-        payloads = unwrap(self._loaded.text), unwrap(self._text(found))
+        payloads = unwrap(self._loaded.stored), unwrap(self._text(found))
         return not snapshot.is_same_session(known[0], *payloads)
 
     def _settle(self, saved: str, known: Known | None, found: Row) -> tuple[str, Attempt]:
