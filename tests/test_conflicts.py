@@ -1,8 +1,11 @@
 """Two requests that overlap, step by step: no update is lost, and an ended session stays ended."""
 
+import math
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
+import numpy
 import pytest
 
 from beaker_dynamodb import ConflictError, session_model
@@ -238,6 +241,45 @@ class TestALostAnswer:
         one.request(put(a=1))
         assert wire.operations == ["GetItem", "PutItem", "PutItem"]
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1}
+
+
+class Plain:
+    """A class without __eq__."""
+
+    def __init__(self) -> None:
+        self.n = 1
+
+
+@pytest.mark.parametrize("kind", ["pickle", "encrypted"])
+def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
+    engine: Any, wire: Wire, kind: str
+) -> None:
+    hard = {
+        "nan": float("nan"),
+        "object": Plain(),
+        "array": numpy.arange(5),
+        "set": {"a", "b", 1, frozenset({2})},
+        "time": datetime(2026, 1, 1, tzinfo=timezone.utc),
+        "nested": {"list": [1, True, 1.0, ({"a": [None]},)]},
+    }
+    one, other = (Site(engine.options, **KINDS[kind]) for _ in range(2))
+    one.request(put(**hard))
+    other.use_cookie(str(one.cookie))
+
+    def change_one(session: Any) -> None:
+        session["nested"]["list"][3][0]["a"].append(2)
+        session.save()
+
+    one.request(while_loaded(lambda: other.request(put(n=1)), change_one))
+    found = other.request(contents)
+    assert found["nested"] == {"list": [1, True, 1.0, ({"a": [None, 2]},)]}
+    assert [type(value) for value in found["nested"]["list"][:3]] == [int, bool, float]
+    assert math.isnan(found["nan"])
+    assert found["object"].n == found["n"] == 1
+    assert found["array"].tolist() == [0, 1, 2, 3, 4]
+    assert (found["set"], found["time"]) == (hard["set"], hard["time"])
+    with wire.expect("GetItem"):
+        one.request(put())
 
 
 def test_a_row_that_this_serializer_cannot_read_is_overwritten(engine: Any) -> None:

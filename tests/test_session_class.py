@@ -1,6 +1,7 @@
 """DynamoDBSession: what it promises beyond Beaker's own session."""
 
 import pickle
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import CorruptItem, DynamoDBSession, StoreUnavailable, session_model
 from beaker_dynamodb.codec import SessionText
-from tests.sites import KEYS, KINDS, Site, count, read
+from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -148,25 +149,70 @@ class Marking:
 MARKS: list[int] = []
 
 
-def test_a_hostile_row_executes_nothing_under_encrypted_and_json_sessions(engine: Any) -> None:
-    hostile = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib")
-    for kind in ({"data_serializer": "json"}, {"session_class": DynamoDBSession, **KEYS}):
-        site = Site({**engine.options, **kind})
+def change(session: Any) -> None:
+    session["n"] = 5
+    session.save()
+
+
+@pytest.mark.parametrize("kind", ["json", "encrypted", "encrypted json", "own serializer"])
+class TestAHostileRow:
+    """A pickle that somebody who can write to the table has put there executes nothing."""
+
+    HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib")
+
+    @pytest.fixture(autouse=True)
+    def _nothing_is_executed(self) -> Iterator[None]:
+        MARKS.clear()
+        yield
+        assert MARKS == []
+
+    @pytest.mark.parametrize("version", ["kept", "another"])
+    @pytest.mark.parametrize("page", [read, save, change, log_out])
+    def test_put_there_while_a_request_runs(
+        self, engine: Any, clock: Any, kind: str, version: str, page: Any
+    ) -> None:
+        site = Site(engine.options, **KINDS[kind])
         site.request(count)
 
-        def planted_meanwhile(session: Any) -> None:
-            session["n"] = 5
-            [row] = rows(engine)
-            row.data, row.version = hostile, "another"
-            row.save()
-            session.save()
+        def slow_request(session: Any) -> None:
+            session.get("n")
+            self.plant(engine, version)
+            page(session)
 
-        site.request(planted_meanwhile)
-        [row] = rows(engine)
-        row.data = hostile
-        row.save()
+        clock.advance(60)
+        site.request(slow_request)
+
+    def test_put_there_between_two_requests(self, engine: Any, kind: str) -> None:
+        site = Site(engine.options, **KINDS[kind])
+        site.request(count)
+        self.plant(engine, "another")
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
             site.request(read)
-        for row in rows(engine):
-            row.delete()
-    assert MARKS == []
+
+    def test_put_there_before_a_session_is_begun(self, engine: Any, kind: str) -> None:
+        site = Site(engine.options, **KINDS[kind])
+        site.use_cookie("unknown")
+
+        def slow_request(session: Any) -> None:
+            session.get("n")
+            other = Site(engine.options)
+            other.use_cookie("unknown")
+            other.request(count)
+            self.plant(engine, "another")
+            change(session)
+
+        site.request(slow_request)
+
+    def plant(self, engine: Any, version: str) -> None:
+        [row] = rows(engine)
+        row.data = self.HOSTILE
+        row.version = row.version if version == "kept" else version
+        row.save()
+
+
+def test_the_hostile_row_is_one(engine: Any) -> None:
+    site = Site(engine.options)
+    site.request(count)
+    TestAHostileRow().plant(engine, "kept")
+    site.request(read)
+    assert MARKS.pop() == 1

@@ -213,6 +213,6 @@ def test_no_interleaving_loses_what_was_acknowledged(
     run_state_machine_as_test(
         begin,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None
+            max_examples=40, stateful_step_count=25, deadline=None, derandomize=True, database=None
         ),
     )
