@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-import numpy
+import numpy as np
 import pytest
 
 from beaker_dynamodb import ConflictError, session_model
@@ -257,7 +257,7 @@ def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
     hard = {
         "nan": float("nan"),
         "object": Plain(),
-        "array": numpy.arange(5),
+        "array": np.arange(5),
         "set": {"a", "b", 1, frozenset({2})},
         "time": datetime(2026, 1, 1, tzinfo=timezone.utc),
         "nested": {"list": [1, True, 1.0, ({"a": [None]},)]},
