@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
+from .errors import LockTimeout
 from .options import Options
 from .store import Leases, RowKey, lock_key, new_version, now
 
@@ -115,8 +117,98 @@ class SessionLock:
 
     def _take_once_free(self) -> bool:
         # Reads cost less than refused writes.
-        return not self._leases.look(self._key).is_leased and self._take()
+        return not self._leases.look(self._key, consistent=True).is_leased and self._take()
 
     def _is_held(self) -> bool:
         held = _held.leases.get(self._place)
         return held is not None and held.until > now()
+
+
+class Claim(Protocol):
+    """What a thread claims to make, alone on all machines."""
+
+    def take(self) -> bool:
+        """Take the lease; True also where the value is there by now. Asks by a write."""
+
+    def look(self) -> bool:
+        """As `take`, but asks by a read first."""
+
+    def drop(self) -> None:
+        """Give the lease up, where the value was not stored."""
+
+    def timeout(self) -> LockTimeout:
+        """The error for who has waited for too long."""
+
+
+class _LocalLocks:
+    """The locks among this process's threads, each kept while a thread has it."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with new ones: a forked worker has no thread that would release the parent's."""
+        self._registry = threading.Lock()
+        self._locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+
+    def lock(self, name: tuple[Any, ...]) -> Any:
+        """The re-entrant lock of a name."""
+        with self._registry:
+            return self._locks.setdefault(name, threading.RLock())
+
+
+_local_locks = _LocalLocks()
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_local_locks.forget)
+
+
+class CreationLock:
+    """What Beaker acquires around a creation function: a synchronizer of its kind.
+
+    First among this process's threads, then among all machines. A thread that has it may acquire
+    it again.
+    """
+
+    def __init__(self, name: tuple[Any, ...], claim: Claim, limit: float) -> None:
+        self._local = _local_locks.lock(name)
+        self._claim = claim
+        self._limit = limit
+
+    def acquire(self, wait: bool = True) -> bool:  # noqa: FBT002  # Beaker's signature
+        """Acquire the lock.
+
+        Args:
+            wait: whether to wait for it.
+
+        Returns:
+            Whether it is acquired; without it Beaker serves the expired value.
+
+        Raises:
+            LockTimeout: it was not free within the limit. Beaker takes the lock for held as soon
+                as a waiting call returns (beaker/container.py, Value.get_value).
+        """
+        deadline = time.monotonic() + self._limit
+        is_free = self._local.acquire(blocking=False)
+        if not is_free and not (wait and self._local.acquire(timeout=self._limit)):
+            return self._refused(wait)
+        try:
+            ask = self._claim.take if is_free else self._claim.look
+            if ask() or (wait and wait_for(self._claim.look, deadline - time.monotonic())):
+                return True
+        except BaseException:
+            self._local.release()
+            raise
+        self._local.release()
+        return self._refused(wait)
+
+    def release(self) -> None:
+        """Release the lock."""
+        try:
+            self._claim.drop()
+        finally:
+            self._local.release()
+
+    def _refused(self, wait: bool) -> bool:
+        if wait:
+            raise self._claim.timeout()
+        return False

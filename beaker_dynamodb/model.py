@@ -42,6 +42,7 @@ class SessionModel(Model):
     created = NumberAttribute(null=True)
     expires = TTLAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
+    parts = UnicodeAttribute(null=True)
     lock_owner = UnicodeAttribute(null=True)
     lock_until = NumberAttribute(null=True)
 

@@ -35,6 +35,8 @@ EXAMPLES = {
     "serializer": ("json", "json", "yaml"),
     "lock_timeout": ("30", 30, "0"),
     "lock_wait": ("2.5", 2.5, "-1"),
+    "stale_ttl": ("300", 300, "-1"),
+    "max_value_size": ("1000000", 1_000_000, "40000001"),
     "connect_timeout": ("0.5", 0.5, "0"),
     "read_timeout": ("10", 10.0, "nan"),
     "max_retries": ("0", 0, "21"),
@@ -111,7 +113,7 @@ def test_an_option_like_no_other_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     "later",
-    ["signing_key", "index_keys", "stale_ttl"],
+    ["signing_key", "index_keys"],
 )
 def test_options_that_are_not_there_yet_are_unknown(later: str) -> None:
     with pytest.raises(ConfigurationError, match=f"unknown option {later}"):

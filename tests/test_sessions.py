@@ -1,7 +1,6 @@
 """Promises about sessions: what is kept, what is not brought back, what an outage does."""
 
 import logging
-import random
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -14,7 +13,6 @@ from beaker_dynamodb import (
     BeakerDynamoDBError,
     CorruptItem,
     DynamoDBNamespaceManager,
-    ItemTooLarge,
     StoreUnavailable,
     session_model,
 )
@@ -456,19 +454,6 @@ class TestIdsFromCookies:
         browser = TestApp(SessionMiddleware(page, **options))
         headers = {"Cookie": f"beaker.session.id={session_id}"}
         assert browser.get("/", headers=headers).status_int == 200
-
-
-def test_a_session_larger_than_an_item_is_refused_and_what_is_stored_stays(
-    site: Site, engine: Any
-) -> None:
-    def grow(session: Any) -> None:
-        session["n"] = random.Random(1).randbytes(410 * 1024)
-        session.save()
-
-    site.request(count)
-    with pytest.raises(ItemTooLarge, match="400 KB"):
-        site.request(grow)
-    assert site.request(read) == 1
 
 
 def test_only_text_is_stored_as_a_session(engine: Any) -> None:

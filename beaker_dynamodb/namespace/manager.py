@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from beaker.container import NamespaceManager
-from beaker.synchronization import NameLock
 
 from ..errors import BeakerDynamoDBError, CorruptItem
-from ..lock import SessionLock
+from ..lock import CreationLock, SessionLock
 from ..options import Options, parse_options
 from ..store import SESSION, Leases, RowKey, session_key
-from .caches import MISSING, CacheRows
+from .caches import CacheRows
 from .envelope import BASE64, Envelope
+from .reading import MISSING
 from .sessions import SessionRow
 
 
@@ -69,7 +68,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             expiretime: seconds until a cache value counts as missing.
 
         Raises:
-            ItemTooLarge: the value takes more than 400 KB.
+            ItemTooLarge: the value takes more than `max_value_size`.
             StoreUnavailable: the engine did not answer.
         """
         if key == SESSION:
@@ -120,13 +119,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if self._session_row is not None:
             self._session_lock().release()
 
-    def get_creation_lock(self, key: str | bytes) -> NameLock:
-        """The lock under which one thread of this process creates a missing value."""
-        row = self._values.row_key(key)
-        # With the process's number: a forked worker has no thread that would release the parent's.
-        place = f"{os.getpid()} {self._options.table_name}"
-        identifier = f"beaker_dynamodb {place} {row.partition} {row.sort}"
-        return NameLock(identifier=identifier, reentrant=True)
+    def get_creation_lock(self, key: str | bytes) -> CreationLock:
+        """The lock under which one thread on one machine creates a missing value."""
+        return self._values.creation_lock(key)
 
     def tell_session(self, envelope: Envelope, cookie_age: int | None) -> None:
         """Take what only a session class knows; before the session is asked for.

@@ -1,12 +1,13 @@
 """Options: parse, check, document."""
 
-from .fields import LONGEST_LIFE, SECRETS, TABLE_OPTIONS, Options
+from .fields import LONGEST_LIFE, ONE_DAY, SECRETS, TABLE_OPTIONS, Options
 from .reading import ALIASES, BEAKER_KEYS, option_rows, parse_options
 
 __all__ = [
     "ALIASES",
     "BEAKER_KEYS",
     "LONGEST_LIFE",
+    "ONE_DAY",
     "SECRETS",
     "TABLE_OPTIONS",
     "Options",

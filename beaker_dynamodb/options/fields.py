@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import ConfigurationError
+from .checks import check_together
 from .values import choice, endpoint, flag, option, prefix, seconds, text, whole
 
 #: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
@@ -16,8 +17,6 @@ LONGEST_LIFE = 100 * 365 * ONE_DAY
 DEFAULT_TOUCH_INTERVAL = 30.0
 
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-#: Attributes of an item whose names are fixed.
-OTHER_ATTRIBUTES = ("data", "version", "touched", "created", "key", "lock_owner", "lock_until")
 #: Which table, where, as whom, how it is asked and how it is created.
 TABLE_OPTIONS = (
     "table_name",
@@ -154,6 +153,18 @@ class Options:
         "how long a lock is waited for before LockTimeout",
         unit="seconds",
     )
+    stale_ttl: int = option(
+        0,
+        whole(0, LONGEST_LIFE),
+        "how long an expired cache value is still served while one worker makes the new one",
+        unit="seconds",
+    )
+    max_value_size: int = option(
+        8 * 1024 * 1024,
+        whole(1, 40_000_000),
+        "past 400 KB, DynamoDB's limit for an item, a value is split; past this it is refused",
+        unit="bytes",
+    )
     connect_timeout: float = option(
         1.0, seconds(0.01, 300), "how long one attempt waits for a connection", unit="seconds"
     )
@@ -169,9 +180,7 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        _check_attribute_names(self)
-        _check_credentials(self)
-        _check_billing(self)
+        check_together(self)
         self.touch_after()
 
     @property
@@ -213,29 +222,3 @@ class Options:
         """Whether a table that we create has provisioned capacity."""
         units_given = bool(self.read_capacity_units or self.write_capacity_units)
         return self.billing_mode == "provisioned" or units_given
-
-
-def _check_attribute_names(options: Options) -> None:
-    names = [options.hash_key, options.range_key, options.ttl_attribute]
-    names += OTHER_ATTRIBUTES
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigurationError(
-            f"the attribute name {twice[0]} is taken twice: give hash_key, range_key and "
-            f"ttl_attribute names of their own, other than {', '.join(OTHER_ATTRIBUTES)}"
-        )
-
-
-def _check_credentials(options: Options) -> None:
-    if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
-        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
-    if options.aws_session_token and not options.aws_access_key_id:
-        raise ConfigurationError("aws_session_token needs aws_access_key_id beside it")
-    if options.profile and options.aws_access_key_id:
-        raise ConfigurationError("give profile or aws_access_key_id, not both")
-
-
-def _check_billing(options: Options) -> None:
-    units_given = options.read_capacity_units or options.write_capacity_units
-    if options.billing_mode == "on_demand" and units_given:
-        raise ConfigurationError("capacity units belong to billing_mode = provisioned")

@@ -3,10 +3,12 @@
 from .keys import SESSION, RowKey, lock_key, partition_key, session_key, value_key
 from .leases import Leases, Seen, Standing
 from .listing import Listing
-from .rows import Row, Store, Written, new_version, now
+from .parts import READ_TRIES, new_version
+from .rows import Row, Store, Written, now
 from .table import create, describe, key_fault
 
 __all__ = [
+    "READ_TRIES",
     "SESSION",
     "Leases",
     "Listing",

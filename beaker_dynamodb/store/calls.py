@@ -56,7 +56,7 @@ class Calls:
         except BeakerDynamoDBError as error:
             logger.debug("%s %s: %s", operation, key, error)
             raise
-        logger.debug("%s %s: %s", operation, key, _outcome(answer))
+        logger.debug("%s %s: %s", operation, key, _outcome(operation, answer))
         return answer
 
     def _explained(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
@@ -76,7 +76,7 @@ class Calls:
             raise self.corrupt(CorruptItem(reason, cause=error)) from error
 
 
-def _outcome(answer: object) -> str:
-    if isinstance(answer, dict):
+def _outcome(operation: str, answer: object) -> str:
+    if operation == "GetItem" and isinstance(answer, dict):
         return "found" if "Item" in answer else "not found"
     return "condition failed" if isinstance(answer, ClientError) else "done"

@@ -2,7 +2,9 @@
 
     session     prefix + SHA-256 of the id     "session"
     its lock    the same                       "session lock"
+    its parts   the same                       "session part:" token ":" number
     value       prefix + namespace             the cache key
+    its parts   the same                       "part:" token ":" number
 
 What DynamoDB does not take as a key, or would take for another row's, is stored as its SHA-256.
 """
@@ -16,13 +18,14 @@ from typing import NamedTuple
 SESSION = "session"
 #: The key under which a session's lock is stored beside it: a session is written as a whole.
 SESSION_LOCK = "session lock"
-SESSIONS_OWN = frozenset({SESSION, SESSION_LOCK})
 
 #: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
 LONGEST_PARTITION_KEY = 2048
 LONGEST_SORT_KEY = 1024
 
 _HASHED = "sha256:"
+#: How the sort keys of a large value's parts begin; for a session's, "session " stands before it.
+PART = "part:"
 
 
 class RowKey(NamedTuple):
@@ -35,7 +38,7 @@ class RowKey(NamedTuple):
     def __str__(self) -> str:
         # For the log, which holds no id and no key, nor a line break that came in a cookie.
         digest = sha256(_bytes(self.partition)).hexdigest()
-        return f"{digest[:8]}.../{self.sort if self.sort in SESSIONS_OWN else 'value'}"
+        return f"{digest[:8]}.../{self.sort if is_sessions(self.sort) else 'value'}"
 
 
 def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
@@ -51,6 +54,17 @@ def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
 def lock_key(session: RowKey) -> RowKey:
     """The row of a session's lock."""
     return session._replace(sort=SESSION_LOCK)
+
+
+def part_key(head: RowKey, token: str, number: int) -> RowKey:
+    """The row of a part of a large value."""
+    owner = f"{SESSION} " if head.sort == SESSION else ""
+    return RowKey(head.partition, f"{owner}{PART}{token}:{number}")
+
+
+def is_sessions(sort: str) -> bool:
+    """Whether a sort key is that of a session, or of what stands beside it."""
+    return sort == SESSION or sort.startswith(f"{SESSION} ")
 
 
 def partition_key(prefix: str, namespace: str) -> str:
@@ -69,7 +83,7 @@ def value_key(partition: str, key: str | bytes) -> RowKey:
     original = _bytes(key)
     # A value under the key "session" must not be taken for the session of that namespace.
     sort = _key(original, LONGEST_SORT_KEY)
-    sort = _hashed(original) if sort in SESSIONS_OWN else sort
+    sort = _hashed(original) if is_sessions(sort) else sort
     return RowKey(partition, sort, original if sort.startswith(_HASHED) else None)
 
 
@@ -84,7 +98,7 @@ def _key(original: bytes, longest: int) -> str:
         text = original.decode()
     except UnicodeDecodeError:
         return _hashed(original)
-    if not text or len(original) > longest or text.startswith(_HASHED):
+    if not text or len(original) > longest or text.startswith((_HASHED, PART)):
         return _hashed(original)
     return text
 

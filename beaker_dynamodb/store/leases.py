@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -16,6 +15,7 @@ from ..errors import LockTimeout
 from ..model import location
 from .keys import RowKey
 from .rows import Row, Store, now
+from .writes import Outcome
 
 
 class Seen(NamedTuple):
@@ -75,14 +75,19 @@ class Leases(Store):
         if seen is None or not seen.is_kept:
             # Who dies leaves a row that nobody asks for again: DynamoDB's TTL removes it.
             end = datetime.fromtimestamp(math.ceil(until), timezone.utc)
-            content = (model.data, model.version, model.touched)
+            content = (model.data, model.version, model.touched, model.parts)
             actions += [model.expires.set(end), *(attribute.remove() for attribute in content)]
         condition = (free | (model.lock_owner == token)) & unchanged
-        return self._in_the_way(key, self._update(key, actions, condition))
+        done, item = self._update(key, actions, condition)
+        return None if done else self._standing(item)
 
-    def look(self, key: RowKey) -> Standing:
-        """What stands under a key by now."""
-        return self._standing(self._item(key, consistent=True))
+    def look(self, key: RowKey, consistent: bool) -> Standing:
+        """What stands under a key; a large value is not read as a whole."""
+        return self._standing(self._item(key, consistent))
+
+    def whole(self, key: RowKey, row: Row) -> Row | None:
+        """A row that was looked at, with all its data; None where another stands there by now."""
+        return self._whole(key, row)
 
     def fulfil(self, key: RowKey, row: Row, token: str) -> bool:
         """Store a row, which ends the lease; False where the lease is another's by now.
@@ -106,26 +111,18 @@ class Leases(Store):
         model = self._model
         owned = model.lock_owner == token
         if seen is None or not seen.is_kept:
-            return self._remove(key, owned) is None
+            return self._remove(key, owned).done
         actions = [model.lock_owner.remove(), model.lock_until.remove()]
-        return self._update(key, actions, owned) is None
+        return self._update(key, actions, owned).done
 
     def lock_timeout(self, message: str) -> LockTimeout:
         """The error for a lease that another has held for too long, with the table's name."""
         return LockTimeout(message, **location(self._model))
 
-    def _update(
-        self, key: RowKey, actions: Sequence[Action], condition: Condition
-    ) -> ClientError | None:
+    def _update(self, key: RowKey, actions: Sequence[Action], condition: Condition) -> Outcome:
         model = self._model(key.partition, key.sort)
-        arguments = partial(model.get_update_kwargs_from_instance, list(actions))
-        return self._write("UpdateItem", key, arguments, condition)
-
-    def _in_the_way(self, key: RowKey, refusal: ClientError | None) -> Standing | None:
-        if refusal is None:
-            return None
-        item = refusal.response.get("Item")
-        return self._standing(item) if item else self.look(key)
+        arguments = partial(model.get_update_kwargs_from_instance, list(actions), condition)
+        return self._write("UpdateItem", key, arguments)
 
     def _standing(self, item: dict[str, Any] | None) -> Standing:
         if not item:

@@ -12,7 +12,7 @@ from pynamodb.pagination import ResultIterator
 from ..errors import CorruptItem
 from ..model import SessionModel
 from .calls import Calls
-from .keys import SESSIONS_OWN, RowKey, original_key
+from .keys import PART, RowKey, is_sessions, original_key
 from .rows import is_lease_only, life_of
 
 logger = logging.getLogger("beaker_dynamodb.store")
@@ -31,7 +31,7 @@ class Listing(Calls):
         for item in self._items(partition, *told):
             try:
                 stored = self._read(item)
-                if is_lease_only(stored):
+                if is_lease_only(stored) or stored.item.startswith(PART):
                     continue
                 yield original_key(stored.item, stored.key), _ends(stored)
             except CorruptItem as error:
@@ -60,7 +60,7 @@ class Listing(Calls):
             return list(pages)
 
         items = self._ask("Query", RowKey(partition, "*"), all_pages)
-        return [item for item in items if item[model.item.attr_name]["S"] not in SESSIONS_OWN]
+        return [item for item in items if not is_sessions(item[model.item.attr_name]["S"])]
 
 
 def _ends(item: SessionModel) -> float:

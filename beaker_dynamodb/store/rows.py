@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import secrets
 import time
-from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
+from hashlib import sha256
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition
 
 from ..errors import CorruptItem
 from ..model import SessionModel
-from .calls import Calls
-from .faults import CONDITION_FAILED, engine_code
+from ..options import ONE_DAY, Options
 from .keys import RowKey
+from .parts import READ_TRIES, Parts, PartsName
+from .writes import Outcome, Writes
+
+logger = logging.getLogger("beaker_dynamodb.store")
 
 
 class Row(NamedTuple):
@@ -24,7 +27,8 @@ class Row(NamedTuple):
 
     `life` is in whole seconds, None for ever. The item keeps `expires`, the end of that life
     rounded up to a whole second, as DynamoDB's TTL asks; the life tells the exact end again.
-    `created` is kept where a limit to a session's whole life asks for it.
+    `created` is kept where a limit to a session's whole life asks for it. With `parts`, `data` is
+    but a digest: the data themselves stand in rows of their own.
     """
 
     data: bytes
@@ -32,6 +36,7 @@ class Row(NamedTuple):
     touched: float
     life: int | None
     created: float | None = None
+    parts: PartsName | None = None
 
     @property
     def ends(self) -> float:
@@ -51,22 +56,29 @@ def now() -> float:
     return math.floor(time.time() * 1000) / 1000
 
 
-def new_version() -> str:
-    """A version that no other write has: 72 random bits."""
-    return secrets.token_urlsafe(9)
-
-
-class Store(Calls):
+class Store(Writes):
     """The rows of one table, each by its key: the few calls of a request."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._parts = Parts(options)
 
     def get(self, key: RowKey, consistent: bool) -> Row | None:
         """The row under a key, expired or not; None where there is none.
 
         Raises:
-            CorruptItem: the item's attributes are not of the form that is written here.
+            CorruptItem: the item's attributes are not of the form that is written here, or parts
+                of a large value are missing.
         """
-        item = self._item(key, consistent)
-        return self._row(item) if item else None
+        for _ in range(READ_TRIES):
+            item = self._item(key, consistent)
+            row = self._row(item) if item else None
+            whole = self._whole(key, row) if row else None
+            if row is None or whole is not None:
+                return whole
+            # Its parts were removed since, by who has replaced it: what is there now?
+            consistent = True
+        raise self.corrupt(CorruptItem("parts of a value are missing, or are not its own"))
 
     def put(self, key: RowKey, row: Row) -> None:
         """Store a row, whatever is there."""
@@ -104,7 +116,7 @@ class Store(Calls):
         nobody has changed or ended the session since it was loaded
         version = row.version
         """
-        return self._save(key, row, self._model.version == row.version) is None
+        return self._save(key, row, self._model.version == row.version).done
 
     def delete(self, key: RowKey) -> None:
         """Remove a row; nothing happens where there is none."""
@@ -116,26 +128,39 @@ class Store(Calls):
         version = row.version  AND  touched = row.touched
         """
         unchanged = (self._model.version == row.version) & (self._model.touched == row.touched)
-        return self._remove(key, unchanged) is None
+        return self._remove(key, unchanged).done
 
-    def _item(self, key: RowKey, consistent: bool) -> dict[str, Any] | None:
-        connection = self._model.table_connection()
-        answer = self._ask(
-            "GetItem",
-            key,
-            lambda: connection.get_item(key.partition, key.sort, consistent_read=consistent),
-        )
-        return answer.get("Item")
-
-    def _found(self, key: RowKey, refusal: ClientError | None) -> Written:
+    def _found(self, key: RowKey, outcome: Outcome) -> Written:
         """The outcome of a write that tells which row stood in its way."""
-        if refusal is None:
+        if outcome.done:
             return Written(done=True)
-        item = refusal.response.get("Item")
-        # An engine that knows nothing of ReturnValuesOnConditionCheckFailure returns no item.
-        return Written(False, self._row(item) if item else self.get(key, consistent=True))
+        row = self._row(outcome.item) if outcome.item else None
+        if row is None or row.parts is None:
+            return Written(False, row)
+        return Written(False, self._whole(key, row) or self.get(key, consistent=True))
 
-    def _save(self, key: RowKey, row: Row, condition: Condition | None) -> ClientError | None:
+    def _whole(self, key: RowKey, row: Row) -> Row | None:
+        """The row with all its data; None where its parts are gone, as it is replaced by now."""
+        if row.parts is None:
+            return row
+        data = self._parts.read(key, row.parts, row.data)
+        return None if data is None else row._replace(data=data)
+
+    def _save(self, key: RowKey, row: Row, condition: Condition | None) -> Outcome:
+        if not self._parts.is_needed(row.data, key):
+            return self._put(key, row, condition)
+        name = self._parts.name(row.data)
+        head = row._replace(data=sha256(row.data).digest(), parts=name)
+        # Where the head is not written, what has no end yet has one.
+        self._parts.write(key, name, row.data, _end(row) or _end(row._replace(life=ONE_DAY)))
+        outcome = self._put(key, head, condition)
+        if not outcome.done:
+            self._parts.remove(key, name)
+        elif row.life is None:
+            self._parts.write(key, name, row.data, None)
+        return outcome
+
+    def _put(self, key: RowKey, row: Row, condition: Condition | None) -> Outcome:
         model = self._model(
             key.partition,
             key.sort,
@@ -143,47 +168,49 @@ class Store(Calls):
             version=row.version,
             touched=row.touched,
             created=row.created,
+            expires=_end(row),
+            parts=str(row.parts) if row.parts else None,
             key=key.original,
         )
-        if row.life is not None:
-            model.expires = datetime.fromtimestamp(math.ceil(row.ends), timezone.utc)
-        return self._write("PutItem", key, model.get_save_kwargs_from_instance, condition)
+        arguments = partial(model.get_save_kwargs_from_instance, condition)
+        outcome = self._write("PutItem", key, arguments)
+        if outcome.done:
+            self._remove_parts(key, outcome.item)
+        elif row.parts and outcome.item and _parts_in(self._read(outcome.item)) == row.parts:
+            # The answer of a first try was lost, which has stored it.
+            return Outcome(done=True)
+        return outcome
 
-    def _remove(self, key: RowKey, condition: Condition | None) -> ClientError | None:
+    def _remove(self, key: RowKey, condition: Condition | None) -> Outcome:
         model = self._model(key.partition, key.sort)
-        return self._write("DeleteItem", key, model.get_delete_kwargs_from_instance, condition)
+        arguments = partial(model.get_delete_kwargs_from_instance, condition)
+        outcome = self._write("DeleteItem", key, arguments)
+        if outcome.done:
+            self._remove_parts(key, outcome.item)
+        return outcome
 
-    def _write(
-        self,
-        operation: str,
-        key: RowKey,
-        arguments: Callable[..., dict[str, Any]],
-        condition: Condition | None,
-    ) -> ClientError | None:
-        """The engine's refusal where the condition did not hold."""
-        # PynamoDB's own save and delete have no way to ask for the row that stands in the way.
-        asked = arguments(condition, "ALL_OLD" if condition is not None else None)
-        connection = self._model.table_connection().connection
-
-        def conditional() -> ClientError | None:
-            try:
-                connection.dispatch(operation, dict(asked))
-            except ClientError as error:
-                if engine_code(error) != CONDITION_FAILED:
-                    raise
-                # PynamoDB keeps of the answer only the code.
-                return error.__cause__ if isinstance(error.__cause__, ClientError) else error
-            return None
-
-        return self._ask(operation, key, conditional)
+    def _remove_parts(self, key: RowKey, item: dict[str, Any] | None) -> None:
+        """Remove the parts of an item that was replaced or removed."""
+        if not item or self._model.parts.attr_name not in item:
+            return
+        try:
+            name = _parts_in(self._read(item))
+        except CorruptItem as error:
+            # Whoever wrote it, it was not this package: there is no part to be found.
+            logger.warning("%s: what was replaced named its parts in no known form: %s", key, error)
+            return
+        if name:
+            self._parts.remove(key, name)
 
     def _row(self, item: dict[str, Any]) -> Row | None:
+        """The row in an item, with its data or with the digest of them; None for a lease only."""
         stored = self._read(item)
         if is_lease_only(stored):
             return None
         if stored.data is None or stored.version is None or stored.touched is None:
             raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
-        return Row(stored.data, stored.version, stored.touched, life_of(stored), stored.created)
+        row = Row(stored.data, stored.version, stored.touched, life_of(stored), stored.created)
+        return row._replace(parts=_parts_in(stored)) if stored.parts else row
 
 
 def is_lease_only(item: SessionModel) -> bool:
@@ -196,3 +223,13 @@ def life_of(item: SessionModel) -> int | None:
     if item.expires is None:
         return None
     return int(item.expires.timestamp()) - math.ceil(item.touched)
+
+
+def _end(row: Row) -> datetime | None:
+    if row.life is None:
+        return None
+    return datetime.fromtimestamp(math.ceil(row.ends), timezone.utc)
+
+
+def _parts_in(item: SessionModel) -> PartsName | None:
+    return PartsName.parse(item.parts) if item.parts else None

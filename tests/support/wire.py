@@ -71,6 +71,10 @@ class Wire:
         """Let the engine do the next call of an operation, and time out instead of its answer."""
         self._prepare(operation, _lose_answer)
 
+    def leave_next_unprocessed(self, operation: str) -> None:
+        """Let the engine hand back all that the next batch asks for, as it may under load."""
+        self._prepare(operation, _leave_unprocessed)
+
     def before_next(self, operation: str, happens: Callable[[], object]) -> None:
         """Let something happen just before the next call of an operation leaves this process."""
 
@@ -136,10 +140,21 @@ def _fail(fault: Fault, request: AWSPreparedRequest, _: str) -> AWSResponse:
     if isinstance(fault, Exception):
         raise fault
     status, code = fault
+    return _answer(request, status, {"__type": code, "message": "injected"})
+
+
+def _leave_unprocessed(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
+    asked = json.loads(request.body)["RequestItems"]
+    name = "UnprocessedKeys" if event_name.endswith("BatchGetItem") else "UnprocessedItems"
+    return _answer(request, 200, {"Responses": {}, name: asked})
+
+
+def _answer(request: AWSPreparedRequest, status: int, body: dict[str, Any]) -> AWSResponse:
     # botocore asks all handlers, even once one has answered: moto would still do what was asked.
     request.url = _NOWHERE
-    answer = AWSResponse(_NOWHERE, status, {"content-type": "application/x-amz-json-1.0"}, None)
-    answer._content = json.dumps({"__type": code, "message": "injected"}).encode()
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "injected"}
+    answer = AWSResponse(_NOWHERE, status, headers, None)
+    answer._content = json.dumps(body).encode()
     return answer
 
 

@@ -1,0 +1,135 @@
+"""Who makes a cache value: one thread on one machine, which has claimed to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout
+from ..options import Options
+from ..store import Leases, RowKey, Seen, new_version, now
+from .reading import MISSING, Looked, ValueReader
+
+logger = logging.getLogger("beaker_dynamodb.namespace")
+
+#: A refused write tells what stands in its way; the next one takes that into account.
+TRIES = 3
+
+
+@dataclass
+class Claimed:
+    """A lease that a thread has taken, on what it had seen; and how often it has the lock."""
+
+    token: str
+    seen: Seen | None
+    depth: int = 1
+
+
+class ThreadState(threading.local):
+    """What one thread knows of a namespace.
+
+    Attributes:
+        depth: how many read locks it holds.
+        values: what it has read inside of them, or learned with a claim.
+        looked: what it has found last.
+        claims: what it has claimed to make.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.values: dict[RowKey, Any] = {}
+        self.looked: Looked | None = None
+        self.claims: dict[RowKey, Claimed] = {}
+
+
+class ValueClaim:
+    """One thread's claim to make the value under a key; `lock.Claim`."""
+
+    def __init__(
+        self,
+        leases: Leases,
+        reader: ValueReader,
+        options: Options,
+        thread: ThreadState,
+        key: RowKey,
+    ) -> None:
+        self._leases = leases
+        self._reader = reader
+        self._options = options
+        self._thread = thread
+        self._key = key
+        looked = thread.looked
+        #: Beaker has just asked for the value: on a miss that answer need not be asked for again.
+        self._first = looked if looked and looked.key == key else Looked(key)
+
+    def take(self) -> bool:
+        """Take the lease; True also where the value is there by now."""
+        if self._key in self._thread.claims:
+            self._thread.claims[self._key].depth += 1
+            return True
+        return self._take(self._first)
+
+    def look(self) -> bool:
+        """As `take`, but asks by a read first: it costs less than a refused write."""
+        if self._key in self._thread.claims:
+            return self.take()
+        return self._take(self._reader.look(self._key, consistent=True))
+
+    def drop(self) -> None:
+        """Give the lease up, where the value was not stored."""
+        self._thread.values.pop(self._key, None)
+        claim = self._thread.claims.get(self._key)
+        if claim is None:
+            return
+        claim.depth -= 1
+        if claim.depth == 0:
+            del self._thread.claims[self._key]
+            self._give_up(claim)
+
+    def timeout(self) -> LockTimeout:
+        """The error for who has waited for too long."""
+        return self._leases.lock_timeout(
+            f"a cache value was being made for {self._options.lock_wait:g} s: "
+            "look for what makes it, or raise lock_wait"
+        )
+
+    def _take(self, looked: Looked) -> bool:
+        for _ in range(TRIES):
+            if self._is_made(looked):
+                self._thread.values[self._key] = looked.value
+                return True
+            if looked.is_leased:
+                return False
+            in_the_way = self._take_lease(looked)
+            if in_the_way is None:
+                return True
+            looked = in_the_way
+        return False
+
+    def _take_lease(self, looked: Looked) -> Looked | None:
+        """What stands in the way of the lease; None where it is taken."""
+        token, until = new_version(), now() + self._options.lock_timeout
+        try:
+            standing = self._leases.take(self._key, token, until, looked.seen)
+        except CorruptItem:
+            # It was logged when it was read, and nobody can make use of it.
+            self._leases.delete(self._key)
+            return Looked(self._key)
+        if standing is not None:
+            return self._reader.found(self._key, standing)
+        self._thread.claims[self._key] = Claimed(token, looked.seen)
+        self._thread.values[self._key] = looked.value
+        return None
+
+    def _give_up(self, claim: Claimed) -> None:
+        try:
+            self._leases.drop(self._key, claim.token, claim.seen)
+        except BeakerDynamoDBError as error:
+            # What the creation function has raised is worth more; the lease ends by itself.
+            logger.warning("a lease was not given up: %s", error)
+
+    def _is_made(self, looked: Looked) -> bool:
+        """Whether another has stored the value since this thread has asked for it first."""
+        return looked.value is not MISSING and looked.seen != self._first.seen

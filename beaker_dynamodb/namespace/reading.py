@@ -1,0 +1,86 @@
+"""What is found under a cache key: the value, and what stands in the way of making it anew."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from .. import codec
+from ..errors import CorruptItem
+from ..options import Options
+from ..store import READ_TRIES, Leases, Row, RowKey, Seen, Standing, now
+
+logger = logging.getLogger("beaker_dynamodb.namespace")
+
+#: What a key without a value reads as; None is a value.
+MISSING = object()
+
+
+class Looked(NamedTuple):
+    """What was found under a key.
+
+    Attributes:
+        key: of the row.
+        value: what is to be served, or MISSING.
+        seen: the row that was there, of use or not.
+        is_leased: whether somebody makes the value.
+        is_whole: False where parts of a large value were not found.
+    """
+
+    key: RowKey
+    value: Any = MISSING
+    seen: Seen | None = None
+    is_leased: bool = False
+    is_whole: bool = True
+
+
+class ValueReader:
+    """Reads the values of a table."""
+
+    def __init__(self, leases: Leases, options: Options) -> None:
+        self._leases = leases
+        self._serializer = options.serializer
+
+    def look(self, key: RowKey, consistent: bool) -> Looked:
+        """What is under a key.
+
+        What cannot be read counts as missing, and is logged: it costs one creation, not the page.
+        """
+        last = Looked(key)
+        for _ in range(READ_TRIES):
+            try:
+                looked = self.found(key, self._leases.look(key, consistent))
+            except CorruptItem as error:
+                _log_unreadable(key, error)
+                return Looked(key)
+            if looked.is_whole:
+                return looked
+            if looked.seen == last.seen:
+                break
+            # Its parts are gone, since another value stands there by now; or for good.
+            last, consistent = looked, True
+        logger.warning("%s: parts of the value are missing, it counts as missing", key)
+        return last
+
+    def found(self, key: RowKey, standing: Standing) -> Looked:
+        """What stands under a key, as `Leases` tells it."""
+        row, is_leased = standing.row, standing.is_leased
+        if row is None:
+            return Looked(key, is_leased=is_leased)
+        if row.ends <= now():
+            return Looked(key, MISSING, Seen(row.version, False), is_leased)
+        whole = self._leases.whole(key, row)
+        value = self._value(key, whole) if whole else MISSING
+        seen = Seen(row.version, is_kept=value is not MISSING)
+        return Looked(key, value, seen, is_leased, is_whole=whole is not None)
+
+    def _value(self, key: RowKey, row: Row) -> Any:
+        try:
+            return codec.decode_value(row.data, self._serializer)
+        except CorruptItem as error:
+            _log_unreadable(key, error)
+            return MISSING
+
+
+def _log_unreadable(key: RowKey, error: CorruptItem) -> None:
+    logger.warning("%s cannot be read and counts as missing: %s", key, error)

@@ -1,0 +1,157 @@
+"""Values larger than one item: their parts, and the name by which a row refers to them.
+
+    head    data = SHA-256 of the value, parts = name        the row under the value's own key
+    part    data = up to 400,000 bytes of the value          "part:" token ":" number
+
+The parts of a new value are written first, under a new token, and the head last: who reads finds
+the value before or the new one, whole. A part expires with its head.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import time
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from ..errors import BeakerDynamoDBError, CorruptItem, ItemTooLarge, StoreUnavailable
+from ..model import SessionModel, location
+from ..options import Options
+from .calls import Calls
+from .keys import RowKey, part_key
+
+logger = logging.getLogger("beaker_dynamodb.store")
+
+#: An item is at most 400 KB, with the names and values of all its attributes (DynamoDB's
+#: developer guide, "Constraints"): 409,600 bytes, of which this leaves 9,600 for keys and names.
+PART_SIZE = 400_000
+#: BatchGetItem takes 100 keys; `max_value_size` is held to as many parts.
+_TOTALS = frozenset(map(str, range(1, 101)))
+#: It answers at most 16 MB, and leaves the rest to be asked for again.
+READ_TRIES = 10
+FIRST_PAUSE = 0.05
+
+
+def new_version() -> str:
+    """A version or a token that no other write has: 72 random bits."""
+    return secrets.token_urlsafe(9)
+
+
+class PartsName(NamedTuple):
+    """What a head says of its parts; in the item it is the text "token:total"."""
+
+    token: str
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.token}:{self.total}"
+
+    @classmethod
+    def parse(cls, text: str) -> PartsName:
+        """From the item's text.
+
+        Raises:
+            CorruptItem: the text was not written here.
+        """
+        token, _, total = text.rpartition(":")
+        if not token or total not in _TOTALS:
+            raise CorruptItem("an item names its parts in an unknown form")
+        return cls(token, int(total))
+
+    def keys(self, head: RowKey) -> list[RowKey]:
+        """The keys of the parts, in their order."""
+        return [part_key(head, self.token, number) for number in range(self.total)]
+
+
+class Parts(Calls):
+    """The parts of one table's large values."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._longest = options.max_value_size
+
+    def is_needed(self, data: bytes, key: RowKey) -> bool:
+        """Whether a value takes more than one item.
+
+        Raises:
+            ItemTooLarge: it is larger than `max_value_size`.
+        """
+        if len(data) > self._longest:
+            raise ItemTooLarge(
+                f"the value takes {len(data):,} bytes, and max_value_size is {self._longest:,}: "
+                "store less under one key, or raise max_value_size",
+                **location(self._model),
+            )
+        return len(data) + len(key.original or b"") > PART_SIZE
+
+    def name(self, data: bytes) -> PartsName:
+        """A new name for a value's parts."""
+        return PartsName(new_version(), math.ceil(len(data) / PART_SIZE))
+
+    def write(self, head: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
+        """Store a value's parts; what is there under the same name is overwritten."""
+        chunks = (data[start : start + PART_SIZE] for start in range(0, len(data), PART_SIZE))
+        models = [
+            self._model(
+                key.partition,
+                key.sort,
+                data=chunk,
+                version=name.token,
+                touched=time.time(),
+                expires=expires,
+            )
+            for key, chunk in zip(name.keys(head), chunks, strict=True)
+        ]
+
+        def write_all() -> None:
+            with self._model.batch_write() as batch:
+                for model in models:
+                    batch.save(model)
+
+        self._ask("BatchWriteItem", head, write_all)
+
+    def read(self, head: RowKey, name: PartsName, digest: bytes) -> bytes | None:
+        """A value from its parts; None where they are gone, or are not its own."""
+        found = self._found_parts(head, name)
+        if len(found) < name.total:
+            return None
+        data = b"".join(found[key.sort] for key in name.keys(head))
+        return data if sha256(data).digest() == digest else None
+
+    def remove(self, head: RowKey, name: PartsName) -> None:
+        """Remove parts that nothing refers to; where that fails, they expire by themselves."""
+
+        def remove_all() -> None:
+            with self._model.batch_write() as batch:
+                for key in name.keys(head):
+                    batch.delete(self._model(key.partition, key.sort))
+
+        try:
+            self._ask("BatchWriteItem", head, remove_all)
+        except BeakerDynamoDBError as error:
+            logger.warning("parts of a value that was replaced were not removed: %s", error)
+
+    def _found_parts(self, head: RowKey, name: PartsName) -> dict[str, bytes]:
+        names = (self._model.id.attr_name, self._model.item.attr_name)
+        keys: list[Any] = [dict(zip(names, key, strict=False)) for key in name.keys(head)]
+        found: dict[str, bytes] = {}
+        for attempt in range(READ_TRIES):
+            page, keys = self._ask("BatchGetItem", head, partial(self._page, keys))
+            found.update({model.item: model.data for model in page if model.data is not None})
+            if not keys:
+                return found
+            time.sleep(FIRST_PAUSE * 2**attempt)
+        raise StoreUnavailable(
+            "the engine left parts of a value unread: raise the table's capacity or wait",
+            **location(self._model),
+        )
+
+    def _page(self, keys: list[Any]) -> tuple[list[SessionModel], list[Any]]:
+        answer = self._model.table_connection().batch_get_item(keys, consistent_read=True)
+        items = answer["Responses"].get(self._model.Meta.table_name, [])
+        left = answer["UnprocessedKeys"].get(self._model.Meta.table_name, {})
+        return [self._read(item) for item in items], left.get("Keys", [])

@@ -1,0 +1,309 @@
+"""Values of more than one item, for caches and sessions: whole or not at all."""
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
+from beaker_dynamodb.store import RowKey
+from beaker_dynamodb.store.parts import PART_SIZE, PartsName
+from tests.sites import KINDS, Site, log_out, read
+from tests.support.wire import Wire
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+MEGABYTE = 1024 * 1024
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    """Bytes that cannot be compressed."""
+    return random.Random(seed).randbytes(size)
+
+
+def rows(engine: Any) -> list[Any]:
+    return list(session_model(**engine.options).scan())
+
+
+def parts(engine: Any) -> list[Any]:
+    return [row for row in rows(engine) if "part:" in row.item]
+
+
+def all_parts_are_named(engine: Any) -> bool:
+    heads = [row for row in rows(engine) if row.parts]
+    named = {key.sort for row in heads for key in PartsName.parse(row.parts).keys(row_key(row))}
+    return {part.item for part in parts(engine)} == named
+
+
+def row_key(row: Any) -> RowKey:
+    return RowKey(row.id, row.item)
+
+
+@pytest.fixture
+def cache(engine: Any) -> Cache:
+    return Cache("large", type="ext:dynamodb", max_retries=0, **engine.options)
+
+
+class TestAValue:
+    def test_of_3_mb_is_read_in_two_calls(self, cache: Cache, wire: Wire) -> None:
+        value = noise(3 * MEGABYTE)
+        cache.put("a", value)
+        with wire.expect("GetItem", "BatchGetItem"):
+            assert cache.get("a") == value
+
+    def test_of_3_mb_is_written_with_its_head_last(self, cache: Cache, wire: Wire) -> None:
+        with wire.expect("BatchWriteItem", "PutItem", "BatchWriteItem"):
+            cache.put("never expires", noise(3 * MEGABYTE))
+        with wire.expect("BatchWriteItem", "PutItem"):
+            cache.put("expires", noise(3 * MEGABYTE), expiretime=60)
+
+    def test_is_compressed_first(self, cache: Cache, wire: Wire) -> None:
+        with wire.expect("PutItem", "GetItem"):
+            cache.put("a", "apple" * MEGABYTE)
+            assert len(cache.get("a")) == 5 * MEGABYTE
+
+    @pytest.mark.parametrize("size", [PART_SIZE - 100, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE])
+    def test_at_the_edge_comes_back(self, cache: Cache, engine: Any, size: int) -> None:
+        long_key = "k" * 3000
+        for key in ("a", long_key):
+            cache.put(key, noise(size))
+            assert cache.get(key) == noise(size)
+        assert all(len(row.data) <= PART_SIZE for row in rows(engine))
+
+    def test_past_max_value_size_is_refused_and_what_is_stored_stays(
+        self, cache: Cache, engine: Any
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        with pytest.raises(ItemTooLarge, match=r"max_value_size is 8,388,608") as caught:
+            cache.put("a", noise(9 * MEGABYTE))
+        assert caught.value.table == engine.options["table_name"]
+        assert cache.get("a") == noise(MEGABYTE)
+
+    def test_is_made_once_and_read_after(self, cache: Cache, wire: Wire) -> None:
+        with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
+            assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
+        assert cache.get("a") == noise(MEGABYTE)
+
+
+class TestParts:
+    def test_of_a_value_that_is_replaced_are_removed(self, cache: Cache, engine: Any) -> None:
+        cache.put("a", noise(MEGABYTE))
+        cache.put("a", noise(MEGABYTE, 2))
+        assert len(parts(engine)) == 3
+        cache.put("a", "small")
+        assert parts(engine) == []
+
+    @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
+    def test_go_with_the_value(
+        self, cache: Cache, engine: Any, remove: Callable[[Cache], None]
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        remove(cache)
+        assert rows(engine) == []
+
+    def test_are_no_keys(self, cache: Cache) -> None:
+        cache.put("a", noise(MEGABYTE))
+        cache.put("part:a", 1)
+        assert sorted(cache.namespace.keys()) == [b"a", b"part:a"]
+
+    def test_expire_with_the_value(self, cache: Cache, engine: Any, clock: Any) -> None:
+        cache.put("a", noise(MEGABYTE), expiretime=60)
+        assert {row.expires.timestamp() for row in rows(engine)} == {clock.now + 60}
+
+    def test_of_a_value_that_never_expires_do_not_either(self, cache: Cache, engine: Any) -> None:
+        cache.put("a", noise(MEGABYTE))
+        assert {row.expires for row in rows(engine)} == {None}
+
+    @pytest.mark.parametrize("expire", [None, 60])
+    def test_that_nothing_refers_to_expire(
+        self, cache: Cache, engine: Any, wire: Wire, expire: int | None
+    ) -> None:
+        cache.put("a", "before")
+        wire.fail_next("PutItem", (500, "InternalServerError"))
+        with pytest.raises(StoreUnavailable):
+            cache.put("a", noise(MEGABYTE), expiretime=expire)
+        assert cache.get("a") == "before"
+        assert len(parts(engine)) == 3
+        assert None not in {part.expires for part in parts(engine)}
+
+    def test_that_cannot_be_removed_are_left_to_expire(
+        self, cache: Cache, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cache.put("a", noise(MEGABYTE), expiretime=60)
+        wire.fail_next("BatchWriteItem", (500, "InternalServerError"))
+        cache.put("a", "small")
+        assert cache.get("a") == "small"
+        assert None not in {part.expires for part in parts(engine)}
+        assert "parts of a value that was replaced were not removed" in caplog.text
+
+    def test_that_are_missing_are_a_miss(
+        self, cache: Cache, engine: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        parts(engine)[0].delete()
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+        assert "parts of the value are missing" in caplog.text
+        assert cache.get("a") == "new"
+
+    def test_that_are_not_its_own_are_a_miss(self, cache: Cache, engine: Any) -> None:
+        cache.put("a", noise(MEGABYTE))
+        part = parts(engine)[0]
+        part.data = b"another's" + part.data[9:]
+        part.save()
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+
+    @pytest.mark.parametrize("name", ["", ":", "x:0", "x:101", "x:-1", "x:1.0", "x", ":3", "x:٣"])
+    def test_may_be_named_by_anything(self, cache: Cache, engine: Any, name: str) -> None:
+        cache.put("a", noise(MEGABYTE))
+        [head] = [row for row in rows(engine) if row.parts]
+        head.parts = name or None
+        head.save()
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+
+    def test_are_asked_for_again_where_the_engine_hands_them_back(
+        self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        wire.leave_next_unprocessed("BatchWriteItem")
+        cache.put("a", noise(MEGABYTE))
+        for _ in range(3):
+            wire.leave_next_unprocessed("BatchGetItem")
+        assert cache.get("a") == noise(MEGABYTE)
+
+    def test_that_the_engine_never_reads_are_an_outage(
+        self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        cache.put("a", noise(MEGABYTE))
+        for _ in range(10):
+            wire.leave_next_unprocessed("BatchGetItem")
+        with pytest.raises(StoreUnavailable, match="left parts of a value unread"):
+            cache.get("a")
+
+
+class TestAReader:
+    def test_sees_the_new_value_where_the_old_one_is_replaced_under_it(
+        self, cache: Cache, wire: Wire
+    ) -> None:
+        cache.put("a", noise(MEGABYTE, 1))
+        wire.before_next("BatchGetItem", lambda: cache.put("a", noise(MEGABYTE, 2)))
+        assert cache.get("a") == noise(MEGABYTE, 2)
+
+    def test_sees_the_old_value_until_the_head_is_written(self, cache: Cache, wire: Wire) -> None:
+        seen = []
+        cache.put("a", noise(MEGABYTE, 1))
+        wire.before_next("PutItem", lambda: seen.append(cache.get("a")))
+        cache.put("a", noise(MEGABYTE, 2))
+        assert seen == [noise(MEGABYTE, 1)]
+
+    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    def test_sees_one_whole_value_after_the_other(
+        self, cache: Cache, threads: ThreadPoolExecutor
+    ) -> None:
+        values = [noise(2 * MEGABYTE, seed) for seed in range(2)]
+        cache.put("a", values[0])
+
+        def rewrite() -> None:
+            for number in range(REWRITES):
+                cache.put("a", values[number % 2])
+
+        writing, reads = threads.submit(rewrite), 0
+        while not writing.done():
+            assert cache.get("a") in values
+            reads += 1
+        writing.result()
+        assert reads > 10
+
+    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    def test_and_racing_writers_leave_no_part_behind(
+        self, cache: Cache, engine: Any, threads: ThreadPoolExecutor
+    ) -> None:
+        values = [noise(MEGABYTE, seed) for seed in range(4)]
+        for _ in range(5):
+            list(threads.map(lambda value: cache.put("a", value, expiretime=60), values))
+        assert cache.get("a") in values
+        assert len(parts(engine)) == 3
+
+
+#: Of a value of 2 MB, under a reader.
+REWRITES = 50
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class TestASession:
+    @pytest.fixture(params=["pickle", "encrypted"])
+    def sites(self, request: pytest.FixtureRequest, engine: Any) -> list[Site]:
+        one, other = (Site(engine.options, **KINDS[request.param]) for _ in range(2))
+        one.request(put(n=noise(MEGABYTE)))
+        other.use_cookie(str(one.cookie))
+        return [one, other]
+
+    def test_comes_back_and_is_renewed_as_a_whole(
+        self, clock: Any, sites: list[Site], engine: Any
+    ) -> None:
+        one, _ = sites
+        for _ in range(3):
+            clock.advance(60 * 60)
+            assert one.request(read) == noise(MEGABYTE)
+        assert {row.expires.timestamp() for row in rows(engine)} == {clock.now + 86_400}
+        assert all_parts_are_named(engine)
+
+    def test_is_merged(self, sites: list[Site], engine: Any) -> None:
+        one, other = sites
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=noise(MEGABYTE, 2)))
+            put(a=1)(session)
+
+        one.request(changed_meanwhile)
+        found = other.request(lambda session: {**session})
+        assert (found["a"], found["b"]) == (1, noise(MEGABYTE, 2))
+        assert found["n"] == noise(MEGABYTE)
+        assert all_parts_are_named(engine)
+
+    def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], engine: Any) -> None:
+        one, other = sites
+
+        def ended_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(log_out)
+            put(a=1)(session)
+
+        one.request(ended_meanwhile)
+        assert rows(engine) == []
+
+    def test_is_whole_where_an_answer_is_lost(
+        self, sites: list[Site], engine: Any, wire: Wire
+    ) -> None:
+        one, other = sites
+        wire.lose_answer_of("PutItem")
+        one.request(put(n=noise(MEGABYTE, 2)))
+        assert other.request(read) == noise(MEGABYTE, 2)
+        wire.lose_answer_of("BatchWriteItem")
+        one.request(put(n=noise(MEGABYTE, 3)))
+        assert other.request(read) == noise(MEGABYTE, 3)
+
+    def test_past_max_value_size_is_refused_and_what_is_stored_stays(
+        self, sites: list[Site]
+    ) -> None:
+        one, _ = sites
+        with pytest.raises(ItemTooLarge):
+            one.request(put(a=noise(9 * MEGABYTE)))
+        assert one.request(read) == noise(MEGABYTE)
+
+
+def put(**values: object) -> Callable[[Any], None]:
+    def page(session: Any) -> None:
+        session.update(values)
+        session.save()
+
+    return page
