@@ -11,7 +11,7 @@ from ..lock import CreationLock
 from ..options import LONGEST_LIFE, Options
 from ..store import Leases, Listing, Row, RowKey, new_version, now, partition_key, value_key
 from .claims import ThreadState, ValueClaim
-from .reading import ValueReader
+from .reading import MISSING, ValueReader
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -36,6 +36,27 @@ class CacheRows:
         self._thread.depth = max(0, self._thread.depth - 1)
         if self._thread.depth == 0:
             self._thread.values.clear()
+
+    def acquire_write_lock(self) -> None:
+        """Begin what `Cache.remove_value` does; `holds` tells why."""
+        self._thread.writing += 1
+
+    def release_write_lock(self) -> None:
+        """End what `acquire_write_lock` began."""
+        self._thread.writing = max(0, self._thread.writing - 1)
+
+    def holds(self, key: str | bytes) -> bool:
+        """Whether there is something under a key.
+
+        For who is about to remove it, that somebody makes the value is something, too: Beaker asks
+        before it removes (beaker/container.py, Value.clear_value), and what is being made now is
+        made of what is out of date.
+        """
+        if self.get(key) is not MISSING:
+            return True
+        looked = self._thread.looked
+        is_made = looked is not None and looked.key == self.row_key(key) and looked.is_leased
+        return is_made and self._thread.writing > 0
 
     def row_key(self, key: str | bytes) -> RowKey:
         """The row of a key; text and its bytes are one key."""

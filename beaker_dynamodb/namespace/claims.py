@@ -32,6 +32,7 @@ class ThreadState(threading.local):
 
     Attributes:
         depth: how many read locks it holds.
+        writing: how many write locks.
         values: what it has read inside of them, or learned with a claim.
         looked: what it has found last.
         claims: what it has claimed to make.
@@ -39,6 +40,7 @@ class ThreadState(threading.local):
 
     def __init__(self) -> None:
         self.depth = 0
+        self.writing = 0
         self.values: dict[RowKey, Any] = {}
         self.looked: Looked | None = None
         self.claims: dict[RowKey, Claimed] = {}

@@ -53,8 +53,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         return value
 
     def __contains__(self, key: str | bytes) -> bool:
-        value = self._load_session() if key == SESSION else self._values.get(key)
-        return value is not MISSING
+        if key == SESSION:
+            return self._load_session() is not MISSING
+        return self._values.holds(key)
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         self.set_value(key, value)
@@ -99,7 +100,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._values.release_read_lock()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:  # noqa: ARG002, FBT002
-        """Acquire a session's lock, for `Session.lock`; a save or a cache needs none.
+        """Acquire a session's lock, for `Session.lock`; a save needs none, nor does a cache.
 
         Args:
             wait: as Beaker's; `Session.lock` always waits.
@@ -112,12 +113,16 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._session_lock().acquire_again()
         elif self._session_row is not None:
             self._session_lock().acquire()
+        else:
+            self._values.acquire_write_lock()
         return True
 
     def release_write_lock(self) -> None:
         """Release what `acquire_write_lock` has acquired."""
         if self._session_row is not None:
             self._session_lock().release()
+        else:
+            self._values.release_write_lock()
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """The lock under which one thread on one machine creates a missing value."""

@@ -1,0 +1,435 @@
+"""A cache value is made once: by steps between two machines, then by many processes."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import LockTimeout, lock, session_model
+from tests.support.wire import Wire
+
+pytestmark = pytest.mark.usefixtures("create_table")
+
+PATIENCE = 60
+
+
+def make_cache(engine: Any, **options: Any) -> Cache:
+    return Cache("made", type="ext:dynamodb", **engine.options, **options)
+
+
+def rows(engine: Any) -> list[Any]:
+    return list(session_model(**engine.options).scan())
+
+
+def never() -> None:
+    raise AssertionError("made twice")
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lock counts as one of another machine's: only the table stands between them."""
+    monkeypatch.setattr(lock._local_locks, "lock", lambda _: threading.RLock())
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class TestCost:
+    def test_a_miss_is_three_calls(self, engine: Any, wire: Wire) -> None:
+        with wire.expect("GetItem", "UpdateItem", "PutItem"):
+            assert make_cache(engine).get("a", createfunc=lambda: 1) == 1
+        [row] = rows(engine)
+        assert (row.lock_owner, row.lock_until) == (None, None)
+
+    def test_a_value_that_has_expired_is_three_calls(
+        self, engine: Any, wire: Wire, clock: Any
+    ) -> None:
+        cache = make_cache(engine)
+        cache.put("a", 1, expiretime=60)
+        clock.advance(61)
+        with wire.expect("GetItem", "UpdateItem", "PutItem"):
+            assert cache.get("a", createfunc=lambda: 2, expiretime=60) == 2
+
+    def test_a_function_that_fails_gives_the_lease_up(self, engine: Any, wire: Wire) -> None:
+        cache = make_cache(engine)
+        with wire.expect("GetItem", "UpdateItem", "DeleteItem"), pytest.raises(ZeroDivisionError):
+            cache.get("a", createfunc=lambda: 1 / 0)
+        assert rows(engine) == []
+
+    def test_a_function_that_fails_leaves_the_stale_value(
+        self, engine: Any, wire: Wire, clock: Any
+    ) -> None:
+        cache = make_cache(engine, stale_ttl=600)
+        cache.put("a", 1, expiretime=60)
+        clock.advance(61)
+        with wire.expect("GetItem", "UpdateItem", "UpdateItem"), pytest.raises(ZeroDivisionError):
+            cache.get("a", createfunc=lambda: 1 / 0, expiretime=60)
+        [row] = rows(engine)
+        assert (row.lock_owner, row.data is None) == (None, False)
+
+    def test_a_lost_answer_to_the_lease_or_the_value_is_recognised(
+        self, engine: Any, wire: Wire
+    ) -> None:
+        cache = make_cache(engine)
+        for operation in ("UpdateItem", "PutItem"):
+            wire.lose_answer_of(operation)
+            assert cache.get(operation, createfunc=lambda: 1) == 1
+            assert cache.get(operation, createfunc=never) == 1
+
+
+@pytest.mark.usefixtures("machines")
+class TestTwoMachines:
+    def test_the_second_has_what_the_first_has_made(
+        self, engine: Any, wire: Wire, threads: ThreadPoolExecutor, paced: "Paced"
+    ) -> None:
+        waiting = []
+
+        def make() -> int:
+            waiting.append(threads.submit(make_cache(engine).get, "a", createfunc=never))
+            paced.until_waited(5)
+            wire.clear()
+            return 1
+
+        assert make_cache(engine).get("a", createfunc=make) == 1
+        paced.go_on()
+        assert waiting[0].result(PATIENCE) == 1
+        assert set(wire.operations) == {"PutItem", "GetItem"}
+
+    def test_the_second_takes_over_where_the_function_of_the_first_fails(
+        self, engine: Any, threads: ThreadPoolExecutor, paced: "Paced"
+    ) -> None:
+        waiting = []
+
+        def fail() -> None:
+            waiting.append(threads.submit(make_cache(engine).get, "a", createfunc=lambda: 2))
+            paced.until_waited(2)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            make_cache(engine).get("a", createfunc=fail)
+        paced.go_on()
+        assert waiting[0].result(PATIENCE) == 2
+
+    def test_the_second_takes_over_once_the_lease_is_over(
+        self, engine: Any, clock: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def overtaken() -> str:
+            clock.advance(60)
+            assert make_cache(engine).get("a", createfunc=lambda: "second") == "second"
+            return "first"
+
+        with caplog.at_level(logging.INFO):
+            assert make_cache(engine).get("a", createfunc=overtaken) == "first"
+        assert make_cache(engine).get("a", createfunc=never) == "second"
+        assert "made by another meanwhile" in caplog.text
+
+    def test_the_first_stores_its_value_where_nobody_has_taken_over(
+        self, engine: Any, clock: Any
+    ) -> None:
+        def slow() -> int:
+            clock.advance(90)
+            return 1
+
+        assert make_cache(engine).get("a", createfunc=slow) == 1
+        assert make_cache(engine).get("a", createfunc=never) == 1
+
+    def test_what_is_put_in_meanwhile_stays(self, engine: Any) -> None:
+        def put_in_meanwhile() -> str:
+            make_cache(engine).put("a", "put in")
+            return "made"
+
+        assert make_cache(engine).get("a", createfunc=put_in_meanwhile) == "made"
+        assert make_cache(engine).get("a", createfunc=never) == "put in"
+
+    @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
+    def test_what_is_removed_meanwhile_is_not_stored(
+        self, engine: Any, remove: Callable[[Cache], None]
+    ) -> None:
+        """It was made of what is out of date."""
+
+        def removed_meanwhile() -> str:
+            remove(make_cache(engine))
+            return "outdated"
+
+        assert make_cache(engine).get("a", createfunc=removed_meanwhile) == "outdated"
+        assert make_cache(engine).get("a", createfunc=lambda: "new") == "new"
+
+    def test_who_waits_too_long_gets_an_error(
+        self, engine: Any, threads: ThreadPoolExecutor
+    ) -> None:
+        def make() -> int:
+            waiting = threads.submit(make_cache(engine, lock_wait=0).get, "a", createfunc=never)
+            with pytest.raises(LockTimeout, match="being made for 0 s") as caught:
+                waiting.result(PATIENCE)
+            assert caught.value.table == engine.options["table_name"]
+            return 1
+
+        assert make_cache(engine).get("a", createfunc=make) == 1
+
+    def test_a_lease_is_no_value_and_no_key(self, engine: Any) -> None:
+        def make() -> int:
+            other = make_cache(engine)
+            assert "a" not in other
+            assert list(other.namespace.keys()) == []
+            return 1
+
+        assert make_cache(engine).get("a", createfunc=make) == 1
+
+    def test_a_lease_left_behind_expires(self, engine: Any, clock: Any) -> None:
+        cache = make_cache(engine)
+        cache.namespace.get_creation_lock(b"a").acquire()
+        [row] = rows(engine)
+        assert row.expires.timestamp() == row.lock_until == clock.now + 60
+
+
+@pytest.mark.usefixtures("machines")
+class TestStale:
+    @pytest.fixture
+    def caches(self, engine: Any, clock: Any) -> list[Cache]:
+        one, other = (make_cache(engine, stale_ttl=600) for _ in range(2))
+        one.put("a", "old", expiretime=60)
+        return [one, other]
+
+    def test_the_old_value_is_served_by_one_read_while_one_makes_the_new(
+        self, caches: list[Cache], clock: Any, wire: Wire
+    ) -> None:
+        one, other = caches
+        clock.advance(61)
+
+        def make() -> str:
+            with wire.expect("GetItem", "GetItem"):
+                for _ in range(2):
+                    assert other.get("a", createfunc=never, expiretime=60) == "old"
+            return "new"
+
+        with wire.expect("GetItem", "UpdateItem", "GetItem", "GetItem", "PutItem"):
+            assert one.get("a", createfunc=make, expiretime=60) == "new"
+        assert other.get("a", createfunc=never, expiretime=60) == "new"
+
+    def test_an_expired_value_is_no_key_and_is_served_to_nobody_who_cannot_make_it(
+        self, caches: list[Cache], clock: Any
+    ) -> None:
+        one, _ = caches
+        clock.advance(61)
+        assert "a" not in one
+        assert list(one.namespace.keys()) == []
+        with pytest.raises(KeyError):
+            one.get("a", expiretime=60)
+
+    def test_past_stale_ttl_it_is_missing(
+        self, caches: list[Cache], clock: Any, threads: ThreadPoolExecutor, paced: "Paced"
+    ) -> None:
+        one, other = caches
+        clock.advance(660)
+        waiting = []
+
+        def make() -> str:
+            waiting.append(threads.submit(other.get, "a", createfunc=never, expiretime=60))
+            paced.until_waited(2)
+            return "new"
+
+        assert one.get("a", createfunc=make, expiretime=60) == "new"
+        paced.go_on()
+        assert waiting[0].result(PATIENCE) == "new"
+
+
+class Paced:
+    """Counts the pauses of who waits, and holds it after some of them."""
+
+    def __init__(self) -> None:
+        self._pauses = 0
+        self._limit = sys.maxsize
+        self._held = threading.Condition()
+
+    def sleep(self, _: float) -> None:
+        with self._held:
+            self._pauses += 1
+            self._held.notify_all()
+            assert self._held.wait_for(lambda: self._pauses <= self._limit, PATIENCE)
+
+    def until_waited(self, pauses: int) -> None:
+        """Wait until that many pauses were made; the next one lasts until `go_on`."""
+        with self._held:
+            self._limit = pauses
+            assert self._held.wait_for(lambda: self._pauses > pauses, PATIENCE)
+
+    def go_on(self) -> None:
+        with self._held:
+            self._limit = sys.maxsize
+            self._held.notify_all()
+
+
+@pytest.fixture
+def paced(monkeypatch: pytest.MonkeyPatch) -> Paced:
+    paced = Paced()
+    monkeypatch.setattr(lock, "time", _Time(paced.sleep))
+    return paced
+
+
+class _Time:
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        self.sleep = sleep
+        self.monotonic = time.monotonic
+
+
+class TestThreads:
+    def test_of_one_process_ask_one_after_the_other(self, engine: Any, wire: Wire) -> None:
+        """While one thread has the lock, no other asks the engine for it."""
+        cache, calls = make_cache(engine), []
+
+        def make() -> int:
+            calls.append(1)
+            return 1
+
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(lambda _: cache.get("a", createfunc=make), range(16)))
+        assert found == [1] * 16
+        assert len(calls) == 1
+        assert wire.operations.count("UpdateItem") == 1
+        assert wire.operations.count("PutItem") == 1
+
+    @pytest.mark.usefixtures("machines")
+    def test_that_take_the_lease_again_and_again_are_never_two_inside(self, engine: Any) -> None:
+        inside, most = [], []
+        cache = make_cache(engine, lock_timeout=600, lock_wait=600)
+
+        def enter() -> None:
+            for _ in range(TURNS):
+                creation_lock = cache.namespace.get_creation_lock(b"a")
+                creation_lock.acquire()
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+                creation_lock.release()
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for each in [pool.submit(enter) for _ in range(THREADS)]:
+                each.result(PATIENCE)
+        assert len(most) == THREADS * TURNS
+        assert max(most) == 1
+
+    def test_may_acquire_it_again(self, engine: Any, wire: Wire) -> None:
+        cache = make_cache(engine)
+        with wire.expect("UpdateItem", "DeleteItem"):
+            locks = [cache.namespace.get_creation_lock(b"a") for _ in range(2)]
+            assert all(each.acquire() for each in locks)
+            for each in locks:
+                each.release()
+
+
+#: At once, each with a lock as of a machine of its own.
+THREADS, TURNS = 20, 5
+
+
+@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+class TestProcesses:
+    def test_that_miss_at_once_make_it_once(self, engine: Any, tmp_path: Path) -> None:
+        with Workers(engine, tmp_path, ["make"] * 8) as workers:
+            workers.start()
+            assert workers.results() == ["made"] * 64
+        assert len((tmp_path / "made").read_text().split()) == 1
+
+    def test_make_it_once_more_where_the_maker_is_killed(self, engine: Any, tmp_path: Path) -> None:
+        with Workers(engine, tmp_path, ["hang", *["make"] * 7]) as workers:
+            workers.start(first=True)
+            killed_at = time.time()
+            workers.kill_first()
+            workers.start()
+            assert workers.results() == ["made"] * 56
+        [first, second] = (tmp_path / "made").read_text().split()
+        assert float(second) >= float(first) + LEASE - 0.5
+        assert float(second) <= killed_at + LEASE + 10
+
+
+#: Seconds, in the processes that are killed.
+LEASE = 4
+
+WORKER = """
+import os, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from beaker.cache import Cache
+
+place, role, options = Path(sys.argv[1]), sys.argv[2], eval(sys.argv[3])
+cache = Cache("made", type="ext:dynamodb", lock_timeout=4, **options)
+
+def make():
+    with open(place / "made", "a") as file:
+        file.write(f"{time.time()}\\n")
+    if role == "hang":
+        print("begun", flush=True)
+        time.sleep(600)
+    time.sleep(0.3)
+    return "made"
+
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as pool:
+    for found in pool.map(lambda _: cache.get("a", createfunc=make), range(8)):
+        print(found, flush=True)
+"""
+
+
+class Workers:
+    """Processes that ask for one key with eight threads each, once they are told to."""
+
+    def __init__(self, engine: Any, place: Path, roles: list[str]) -> None:
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER, str(place), role, repr(engine.options)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            )
+            for role in roles
+        ]
+        self._waiting = list(self._processes)
+
+    def __enter__(self) -> "Workers":
+        assert [self._read(process) for process in self._processes] == (
+            ["ready"] * len(self._processes)
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill()
+            process.communicate()
+
+    def start(self, *, first: bool = False) -> None:
+        """Start all that wait, or the first, and see it begin."""
+        started = self._waiting[:1] if first else list(self._waiting)
+        for process in started:
+            self._waiting.remove(process)
+            assert process.stdin
+            process.stdin.write("\n")
+            process.stdin.flush()
+        if first:
+            assert self._read(started[0]) == "begun"
+
+    def kill_first(self) -> None:
+        first = self._processes.pop(0)
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+
+    def results(self) -> list[str]:
+        """What all their threads have found."""
+        outputs = [process.communicate(timeout=PATIENCE)[0] for process in self._processes]
+        return [line for output in outputs for line in output.split()]
+
+    def _read(self, process: Any) -> str:
+        return str(process.stdout.readline()).strip()
