@@ -80,14 +80,16 @@ class TestCost:
         [row] = rows(engine)
         assert (row.lock_owner, row.data is None) == (None, False)
 
+    @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
     def test_a_lost_answer_to_the_lease_or_the_value_is_recognised(
-        self, engine: Any, wire: Wire
+        self, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str
     ) -> None:
         cache = make_cache(engine)
-        for operation in ("UpdateItem", "PutItem"):
-            wire.lose_answer_of(operation)
-            assert cache.get(operation, createfunc=lambda: 1) == 1
-            assert cache.get(operation, createfunc=never) == 1
+        wire.lose_answer_of(operation)
+        with caplog.at_level(logging.INFO, "beaker_dynamodb.namespace"):
+            assert cache.get("a", createfunc=lambda: 1) == 1
+        assert "not stored" not in caplog.text
+        assert cache.get("a", createfunc=never) == 1
 
 
 @pytest.mark.usefixtures("machines")
@@ -145,6 +147,13 @@ class TestTwoMachines:
 
         assert make_cache(engine).get("a", createfunc=slow) == 1
         assert make_cache(engine).get("a", createfunc=never) == 1
+
+    def test_what_is_put_in_before_the_lease_is_taken_is_served(
+        self, engine: Any, wire: Wire
+    ) -> None:
+        wire.before_next("UpdateItem", lambda: make_cache(engine).put("a", "put in"))
+        with wire.expect("GetItem", "UpdateItem", "PutItem"):
+            assert make_cache(engine).get("a", createfunc=never) == "put in"
 
     def test_what_is_put_in_meanwhile_stays(self, engine: Any) -> None:
         def put_in_meanwhile() -> str:
@@ -292,6 +301,9 @@ class TestThreads:
 
         def make() -> int:
             calls.append(1)
+            deadline = time.monotonic() + PATIENCE
+            while wire.operations.count("GetItem") < 16 and time.monotonic() < deadline:
+                time.sleep(0.001)
             return 1
 
         with ThreadPoolExecutor(16) as pool:
@@ -323,11 +335,23 @@ class TestThreads:
 
     def test_may_acquire_it_again(self, engine: Any, wire: Wire) -> None:
         cache = make_cache(engine)
-        with wire.expect("UpdateItem", "DeleteItem"):
-            locks = [cache.namespace.get_creation_lock(b"a") for _ in range(2)]
-            assert all(each.acquire() for each in locks)
-            for each in locks:
-                each.release()
+        outer, inner = (cache.namespace.get_creation_lock(b"a") for _ in range(2))
+        with wire.expect("UpdateItem"):
+            assert outer.acquire()
+            assert inner.acquire()
+            inner.release()
+        with wire.expect("DeleteItem"):
+            outer.release()
+
+    def test_forget_with_the_lock_what_they_learned_with_it(self, engine: Any, wire: Wire) -> None:
+        cache = make_cache(engine)
+        creation_lock = cache.namespace.get_creation_lock(b"a")
+        creation_lock.acquire()
+        with wire.expect():
+            assert b"a" not in cache.namespace
+        creation_lock.release()
+        with wire.expect("GetItem"):
+            assert b"a" not in cache.namespace
 
 
 #: At once, each with a lock as of a machine of its own.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from beaker.cache import Cache
+from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
 from beaker_dynamodb.store import RowKey
@@ -150,8 +151,8 @@ class TestParts:
 
     def test_that_are_not_its_own_are_a_miss(self, cache: Cache, engine: Any) -> None:
         cache.put("a", noise(MEGABYTE))
-        part = parts(engine)[0]
-        part.data = b"another's" + part.data[9:]
+        part = next(part for part in parts(engine) if part.item.endswith(":0"))
+        part.data = part.data[:-9] + b"another's"
         part.save()
         assert cache.get("a", createfunc=lambda: "new") == "new"
 
@@ -269,6 +270,20 @@ class TestASession:
         assert (found["a"], found["b"]) == (1, noise(MEGABYTE, 2))
         assert found["n"] == noise(MEGABYTE)
         assert all_parts_are_named(engine)
+
+    def test_is_read_whole_where_it_is_replaced_under_a_reader(
+        self, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+        other.request(read)
+        wire.before_next("BatchGetItem", lambda: one.request(put(n=noise(MEGABYTE, 2))))
+        assert other.request(read) == noise(MEGABYTE, 2)
+
+    def test_without_its_parts_is_corrupt(self, sites: list[Site], engine: Any) -> None:
+        one, _ = sites
+        parts(engine)[0].delete()
+        with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+            assert one.request(read) is None
 
     def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], engine: Any) -> None:
         one, other = sites
