@@ -23,6 +23,7 @@ TEST = [
     *DEMO,
     *EXAMPLES,
     "cryptography>=42",
+    "gevent>=24.2",
     "hypothesis>=6.100",
     "numpy>=1.26",
     "pytest>=8",

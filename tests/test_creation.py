@@ -80,6 +80,12 @@ class TestCost:
         [row] = rows(engine)
         assert (row.lock_owner, row.data is None) == (None, False)
 
+    def test_a_value_is_removed_by_a_read_and_a_delete(self, engine: Any, wire: Wire) -> None:
+        cache = make_cache(engine)
+        cache.put("a", 1)
+        with wire.expect("GetItem", "DeleteItem"):
+            cache.remove_value("a")
+
     @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
     def test_a_lost_answer_to_the_lease_or_the_value_is_recognised(
         self, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str
@@ -377,6 +383,51 @@ class TestProcesses:
         assert float(second) >= float(first) + LEASE - 0.5
         assert float(second) <= killed_at + LEASE + 10
 
+    def test_forked_hold_nothing_of_their_parents(self, engine: Any) -> None:
+        cache = make_cache(engine)
+        cache.put("a", 1)
+        creation_lock = cache.namespace.get_creation_lock(b"b")
+        creation_lock.acquire()
+        read_end, write_end = os.pipe()
+        if not os.fork():
+            again = cache.namespace.get_creation_lock(b"b").acquire(wait=False)
+            os.write(write_end, f"{cache.get('a')} {again}".encode())
+            os._exit(0)
+        os.wait()
+        assert os.read(read_end, 100) == b"1 False"
+        assert cache.get("a") == 1
+        creation_lock.release()
+        assert [row.item for row in rows(engine)] == ["a"]
+
+    def test_of_greenlets_make_it_once(self, engine: Any) -> None:
+        worker = subprocess.run(
+            [sys.executable, "-c", GREENLETS, repr(engine.options)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert worker.stdout.split() == ["made", *["1"] * 8], worker.stderr
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys, gevent
+from beaker.cache import Cache
+
+cache = Cache("made", type="ext:dynamodb", **eval(sys.argv[1]))
+
+def make():
+    print("made")
+    gevent.sleep(0.2)
+    return 1
+
+def ask():
+    print(cache.get("a", createfunc=make))
+
+gevent.joinall([gevent.spawn(ask) for _ in range(8)], raise_error=True)
+"""
 
 #: Seconds, in the processes that are killed.
 LEASE = 4

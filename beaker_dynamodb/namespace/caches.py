@@ -90,7 +90,7 @@ class CacheRows:
         row_key = self.row_key(key)
         data = codec.encode_value(value, self._options.serializer, self._options.compression)
         row = Row(data, new_version(), now(), self._life(expire))
-        claim = self._thread.claims.get(row_key)
+        claim = self._thread.claim(row_key)
         if claim is None:
             self._leases.put(row_key, row)
         else:

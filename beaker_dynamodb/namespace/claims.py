@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout
@@ -25,6 +26,7 @@ class Claimed:
     token: str
     seen: Seen | None
     depth: int = 1
+    process: int = field(default_factory=os.getpid)
 
 
 class ThreadState(threading.local):
@@ -44,6 +46,11 @@ class ThreadState(threading.local):
         self.values: dict[RowKey, Any] = {}
         self.looked: Looked | None = None
         self.claims: dict[RowKey, Claimed] = {}
+
+    def claim(self, key: RowKey) -> Claimed | None:
+        """This thread's claim, if any; a forked worker has none of its parent's."""
+        claim = self.claims.get(key)
+        return claim if claim and claim.process == os.getpid() else None
 
 
 class ValueClaim:
@@ -68,21 +75,16 @@ class ValueClaim:
 
     def take(self) -> bool:
         """Take the lease; True also where the value is there by now."""
-        if self._key in self._thread.claims:
-            self._thread.claims[self._key].depth += 1
-            return True
-        return self._take(self._first)
+        return self._has_it_already() or self._take(self._first)
 
     def look(self) -> bool:
         """As `take`, but asks by a read first: it costs less than a refused write."""
-        if self._key in self._thread.claims:
-            return self.take()
-        return self._take(self._reader.look(self._key, consistent=True))
+        return self._has_it_already() or self._take(self._reader.look(self._key, consistent=True))
 
     def drop(self) -> None:
         """Give the lease up, where the value was not stored."""
         self._thread.values.pop(self._key, None)
-        claim = self._thread.claims.get(self._key)
+        claim = self._thread.claim(self._key)
         if claim is None:
             return
         claim.depth -= 1
@@ -96,6 +98,12 @@ class ValueClaim:
             f"a cache value was being made for {self._options.lock_wait:g} s: "
             "look for what makes it, or raise lock_wait"
         )
+
+    def _has_it_already(self) -> bool:
+        claim = self._thread.claim(self._key)
+        if claim:
+            claim.depth += 1
+        return claim is not None
 
     def _take(self, looked: Looked) -> bool:
         for _ in range(TRIES):

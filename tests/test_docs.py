@@ -1,0 +1,70 @@
+"""The pages of docs show what runs."""
+
+import configparser
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from beaker import cache
+from beaker.util import parse_cache_config_options
+
+from tests.support.wire import Wire
+
+PAGE = (Path(__file__).parent.parent / "docs" / "caches.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+class SlowService(ModuleType):
+    """The module that a page's block is; it counts what is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__("page")
+        self.asked: list[str] = []
+        monkeypatch.setitem(sys.modules, "page", self)
+
+    def run(self, block: str) -> None:
+        vars(self)["ask_the_slow_service"] = lambda article: self.asked.append(article) or 1.5
+        exec(compile(block, "docs/caches.md", "exec"), vars(self))
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> SlowService:
+    monkeypatch.setattr(cache, "cache_regions", {})
+    monkeypatch.setattr(cache, "cache_managers", {})
+    return SlowService(monkeypatch)
+
+
+def test_the_decorated_function(
+    service: SlowService, engine: Any, create_table: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = blocks("python")[0].replace('"beaker-example"', repr(engine.options["table_name"]))
+    others = {name: value for name, value in engine.options.items() if name != "table_name"}
+    lines = "".join(f'settings["cache.{name}"] = {value!r}\n' for name, value in others.items())
+    service.run(block.replace("cache = Cache", f"{lines}cache = Cache"))
+    assert [service.price("apple") for _ in range(3)] == [1.5] * 3
+    service.cache.invalidate(service.price, "prices", "apple")
+    assert service.price("apple") == 1.5
+    assert service.asked == ["apple", "apple"]
+
+
+def test_the_region(service: SlowService, engine: Any, create_table: None, wire: Wire) -> None:
+    parser = configparser.RawConfigParser()
+    parser.read_string(f"[app]\n{blocks('ini')[0]}")
+    settings = {
+        name: value.replace("beaker-example", engine.options["table_name"])
+        for name, value in parser.items("app")
+    }
+    others = {name: value for name, value in engine.options.items() if name != "table_name"}
+    settings |= {f"cache.short.{name}": value for name, value in others.items()}
+    cache.CacheManager(**parse_cache_config_options(settings))
+    service.run(blocks("python")[1])
+    wire.clear()
+    assert [service.price("apple") for _ in range(2)] == [1.5] * 2
+    assert wire.operations == ["GetItem", "UpdateItem", "PutItem", "GetItem"]
+    assert service.asked == ["apple"]
