@@ -40,7 +40,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
                 f"{options['type']}: set ext:dynamodb, or leave session_class out"
             )
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
-        self._given_up: list[DynamoDBNamespaceManager] = []
+        self._given_up: DynamoDBNamespaceManager | None = None
         super().__init__(request, namespace_class=self._new_namespace, **options)
 
     def load(self) -> None:
@@ -63,17 +63,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         super().invalidate()
 
     def regenerate_id(self) -> None:
-        """Go on under a new id; what is stored under the old one is removed with the next save."""
-        if hasattr(self, "namespace"):
-            self._given_up.append(self.namespace)
+        """Go on under a new id; with the next save what is stored under the old one moves there."""
+        self._given_up = getattr(self, "namespace", None)
         super().regenerate_id()
-
-    def save(self, accessed_only: bool = False) -> None:  # noqa: FBT002  # Beaker's signature
-        """Store what must be stored, and remove what was stored under an id that was given up."""
-        super().save(accessed_only)
-        while self._given_up:
-            del self._given_up[-1]["session"]
-            self._given_up.pop()
 
     def lock(self) -> None:
         """Hold the session on all machines, until `unlock` or for `lock_timeout`.
@@ -94,7 +86,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
-        namespace.tell_session(self._envelope(), self._cookie_age())
+        namespace.tell_session(self._envelope(), self._cookie_age(), self._given_up)
+        self._given_up = None
         return namespace
 
     def _envelope(self) -> Envelope:

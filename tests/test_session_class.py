@@ -50,15 +50,85 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) is None
 
-    def test_by_regenerate_id_opens_nothing(self, site: Site, engine: Any) -> None:
+    def test_by_regenerate_id_opens_nothing(self, site: Site, engine: Any, wire: Wire) -> None:
         site.request(count)
         old = str(site.cookie)
-        site.request(regenerate_id)
+        with wire.expect("GetItem", "GetItem", "PutItem", "DeleteItem"):
+            site.request(regenerate_id)
         assert site.cookie != old
         assert len(rows(engine)) == 1
         assert site.request(read) == 1
         site.use_cookie(old)
         assert site.request(read) is None
+
+    def test_takes_with_it_what_another_request_has_changed(
+        self, site: Site, options: dict[str, Any], engine: Any
+    ) -> None:
+        site.request(count)
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(lambda session: (session.update(b=2), session.save()))
+            session["a"] = 1
+            session.regenerate_id()
+            session._session().save()
+            session["c"] = 3
+            session.save()
+
+        site.request(changed_meanwhile)
+        found = site.request(lambda session: {**session})
+        assert {key: found.get(key) for key in "nabc"} == {"n": 1, "a": 1, "b": 2, "c": 3}
+        assert len(rows(engine)) == 1
+
+    def test_stays_ended_where_another_request_has_ended_it(
+        self, site: Site, options: dict[str, Any], engine: Any
+    ) -> None:
+        site.request(count)
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def ended_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(log_out)
+            regenerate_id(session)
+
+        site.request(ended_meanwhile)
+        assert rows(engine) == []
+        assert site.request(read) is None
+
+    def test_leaves_alone_who_has_begun_under_it_since(
+        self, site: Site, options: dict[str, Any], engine: Any, clock: Any
+    ) -> None:
+        site.request(count)
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def begun_anew(session: Any) -> None:
+            session.get("n")
+            other.request(log_out)
+            clock.advance(1)
+            other.use_cookie(session.id)
+            other.request(lambda session: (session.update(user="bob"), session.save()))
+            regenerate_id(session)
+
+        old = site.cookie
+        site.request(begun_anew)
+        other.use_cookie(str(old))
+        assert other.request(lambda session: session.get("user")) == "bob"
+        assert len(rows(engine)) == 1
+
+    def test_given_up_twice_and_emptied_leaves_nothing(self, site: Site, engine: Any) -> None:
+        def page(session: Any) -> None:
+            session.regenerate_id()
+            session.regenerate_id()
+            del session["n"]
+            session.save()
+
+        site.request(count)
+        site.request(page)
+        assert rows(engine) == []
 
     def test_keeps_its_session_where_the_new_one_cannot_be_stored(
         self, site: Site, wire: Wire

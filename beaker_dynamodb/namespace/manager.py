@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import lru_cache
 from hashlib import sha256
@@ -17,6 +18,8 @@ from .caches import CacheRows
 from .envelope import BASE64, Envelope
 from .reading import MISSING
 from .sessions import SessionRow
+
+logger = logging.getLogger("beaker_dynamodb.namespace")
 
 
 class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no types
@@ -40,6 +43,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._session_row: SessionRow | None = None
         self._envelope = BASE64
         self._cookie_age: int | None = None
+        self._predecessor: DynamoDBNamespaceManager | None = None
 
     @property
     def timeout(self) -> int | None:
@@ -73,7 +77,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             StoreUnavailable: the engine did not answer.
         """
         if key == SESSION:
-            self._session().save(_text(value))
+            self._save_session(_text(value))
         else:
             self._values.put(key, value, expiretime)
 
@@ -128,15 +132,37 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """The lock under which one thread on one machine creates a missing value."""
         return self._values.creation_lock(key)
 
-    def tell_session(self, envelope: Envelope, cookie_age: int | None) -> None:
+    def tell_session(
+        self,
+        envelope: Envelope,
+        cookie_age: int | None,
+        predecessor: DynamoDBNamespaceManager | None = None,
+    ) -> None:
         """Take what only a session class knows; before the session is asked for.
 
         Args:
             envelope: how the serialized session is put into text.
             cookie_age: seconds that the session's cookie lives; None where that is not known.
+            predecessor: the session under the id that was given up for this one, if any.
         """
         self._envelope = envelope
         self._cookie_age = cookie_age
+        self._predecessor = predecessor
+
+    def _save_session(self, text: str) -> None:
+        if self._predecessor is None:
+            self._session().save(text)
+            return
+        # The session goes on under another id: what others have changed under the old one goes
+        # with it, and if they have ended it, it stays ended.
+        stored = self._predecessor._session().hand_over(text)  # noqa: SLF001  # of this class
+        if stored is None:
+            logger.warning("a session was ended while a request ran, not stored under its new id")
+            return
+        self._session().save(stored)
+        self._session().has_served(text)
+        del self._predecessor[SESSION]
+        self._predecessor = None
 
     def _session(self) -> SessionRow:
         if self._session_row is None:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from .. import snapshot
 from ..codec import SessionText
-from ..errors import BeakerDynamoDBError, CorruptItem
+from ..errors import BeakerDynamoDBError
 from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
 from .envelope import BASE64, Envelope
 from .lifetime import Lifetime
+from .live import LiveRow
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -58,6 +59,7 @@ class SessionRow:
         self._key = key
         self._envelope = envelope
         self._lifetime = Lifetime.of(options, cookie_age)
+        self._live = LiveRow(store, options, key, self._lifetime)
         self._loaded: Loaded | None = None
 
     def load(self) -> str | None:
@@ -67,11 +69,11 @@ class SessionRow:
             CorruptItem: what is stored cannot be read.
             StoreUnavailable: the engine did not answer; never taken for a missing session.
         """
-        row = self._live_row()
+        row = self._live.read()
         if row is None:
             self._loaded = None
             return None
-        text = self._text(row)
+        text = self._live.text(row)
         self._loaded = Loaded(text, text, row.version, row.touched, row.created)
         return text
 
@@ -81,7 +83,7 @@ class SessionRow:
         Args:
             text: the session as Beaker has serialized it, base64 as a rule.
         """
-        known = snapshot.recognise(self._envelope.inside(text), *self._envelope.formats)
+        known = self._recognise(text)
         if known is None:
             _warn_of_opaque_sessions()
             self._store_changes(text, None)
@@ -99,31 +101,29 @@ class SessionRow:
         self._store.delete(self._key)
         self._loaded = None
 
-    def _live_row(self) -> Row | None:
-        consistent = self._options.consistent_read
-        row = self._store.get(self._key, consistent)
-        if not consistent and (row is None or self._lifetime.is_over(row)):
-            # A read that may be a second old has not seen a login or a renewal of this moment.
-            row = self._store.get(self._key, True)
-        if row is not None and self._lifetime.is_over(row):
-            self._drop_expired(row)
+    def hand_over(self, text: str) -> str | None:
+        """What to store of this session under another id: its changes on top of what is there now.
+
+        Args:
+            text: the session as Beaker has serialized it.
+
+        Returns:
+            The text to store; None where the session was ended since it was loaded.
+        """
+        if self._loaded is None:
+            return text
+        known, row = self._recognise(text), self._live.read()
+        if row is None or self._is_begun_anew(known, row):
             return None
-        return row
+        return text if row.version == self._loaded.version else self._settle(text, known, row)[0]
 
-    def _drop_expired(self, row: Row) -> None:
-        if self._options.keep_expired:
-            return
-        try:
-            self._store.delete_expired(self._key, row)
-        except BeakerDynamoDBError as error:
-            # The row counts as missing all the same, and DynamoDB's TTL removes it later.
-            logger.warning("an expired session was not removed: %s", error)
+    def has_served(self, text: str) -> None:
+        """Take note of what the application has, where more is stored than that."""
+        if self._loaded:
+            self._loaded = self._loaded._replace(text=text)
 
-    def _text(self, row: Row) -> str:
-        try:
-            return SessionText.stored_as(row.data).text
-        except CorruptItem as error:
-            raise self._store.corrupt(error) from error
+    def _recognise(self, text: str) -> Known | None:
+        return snapshot.recognise(self._envelope.inside(text), *self._envelope.formats)
 
     def _has_changed(self, loaded: Loaded, known: Known) -> bool:
         before = snapshot.read(self._envelope.inside(loaded.text), known[0].read)
@@ -181,7 +181,7 @@ class SessionRow:
         if self._loaded is None or known is None:
             return False
         unwrap = self._envelope.inside
-        payloads = unwrap(self._loaded.stored), unwrap(self._text(found))
+        payloads = unwrap(self._loaded.stored), unwrap(self._live.text(found))
         return not snapshot.is_same_session(known[0], *payloads)
 
     def _settle(self, saved: str, known: Known | None, found: Row) -> tuple[str, Attempt]:
@@ -189,7 +189,7 @@ class SessionRow:
         if self._options.on_conflict == "raise":
             raise self._store.conflict("another request has changed the session: load it again")
         if self._options.on_conflict == "merge" and known is not None:
-            merged = self._merged(saved, known, self._text(found))
+            merged = self._merged(saved, known, self._live.text(found))
             if merged is not None:
                 return merged, partial(self._store.replace, version=found.version)
         return saved, self._store.overwrite
