@@ -218,12 +218,12 @@ def table(backends):
 
 
 def main(names):
-    # A change that comes after a logout is not written, and logged; here that is shown anyway.
-    logging.getLogger("beaker_dynamodb").setLevel(logging.ERROR)
     backends = [Backend(name) for name in names or ["memory", "ext:dynamodb"]]
     with engine_for(backends):
         print("\n".join(table(backends)))
 
 
 if __name__ == "__main__":
+    # A change that comes after a logout is not written, and logged; here that is shown anyway.
+    logging.getLogger("beaker_dynamodb").setLevel(logging.ERROR)
     main(sys.argv[1:])
