@@ -61,6 +61,11 @@ class _HeldByThread(threading.local):
 _held = _HeldByThread()
 
 
+def holds_any_lock() -> bool:
+    """Whether this thread holds the lock of any session: most hold none, and save at no cost."""
+    return bool(_held.leases)
+
+
 class SessionLock:
     """What `session.lock()` acquires: one thread on one machine has it at a time.
 

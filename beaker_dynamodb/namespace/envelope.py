@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -31,6 +32,6 @@ class Envelope(NamedTuple):
 
 
 BASE64 = Envelope(
-    unwrap=lambda text: SessionText.of(text).payload,
+    unwrap=lambda text: b64decode(text, validate=True),
     wrap=lambda inside: SessionText.around(inside).text,
 )

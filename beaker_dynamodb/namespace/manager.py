@@ -11,7 +11,7 @@ from typing import Any
 from beaker.container import NamespaceManager
 
 from ..errors import BeakerDynamoDBError, CorruptItem
-from ..lock import CreationLock, SessionLock
+from ..lock import CreationLock, SessionLock, holds_any_lock
 from ..options import Options, parse_options
 from ..store import SESSION, Leases, RowKey, session_key
 from .caches import CacheRows
@@ -114,7 +114,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             LockTimeout: another has held the lock for all of `lock_wait`.
         """
         if replace:
-            self._session_lock().acquire_again()
+            if holds_any_lock():
+                self._session_lock().acquire_again()
         elif self._session_row is not None:
             self._session_lock().acquire()
         else:
@@ -123,10 +124,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def release_write_lock(self) -> None:
         """Release what `acquire_write_lock` has acquired."""
-        if self._session_row is not None:
-            self._session_lock().release()
-        else:
+        if self._session_row is None:
             self._values.release_write_lock()
+        elif holds_any_lock():
+            self._session_lock().release()
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """The lock under which one thread on one machine creates a missing value."""

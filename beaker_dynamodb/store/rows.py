@@ -207,22 +207,25 @@ class Store(Writes):
         stored = self._read(item)
         if is_lease_only(stored):
             return None
-        if stored.data is None or stored.version is None or stored.touched is None:
+        # Read once: a read of a model's attribute costs half a microsecond.
+        values = stored.attribute_values
+        data, version, touched = (values.get(name) for name in ("data", "version", "touched"))
+        if data is None or version is None or touched is None:
             raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
-        row = Row(stored.data, stored.version, stored.touched, life_of(stored), stored.created)
-        return row._replace(parts=_parts_in(stored)) if stored.parts else row
+        parts = _parts_in(stored) if values.get("parts") else None
+        return Row(data, version, touched, life_of(stored), values.get("created"), parts)
 
 
 def is_lease_only(item: SessionModel) -> bool:
     """Whether nothing is stored in an item but who may store something."""
-    return item.lock_owner is not None and item.version is None
+    values = item.attribute_values
+    return values.get("version") is None and values.get("lock_owner") is not None
 
 
 def life_of(item: SessionModel) -> int | None:
     """A row's life in whole seconds, from what the item keeps; None for ever."""
-    if item.expires is None:
-        return None
-    return int(item.expires.timestamp()) - math.ceil(item.touched)
+    expires = item.expires
+    return None if expires is None else int(expires.timestamp()) - math.ceil(item.touched)
 
 
 def _end(row: Row) -> datetime | None:
