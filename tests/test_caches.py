@@ -136,6 +136,27 @@ class TestManyRows:
         assert cache.namespace.keys() == []
         assert other.get("kept") == 1
 
+    def test_clear_asks_again_for_what_the_engine_hands_back(
+        self, cache: Cache, wire: Wire
+    ) -> None:
+        for number in range(3):
+            cache.put(f"k{number}", number)
+        wire.leave_next_unprocessed("BatchWriteItem")
+        wire.leave_next_unprocessed("BatchWriteItem")
+        cache.clear()
+        assert cache.namespace.keys() == []
+        assert wire.operations.count("BatchWriteItem") == 3
+
+    def test_clear_is_an_outage_where_the_engine_hands_it_back_again_and_again(
+        self, cache: Cache, wire: Wire
+    ) -> None:
+        cache.put("k", 1)
+        for _ in range(10):
+            wire.leave_next_unprocessed("BatchWriteItem")
+        with pytest.raises(StoreUnavailable):
+            cache.clear()
+        assert cache.get("k") == 1
+
 
 class TestSerializer:
     def test_json_stores_no_pickle(self, engine: Any) -> None:

@@ -361,7 +361,7 @@ class TestThreads:
 
 
 #: At once, each with a lock as of a machine of its own.
-THREADS, TURNS = 20, 5
+THREADS, TURNS = 50, 10
 
 
 @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)

@@ -230,7 +230,7 @@ class TestAReader:
 
 
 #: Of a value of 2 MB, under a reader.
-REWRITES = 50
+REWRITES = 200
 
 
 @pytest.fixture
