@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,14 +13,9 @@ from weakref import WeakValueDictionary
 
 from .errors import LockTimeout
 from .options import Options
-from .store import Leases, RowKey, lock_key, new_version, now
+from .store import Leases, RowKey, lock_key, new_version, now, pauses
 
 logger = logging.getLogger("beaker_dynamodb.lock")
-
-#: Pauses between two looks at a lock, in seconds: they double, and vary, so that many who wait
-#: do not ask at once.
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 0.5
 
 
 def wait_for(is_done: Callable[[], bool], limit: float) -> bool:
@@ -35,12 +29,13 @@ def wait_for(is_done: Callable[[], bool], limit: float) -> bool:
         False where it is not done within the limit.
     """
     deadline = time.monotonic() + limit
-    pause = FIRST_PAUSE
-    while (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311  # no secret
+    for pause in pauses():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        time.sleep(min(left, pause))
         if is_done():
             return True
-        pause = min(2 * pause, LONGEST_PAUSE)
     return False
 
 

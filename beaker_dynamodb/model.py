@@ -77,6 +77,15 @@ def forget_connections() -> None:
     _registry.forget_connections()
 
 
+def renew_credentials(model: type[SessionModel]) -> bool:
+    """Read the credentials of the AWS chain anew; False where the options name them."""
+    connection = cast("_Connection", model.table_connection().connection)
+    if connection.has_own_credentials:
+        return False
+    connection.forget()
+    return True
+
+
 class Location(TypedDict):
     """Where a model's table is, as the errors name it."""
 
@@ -105,6 +114,8 @@ class _Connection(Connection):
         # A fixed name: botocore else composes its own anew for each call, a tenth of a call's CPU.
         name = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
         session.set_default_client_config(Config(user_agent=name))
+        events = session.get_component("event_emitter")
+        events.register_first("needs-retry", _take_no_longer_pause, unique_id=__name__)
         return session
 
     @property
@@ -127,12 +138,26 @@ class _Connection(Connection):
         """The region that the AWS chain has given, once there is a client."""
         return self._client.meta.region_name if self._client else self.region
 
+    @property
+    def has_own_credentials(self) -> bool:
+        """Whether the options give an access key."""
+        return self._aws_access_key_id is not None
+
     def forget(self) -> None:
-        """Leave the sockets to the parent process, which goes on using them."""
+        """Begin with a new client; the sockets are left to the parent process or other threads."""
         self._client = None
         self._client_lock = threading.Lock()
-        # With it go the credentials, whose lock a thread of the parent may hold for ever.
+        # With it go the credentials: a thread of the parent may hold their lock for ever.
         self._local = threading.local()
+
+
+def _take_no_longer_pause(response: tuple[Any, Any] | None, **_: Any) -> None:
+    """Let the engine not lengthen a pause by seconds, which `Options.longest_call` must bound.
+
+    botocore does as this header asks (botocore/retries/standard.py, ExponentialBackoff).
+    """
+    if response is not None:
+        response[0].headers.pop("x-amz-retry-after", None)
 
 
 def _bind(options: Options) -> type[SessionModel]:
@@ -156,8 +181,6 @@ def _meta(options: Options) -> dict[str, Any]:
         "table_name": options.table_name,
         "region": options.region,
         "host": options.endpoint_url,
-        # Here it bounds how often a batch sends again what the engine has left unprocessed.
-        "max_retry_attempts": 10,
     }
     if options.is_provisioned:
         meta["billing_mode"] = PROVISIONED_BILLING_MODE

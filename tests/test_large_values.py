@@ -181,7 +181,7 @@ class TestParts:
         cache.put("a", noise(MEGABYTE))
         for _ in range(10):
             wire.leave_next_unprocessed("BatchGetItem")
-        with pytest.raises(StoreUnavailable, match="left parts of a value unread"):
+        with pytest.raises(StoreUnavailable, match="left a part of a batch undone"):
             cache.get("a")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lock, session_model
+from beaker_dynamodb.store.pauses import FIRST_PAUSE, LONGEST_PAUSE
 from tests.sites import KINDS, Site, count, log_out
 from tests.support.wire import Wire
 
@@ -112,7 +113,7 @@ def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
     site.request(hold_while(meanwhile))
     released.set()
     assert len(waiting[0].result(10)) == 1
-    assert max(looks) <= lock.LONGEST_PAUSE
+    assert max(looks) <= LONGEST_PAUSE
     assert wire.operations == ["DeleteItem", "GetItem", "UpdateItem", "Scan", "DeleteItem"]
 
 
@@ -227,7 +228,7 @@ class TestWaiting:
     def test_ends_as_soon_as_it_is_done(self, time: list[float]) -> None:
         assert lock.wait_for(lambda: len(time) == 3, 20)
         assert len(time) == 3
-        assert time[0] <= lock.FIRST_PAUSE
+        assert time[0] <= FIRST_PAUSE
 
     def test_varies(self, time: list[float]) -> None:
         lock.wait_for(lambda: False, 20)

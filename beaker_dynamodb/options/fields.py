@@ -15,6 +15,8 @@ ONE_DAY = 86_400
 #: A row that lives longer than this lives for ever: that is ``ttl = 0``.
 LONGEST_LIFE = 100 * 365 * ONE_DAY
 DEFAULT_TOUCH_INTERVAL = 30.0
+#: botocore's between two attempts, in seconds.
+LONGEST_PAUSE = 20
 
 SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 #: Which table, where, as whom, how it is asked and how it is created.
@@ -216,6 +218,17 @@ class Options:
                 f"({min(given)} s), or sessions end under active users"
             )
         return self.touch_interval
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds that one call to the engine takes at most, with all its attempts.
+
+        Each waits for the connection and for the answer. Before each but the first there is a
+        pause of less than 1, 2, 4, ... 20 s, so long only where the engine throttles
+        (botocore/retries/standard.py, ExponentialBackoff).
+        """
+        pauses = sum(min(1 << attempt, LONGEST_PAUSE) for attempt in range(self.max_retries))
+        return (1 + self.max_retries) * (self.connect_timeout + self.read_timeout) + pauses
 
     @property
     def is_provisioned(self) -> bool:

@@ -4,6 +4,7 @@ from .keys import SESSION, RowKey, lock_key, partition_key, session_key, value_k
 from .leases import Leases, Seen, Standing
 from .listing import Listing
 from .parts import READ_TRIES, new_version
+from .pauses import pauses
 from .rows import Row, Store, Written, now
 from .table import create, describe, key_fault
 
@@ -25,6 +26,7 @@ __all__ = [
     "new_version",
     "now",
     "partition_key",
+    "pauses",
     "session_key",
     "value_key",
 ]

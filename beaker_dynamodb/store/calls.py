@@ -1,4 +1,4 @@
-"""How the engine is asked: errors made our own, a missing table created, each call logged."""
+"""How the engine is asked: errors made our own, mended where that can be done, calls logged."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import AttributeDeserializationError
 
 from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem, ItemTooLarge
-from ..model import SessionModel, bound_model, location
+from ..model import SessionModel, bound_model, location, renew_credentials
 from ..options import Options
 from . import table
-from .faults import TABLE_MISSING, translated
+from .faults import OUTDATED, TABLE_MISSING, translated
 from .keys import RowKey
 
 logger = logging.getLogger("beaker_dynamodb.store")
 Answer = TypeVar("Answer")
+
+#: How often a request looks whether the table that it has created is active, a second apart.
+POLLS_IN_REQUEST = 10
 
 
 class Calls:
@@ -40,14 +43,20 @@ class Calls:
         return CorruptItem(reason.message, **location(self._model), cause=reason.cause or reason)
 
     def _ask(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
-        """Make a call; where the table is missing and may be created, create it and ask again."""
+        """Make a call, and once more where what has refused it could be mended."""
         try:
             return self._call(operation, key, call)
         except BeakerDynamoDBError as error:
-            if error.code != TABLE_MISSING or not self._create_table:
+            if not self._is_mended(error):
                 raise self._explained(error) from error.cause
-        table.create(self._model)
         return self._call(operation, key, call)
+
+    def _is_mended(self, error: BeakerDynamoDBError) -> bool:
+        """Whether the table was missing and has been created, or new credentials were found."""
+        if error.code == TABLE_MISSING and self._create_table:
+            table.create(self._model, polls=POLLS_IN_REQUEST)
+            return True
+        return error.code in OUTDATED and renew_credentials(self._model)
 
     def _call(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
         try:

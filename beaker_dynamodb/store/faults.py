@@ -8,6 +8,8 @@ from http import HTTPStatus
 
 from botocore.exceptions import (
     ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
     InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
@@ -36,6 +38,9 @@ _MISCONFIGURED = (
     PartialCredentialsError,
     ProfileNotFound,
 )
+_UNREACHED = (ConnectTimeoutError, EndpointConnectionError)
+#: What is said of temporary credentials that are over, and of keys that were replaced.
+OUTDATED = {"ExpiredTokenException", "UnrecognizedClientException"}
 _REFUSED = {
     "AccessDeniedException": "allow the call in the IAM policy of the credentials in use",
     "ExpiredTokenException": "renew the temporary credentials",
@@ -116,6 +121,10 @@ def _diagnose(
 def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], str]:
     if isinstance(cause, _MISCONFIGURED):
         return ConfigurationError, f"no call could be made ({cause}): set region and credentials"
+    if isinstance(cause, _UNREACHED):
+        return StoreUnavailable, (
+            f"the engine was not reached ({cause}): check region, endpoint_url and network"
+        )
     return StoreUnavailable, f"no answer from the engine ({cause}): try again"
 
 

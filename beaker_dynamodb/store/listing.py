@@ -11,14 +11,14 @@ from pynamodb.pagination import ResultIterator
 
 from ..errors import CorruptItem
 from ..model import SessionModel
-from .calls import Calls
+from .batches import Batches
 from .keys import PART, RowKey, is_sessions, original_key
 from .rows import is_lease_only, life_of
 
 logger = logging.getLogger("beaker_dynamodb.store")
 
 
-class Listing(Calls):
+class Listing(Batches):
     """The values of a cache; a session in the same partition is none of them."""
 
     def values(self, partition: str) -> Iterator[tuple[bytes, float]]:
@@ -40,13 +40,8 @@ class Listing(Calls):
     def clear(self, partition: str) -> None:
         """Remove all values in a partition."""
         model = self._model
-
-        def remove_all() -> None:
-            with model.batch_write() as batch:
-                for item in self._items(partition):
-                    batch.delete(model.from_raw_data(item))
-
-        self._ask("BatchWriteItem", RowKey(partition, "*"), remove_all)
+        found = map(model.from_raw_data, self._items(partition))
+        self._delete_batch(RowKey(partition, "*"), ((each.id, each.item) for each in found))
 
     def _items(self, partition: str, *attributes: Any) -> list[dict[str, Any]]:
         """Keys and some attributes of each value, as the engine returns them."""

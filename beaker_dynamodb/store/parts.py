@@ -14,14 +14,13 @@ import math
 import secrets
 import time
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..errors import BeakerDynamoDBError, CorruptItem, ItemTooLarge, StoreUnavailable
-from ..model import SessionModel, location
+from ..errors import BeakerDynamoDBError, CorruptItem, ItemTooLarge
+from ..model import location
 from ..options import Options
-from .calls import Calls
+from .batches import Batches
 from .keys import RowKey, part_key
 
 logger = logging.getLogger("beaker_dynamodb.store")
@@ -31,9 +30,8 @@ logger = logging.getLogger("beaker_dynamodb.store")
 PART_SIZE = 400_000
 #: BatchGetItem takes 100 keys; `max_value_size` is held to as many parts.
 _TOTALS = frozenset(map(str, range(1, 101)))
-#: It answers at most 16 MB, and leaves the rest to be asked for again.
+#: A value is read again where it was replaced between its head and its parts.
 READ_TRIES = 10
-FIRST_PAUSE = 0.05
 
 
 def new_version() -> str:
@@ -67,7 +65,7 @@ class PartsName(NamedTuple):
         return [part_key(head, self.token, number) for number in range(self.total)]
 
 
-class Parts(Calls):
+class Parts(Batches):
     """The parts of one table's large values."""
 
     def __init__(self, options: Options) -> None:
@@ -106,13 +104,7 @@ class Parts(Calls):
             )
             for key, chunk in zip(name.keys(head), chunks, strict=True)
         ]
-
-        def write_all() -> None:
-            with self._model.batch_write() as batch:
-                for model in models:
-                    batch.save(model)
-
-        self._ask("BatchWriteItem", head, write_all)
+        self._save_batch(head, models)
 
     def read(self, head: RowKey, name: PartsName, digest: bytes) -> bytes | None:
         """A value from its parts; None where they are gone, or are not its own."""
@@ -124,34 +116,16 @@ class Parts(Calls):
 
     def remove(self, head: RowKey, name: PartsName) -> None:
         """Remove parts that nothing refers to; where that fails, they expire by themselves."""
-
-        def remove_all() -> None:
-            with self._model.batch_write() as batch:
-                for key in name.keys(head):
-                    batch.delete(self._model(key.partition, key.sort))
-
         try:
-            self._ask("BatchWriteItem", head, remove_all)
+            self._delete_batch(head, _places(name, head))
         except BeakerDynamoDBError as error:
             logger.warning("parts of a value that was replaced were not removed: %s", error)
 
     def _found_parts(self, head: RowKey, name: PartsName) -> dict[str, bytes]:
-        names = (self._model.id.attr_name, self._model.item.attr_name)
-        keys: list[Any] = [dict(zip(names, key, strict=False)) for key in name.keys(head)]
-        found: dict[str, bytes] = {}
-        for attempt in range(READ_TRIES):
-            page, keys = self._ask("BatchGetItem", head, partial(self._page, keys))
-            found.update({model.item: model.data for model in page if model.data is not None})
-            if not keys:
-                return found
-            time.sleep(FIRST_PAUSE * 2**attempt)
-        raise StoreUnavailable(
-            "the engine left parts of a value unread: raise the table's capacity or wait",
-            **location(self._model),
-        )
+        """The bytes of each part by its sort key."""
+        models = map(self._read, self._read_batch(head, _places(name, head)))
+        return {model.item: model.data for model in models if model.data is not None}
 
-    def _page(self, keys: list[Any]) -> tuple[list[SessionModel], list[Any]]:
-        answer = self._model.table_connection().batch_get_item(keys, consistent_read=True)
-        items = answer["Responses"].get(self._model.Meta.table_name, [])
-        left = answer["UnprocessedKeys"].get(self._model.Meta.table_name, {})
-        return [self._read(item) for item in items], left.get("Keys", [])
+
+def _places(name: PartsName, head: RowKey) -> list[tuple[str, str]]:
+    return [(key.partition, key.sort) for key in name.keys(head)]

@@ -34,7 +34,10 @@ class TableState(NamedTuple):
 
 
 def create(
-    model: type[SessionModel], progress: Progress = logger.info, sleep: Sleep = time.sleep
+    model: type[SessionModel],
+    progress: Progress = logger.info,
+    sleep: Sleep = time.sleep,
+    polls: int = POLLS,
 ) -> bool:
     """Create the model's table where it is missing, and wait until it can be used.
 
@@ -44,16 +47,17 @@ def create(
         model: the model bound to the table.
         progress: is told of each step, in words.
         sleep: waits for a number of seconds.
+        polls: how often it is looked at, a second apart, until it is active.
 
     Returns:
         Whether this call created the table.
 
     Raises:
-        TableError: the table has another key schema, or is not active after two minutes.
+        TableError: the table has another key schema, or is not active after the last poll.
     """
     created = _ask_for_table(model)
     progress("table created" if created else "table is there")
-    _wait_until_active(model, progress, sleep)
+    _wait_until_active(model, progress, sleep, polls)
     _check_keys(model)
     if _switch_ttl_on(model):
         progress("TTL switched on")
@@ -111,15 +115,18 @@ def _ask_for_table(model: type[SessionModel]) -> bool:
     return True
 
 
-def _wait_until_active(model: type[SessionModel], progress: Progress, sleep: Sleep) -> None:
-    for _ in range(POLLS):
+def _wait_until_active(
+    model: type[SessionModel], progress: Progress, sleep: Sleep, polls: int
+) -> None:
+    for _ in range(polls):
         state = describe(model)
         if state is not None and state.status in ("ACTIVE", "UPDATING"):
             return
         progress(f"table is {state.status if state else 'not there yet'}, waiting")
         sleep(POLL_INTERVAL)
     raise TableError(
-        f"the table is not active after {POLLS * POLL_INTERVAL:.0f} s: look at it in the console",
+        f"the table is not active after {polls * POLL_INTERVAL:.0f} s: wait, or look at it in the "
+        "console",
         **location(model),
     )
 
