@@ -231,5 +231,5 @@ class TestTheCommand:
         )
         assert done.returncode == 1
         assert done.stdout == ""
-        assert done.stderr.startswith("Error: no answer from the engine")
+        assert done.stderr.startswith("Error: the engine was not reached")
         assert len(done.stderr.splitlines()) == 1

@@ -332,7 +332,7 @@ class TestAnotherEngine:
     def test_that_does_not_answer_is_an_error_in_one_line(self) -> None:
         result = CliRunner().invoke(command, ["demo", "--endpoint-url", "http://127.0.0.1:9"])
         assert result.exit_code == 1
-        assert result.output.startswith("Error: no answer from the engine")
+        assert result.output.startswith("Error: the engine was not reached")
         assert len(result.output.splitlines()) == 1
 
 

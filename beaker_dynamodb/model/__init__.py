@@ -1,0 +1,19 @@
+"""SessionModel: the item as PynamoDB maps it, bound to a table by `session_model`."""
+
+from .binding import (
+    bound_model,
+    forget_connections,
+    location,
+    renew_credentials,
+    session_model,
+)
+from .item import SessionModel
+
+__all__ = [
+    "SessionModel",
+    "bound_model",
+    "forget_connections",
+    "location",
+    "renew_credentials",
+    "session_model",
+]
