@@ -17,6 +17,9 @@ from typing import Any
 import moto
 import pytest
 
+from beaker_dynamodb.model import binding
+from beaker_dynamodb.namespace import manager
+
 from .dynamodb_local import ENDPOINT_VARIABLE, EngineUnavailable, running_engine
 from .wire import Wire, open_wire
 
@@ -128,6 +131,14 @@ def _no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def _no_clients_of_the_last_test() -> Iterator[None]:
+    """Let go of the test's own table: a process keeps a client, of some MB, for each."""
+    yield
+    binding._registry._models.clear()
+    manager._bind.cache_clear()
 
 
 @pytest.fixture(scope="session")
