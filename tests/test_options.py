@@ -39,6 +39,7 @@ EXAMPLES = {
     "max_value_size": ("1000000", 1_000_000, "40000001"),
     "connect_timeout": ("0.5", 0.5, "0"),
     "read_timeout": ("10", 10.0, "nan"),
+    "on_outage": ("miss", "miss", "ignore"),
     "max_retries": ("0", 0, "21"),
     "max_pool_connections": ("50", 50, True),
 }

@@ -7,11 +7,12 @@ import math
 from typing import Any
 
 from .. import codec
+from ..errors import StoreUnavailable
 from ..lock import CreationLock
 from ..options import LONGEST_LIFE, Options
 from ..store import Leases, Listing, Row, RowKey, new_version, now, partition_key, value_key
-from .claims import ThreadState, ValueClaim
-from .reading import MISSING, ValueReader
+from .claims import Claimed, ThreadState, ValueClaim
+from .reading import MISSING, Looked, ValueReader
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -70,7 +71,7 @@ class CacheRows:
         row_key = self.row_key(key)
         if row_key in self._thread.values:
             return self._thread.values[row_key]
-        looked = self._reader.look(row_key, self._options.consistent_read)
+        looked = self._look(row_key)
         self._thread.looked = looked
         if self._thread.depth:
             self._thread.values[row_key] = looked.value
@@ -94,7 +95,7 @@ class CacheRows:
         if claim is None:
             self._leases.put(row_key, row)
         else:
-            self._fulfil(row_key, row, claim.token)
+            self._fulfil(row_key, row, claim)
         self._thread.values.pop(row_key, None)
 
     def delete(self, key: str | bytes) -> None:
@@ -122,10 +123,30 @@ class CacheRows:
         table = (options.endpoint_url, options.region, options.table_name)
         return CreationLock((*table, row_key), claim, options.lock_wait)
 
-    def _fulfil(self, row_key: RowKey, row: Row, token: str) -> None:
-        if not self._leases.fulfil(row_key, row, token):
+    def _look(self, row_key: RowKey) -> Looked:
+        try:
+            return self._reader.look(row_key, self._options.consistent_read)
+        except StoreUnavailable as error:
+            if self._options.on_outage == "raise":
+                raise
+            logger.warning("%s counts as missing: %s", row_key, error)
+            return Looked(row_key, is_answered=False)
+
+    def _fulfil(self, row_key: RowKey, row: Row, claim: Claimed) -> None:
+        if claim.token is None:
+            logger.warning("%s: made in an outage, not stored", row_key)
+        elif not self._is_stored(row_key, row, claim.token):
             logger.info("%s: made by another meanwhile, or removed; not stored", row_key)
         del self._thread.claims[row_key]
+
+    def _is_stored(self, row_key: RowKey, row: Row, token: str) -> bool:
+        try:
+            return self._leases.fulfil(row_key, row, token)
+        except StoreUnavailable as error:
+            if self._options.on_outage == "raise":
+                raise
+            logger.warning("%s: %s", row_key, error)
+            return False
 
     def _life(self, expire: float | None) -> int | None:
         if expire is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout
+from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout, StoreUnavailable
 from ..options import Options
 from ..store import Leases, RowKey, Seen, new_version, now
 from .reading import MISSING, Looked, ValueReader
@@ -21,9 +22,13 @@ TRIES = 3
 
 @dataclass
 class Claimed:
-    """A lease that a thread has taken, on what it had seen; and how often it has the lock."""
+    """A lease that a thread has taken, on what it had seen; and how often it has the lock.
 
-    token: str
+    There is no token where the engine has not answered, and that counts as a miss: the value is
+    made without a lease, and not stored.
+    """
+
+    token: str | None
     seen: Seen | None
     depth: int = 1
     process: int = field(default_factory=os.getpid)
@@ -75,11 +80,13 @@ class ValueClaim:
 
     def take(self) -> bool:
         """Take the lease; True also where the value is there by now."""
-        return self._has_it_already() or self._take(self._first)
+        return self._has_it_already() or self._claim(lambda: self._first)
 
     def look(self) -> bool:
         """As `take`, but asks by a read first: it costs less than a refused write."""
-        return self._has_it_already() or self._take(self._reader.look(self._key, consistent=True))
+        return self._has_it_already() or self._claim(
+            lambda: self._reader.look(self._key, consistent=True)
+        )
 
     def drop(self) -> None:
         """Give the lease up, where the value was not stored."""
@@ -104,6 +111,19 @@ class ValueClaim:
         if claim:
             claim.depth += 1
         return claim is not None
+
+    def _claim(self, look: Callable[[], Looked]) -> bool:
+        # An engine that has not answered a moment ago is not waited for again.
+        if self._first.is_answered:
+            try:
+                return self._take(look())
+            except StoreUnavailable as error:
+                if self._options.on_outage == "raise":
+                    raise
+                logger.warning("%s is made without a lease: %s", self._key, error)
+        self._thread.claims[self._key] = Claimed(None, None)
+        self._thread.values[self._key] = MISSING
+        return True
 
     def _take(self, looked: Looked) -> bool:
         for _ in range(TRIES):
@@ -134,6 +154,8 @@ class ValueClaim:
         return None
 
     def _give_up(self, claim: Claimed) -> None:
+        if claim.token is None:
+            return
         try:
             self._leases.drop(self._key, claim.token, claim.seen)
         except BeakerDynamoDBError as error:

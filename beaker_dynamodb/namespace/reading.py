@@ -25,6 +25,7 @@ class Looked(NamedTuple):
         seen: the row that was there, of use or not.
         is_leased: whether somebody makes the value.
         is_whole: False where parts of a large value were not found.
+        is_answered: False where the engine has not answered, and that counts as a miss.
     """
 
     key: RowKey
@@ -32,6 +33,7 @@ class Looked(NamedTuple):
     seen: Seen | None = None
     is_leased: bool = False
     is_whole: bool = True
+    is_answered: bool = True
 
 
 class ValueReader:

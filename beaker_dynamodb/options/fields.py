@@ -161,6 +161,12 @@ class Options:
         "how long an expired cache value is still served while one worker makes the new one",
         unit="seconds",
     )
+    on_outage: str = option(
+        "raise",
+        choice("raise", "miss"),
+        "for caches, where the engine does not answer: `raise` StoreUnavailable, or take a value "
+        "for a `miss`; it is made then, and not stored",
+    )
     max_value_size: int = option(
         8 * 1024 * 1024,
         whole(1, 40_000_000),

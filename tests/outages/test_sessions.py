@@ -1,86 +1,16 @@
 """Faults on the wire, each for each call of a request and for one, two and three calls in a row."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-import botocore.endpoint
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from beaker_dynamodb.options import parse_options
+from tests.outages.conftest import ATTEMPTS, Bound
 from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support import proxy as faults
-from tests.support.proxy import FAULTS, Fault, Proxy, proxy_for
-
-pytestmark = [
-    pytest.mark.usefixtures("create_table"),
-    pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True),
-]
-
-TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 0.3, "max_retries": 2}
-ATTEMPTS = 3
-
-
-class Pauses:
-    """botocore's clock, whose pauses take no time."""
-
-    def __init__(self) -> None:
-        self.total = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.total += seconds
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
-
-
-@pytest.fixture(scope="session")
-def running_proxy(dynamodb_local: str) -> Iterator[Proxy]:
-    with proxy_for(dynamodb_local) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def proxy(running_proxy: Proxy) -> Iterator[Proxy]:
-    yield running_proxy
-    running_proxy.forget()
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
-    pauses = Pauses()
-    monkeypatch.setattr(botocore.endpoint, "time", pauses)
-    return pauses
-
-
-@pytest.fixture
-def behind(engine: Any, proxy: Proxy, pauses: Pauses) -> dict[str, Any]:
-    """The options of a client that asks through the proxy."""
-    return {**engine.options, **TIMEOUTS, "endpoint_url": proxy.url}
-
-
-class Bound:
-    """Sees to it that what is done inside takes no longer than it may."""
-
-    def __init__(self, behind: dict[str, Any], pauses: Pauses) -> None:
-        self._limit = parse_options(behind).longest_call
-        self._pauses = pauses
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic(), self._pauses.total
-
-    def __exit__(self, *_: object) -> None:
-        began, paused = self._began
-        took = time.monotonic() - began + self._pauses.total - paused
-        # What a request does besides the call that fails takes milliseconds.
-        assert took < self._limit + 1
-
-
-@pytest.fixture
-def bound(behind: dict[str, Any], pauses: Pauses) -> Bound:
-    return Bound(behind, pauses)
+from tests.support.proxy import FAULTS, Fault, Proxy
 
 
 class Case(NamedTuple):

@@ -1,0 +1,93 @@
+"""A client that asks DynamoDB Local through the proxy, and the time that it may take."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.endpoint
+import pytest
+
+from beaker_dynamodb import create_table
+from beaker_dynamodb.model import forget_connections
+from beaker_dynamodb.options import parse_options
+from tests.support.proxy import Proxy, proxy_for
+
+TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
+ATTEMPTS = 3
+
+
+class Pauses:
+    """botocore's clock, whose pauses take no time."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.total += seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+@pytest.fixture(scope="session")
+def running_proxy(dynamodb_local: str) -> Iterator[Proxy]:
+    with proxy_for(dynamodb_local) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(running_proxy: Proxy) -> Iterator[Proxy]:
+    yield running_proxy
+    running_proxy.forget()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    pauses = Pauses()
+    monkeypatch.setattr(botocore.endpoint, "time", pauses)
+    return pauses
+
+
+@pytest.fixture(scope="session")
+def table(dynamodb_local: str) -> dict[str, Any]:
+    """The options that lead to the one table of these tests: each has an id of its own there."""
+    options: dict[str, Any] = {
+        "region": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "table_name": f"test-{uuid.uuid4().hex}",
+        "endpoint_url": dynamodb_local,
+    }
+    create_table(**options)
+    return options
+
+
+@pytest.fixture
+def behind(table: dict[str, Any], proxy: Proxy, pauses: Pauses) -> dict[str, Any]:
+    """The options of a client that asks through the proxy."""
+    # A client of botocore's has so many tries for all of its calls, and they would be used up.
+    forget_connections()
+    return {**table, **TIMEOUTS, "endpoint_url": proxy.url}
+
+
+class Bound:
+    """Sees to it that what is done inside takes no longer than it may."""
+
+    def __init__(self, behind: dict[str, Any], pauses: Pauses) -> None:
+        self._limit = parse_options(behind).longest_call
+        self._pauses = pauses
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic(), self._pauses.total
+
+    def __exit__(self, *_: object) -> None:
+        began, paused = self._began
+        took = time.monotonic() - began + self._pauses.total - paused
+        # What a request does besides the call that fails takes milliseconds.
+        assert took < self._limit + 1
+
+
+@pytest.fixture
+def bound(behind: dict[str, Any], pauses: Pauses) -> Bound:
+    return Bound(behind, pauses)

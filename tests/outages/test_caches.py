@@ -1,0 +1,188 @@
+"""Faults on the wire in each call of a cache: a value, an error of ours, or a miss that is made."""
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import StoreUnavailable
+from tests.outages.conftest import ATTEMPTS, Bound
+from tests.sites import Site, count, read
+from tests.support import proxy as faults
+from tests.support.proxy import FAULTS, Fault, Proxy
+from tests.support.wire import Wire
+
+FALLBACK = "made in an outage"
+#: Of two parts.
+LARGE = random.Random(1).randbytes(410_000)
+OTHER = random.Random(2).randbytes(410_000)
+VALUES: dict[str, Any] = {"small": "old", "large": LARGE}
+
+in_each_mode = pytest.mark.parametrize("on_outage", ["raise", "miss"])
+
+
+def make_cache(behind: dict[str, Any], key: str = "small", **options: Any) -> Cache:
+    cache = Cache(uuid.uuid4().hex, type="ext:dynamodb", **behind, **options)
+    cache.put(key, VALUES[key])
+    return cache
+
+
+def get(cache: Cache, key: str) -> Any:
+    return cache.get(key, createfunc=lambda: FALLBACK)
+
+
+def stored(cache: Cache, key: str) -> Any:
+    return cache.get(key) if key in cache else None
+
+
+class Change(NamedTuple):
+    """A call of a change: what leads to it, and what is stored after."""
+
+    operation: str
+    action: Callable[[Cache], object]
+    key: str
+    after: Any
+
+
+CHANGES = {
+    "put": Change("PutItem", lambda cache: cache.put("small", "new"), "small", "new"),
+    "put the parts": Change(
+        "BatchWriteItem", lambda cache: cache.put("large", OTHER), "large", OTHER
+    ),
+    "put the head": Change("PutItem", lambda cache: cache.put("large", OTHER), "large", OTHER),
+    "remove": Change("DeleteItem", lambda cache: cache.remove_value("small"), "small", None),
+    "list to clear": Change("Query", lambda cache: cache.clear(), "small", None),
+    "clear": Change("BatchWriteItem", lambda cache: cache.clear(), "small", None),
+}
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+class TestAValue:
+    @in_each_mode
+    @pytest.mark.parametrize(
+        "call", ["GetItem of small", "GetItem of large", "BatchGetItem of large"]
+    )
+    def test_is_read(
+        self,
+        behind: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        on_outage: str,
+        call: str,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        operation, _, key = call.split()
+        cache, value = make_cache(behind, key, on_outage=on_outage), VALUES[key]
+        proxy.inject(fault, operation, times)
+        fails = times == ATTEMPTS and fault is not faults.slow
+        with bound, raises(StoreUnavailable, fails and on_outage == "raise"):
+            assert get(cache, key) == (FALLBACK if fails else value)
+        assert stored(cache, key) == value
+
+    @in_each_mode
+    @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])
+    def test_is_made_once(
+        self,
+        behind: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        on_outage: str,
+        operation: str,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        cache, made = make_cache(behind, on_outage=on_outage), []
+
+        def make() -> str:
+            made.append("made")
+            return "made"
+
+        proxy.inject(fault, operation, times)
+        fails = times == ATTEMPTS and fault is not faults.slow
+        with bound, raises(StoreUnavailable, fails and on_outage == "raise"):
+            assert cache.get("missing", createfunc=make) == "made"
+        assert len(made) <= 1
+        # Where the engine has stored it, and only its answers were lost, it is of use.
+        assert stored(cache, "missing") in ({None, "made"} if fails else {"made"})
+
+    @pytest.mark.parametrize("name", CHANGES)
+    def test_is_changed_or_the_caller_told(
+        self,
+        behind: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        name: str,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        change = CHANGES[name]
+        cache = make_cache(behind, change.key, on_outage="miss")
+        proxy.inject(fault, change.operation, times)
+        fails = times == ATTEMPTS and fault is not faults.slow
+        with bound, raises(StoreUnavailable, fails):
+            change.action(cache)
+        after = {VALUES[change.key], change.after} if fails else {change.after}
+        assert stored(cache, change.key) in after
+
+
+def raises(kind: type[Exception], fails: bool) -> Any:
+    return pytest.raises(kind) if fails else nullcontext()
+
+
+class TestAnOutageAsAMiss:
+    @pytest.fixture
+    def cache(self, behind: dict[str, Any]) -> Cache:
+        return make_cache({**behind, "max_retries": 0}, on_outage="miss")
+
+    def test_asks_once_and_stores_nothing(self, cache: Cache, proxy: Proxy, wire: Wire) -> None:
+        proxy.inject(faults.reset)
+        with wire.expect("GetItem"):
+            assert get(cache, "missing") == FALLBACK
+        with wire.expect("GetItem"):
+            assert stored(cache, "missing") is None
+
+    def test_is_told_in_the_log_without_the_key(
+        self, cache: Cache, proxy: Proxy, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        proxy.inject(faults.reset, "GetItem")
+        proxy.inject(faults.reset, "UpdateItem")
+        with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
+            get(cache, "secret")
+        assert "counts as missing: no answer from the engine" in caplog.text
+        assert "secret" not in caplog.text
+
+    def test_serves_the_next_request_from_the_table(self, cache: Cache, proxy: Proxy) -> None:
+        proxy.inject(faults.reset)
+        assert get(cache, "small") == FALLBACK
+        assert get(cache, "small") == "old"
+
+    def test_without_a_function_is_a_missing_key(self, cache: Cache, proxy: Proxy) -> None:
+        proxy.inject(faults.reset)
+        with pytest.raises(KeyError):
+            cache.get("small")
+
+    def test_leaves_the_function_its_own_errors(self, cache: Cache, proxy: Proxy) -> None:
+        proxy.inject(faults.reset)
+        with pytest.raises(ZeroDivisionError):
+            cache.get("small", createfunc=lambda: 1 / 0)
+        assert get(cache, "small") == "old"
+
+    def test_holds_for_every_error_of_the_lease(self, cache: Cache, proxy: Proxy) -> None:
+        proxy.inject(faults.reset, "UpdateItem")
+        assert get(cache, "missing") == FALLBACK
+        assert stored(cache, "missing") is None
+
+    def test_leaves_a_session_its_error(self, behind: dict[str, Any], proxy: Proxy) -> None:
+        site = Site({**behind, "max_retries": 0}, on_outage="miss")
+        site.request(count)
+        proxy.inject(faults.reset)
+        with pytest.raises(StoreUnavailable):
+            site.request(read)
+        assert site.request(read) == 1
