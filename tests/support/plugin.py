@@ -10,15 +10,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing.connection import Client, Listener
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import moto
 import pytest
-
-from beaker_dynamodb.model import binding
-from beaker_dynamodb.namespace import manager
 
 from .dynamodb_local import ENDPOINT_VARIABLE, EngineUnavailable, running_engine
 from .wire import Wire, open_wire
@@ -133,12 +132,12 @@ def _no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(autouse=True)
-def _no_clients_of_the_last_test() -> Iterator[None]:
-    """Let go of the test's own table: a process keeps a client, of some MB, for each."""
-    yield
-    binding._registry._models.clear()
-    manager._bind.cache_clear()
+@pytest.fixture(scope="session", autouse=True)
+def _one_loader_for_all_clients() -> Iterator[None]:
+    """Read botocore's service files once: each test's client else reads, and keeps, its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.loaders.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
