@@ -10,6 +10,9 @@ import pytest
 from beaker_dynamodb import CorruptItem, codec
 from beaker_dynamodb.codec import SessionText
 
+#: Bytes that a payload may have.
+MOST = 10_000
+
 TEXTS = {
     "base64": base64.b64encode(b"a session of text, text, text, text" * 20).decode(),
     "base64 of random bytes": base64.b64encode(random.Random(1).randbytes(500)).decode(),
@@ -24,50 +27,53 @@ TEXTS = {
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_a_session_comes_back_to_the_letter(text: str, compression: str) -> None:
-    assert SessionText.stored_as(SessionText.of(text).data(compression)).text == text
+    assert SessionText.stored_as(SessionText.of(text).data(compression, MOST), MOST).text == text
 
 
 def test_a_session_is_stored_without_its_base64() -> None:
     text = base64.b64encode(random.Random(1).randbytes(3000)).decode()
-    assert len(SessionText.of(text).data("none")) == 3001
-    assert len(SessionText.of(text).data("zlib")) == 3001
+    assert len(SessionText.of(text).data("none", MOST)) == 3001
+    assert len(SessionText.of(text).data("zlib", MOST)) == 3001
 
 
 def test_text_like_data_are_compressed() -> None:
-    assert len(SessionText.of(TEXTS["base64"]).data("zlib")) < 80
+    assert len(SessionText.of(TEXTS["base64"]).data("zlib", MOST)) < 80
 
 
 def test_nothing_grows_by_compression() -> None:
     for size in (0, 1, 10, 100):
         text = base64.b64encode(random.Random(1).randbytes(size)).decode()
-        assert len(SessionText.of(text).data("zlib")) <= size + 1
+        assert len(SessionText.of(text).data("zlib", MOST)) <= size + 1
 
 
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("value", [None, 1, "é" * 500, b"\0" * 500, {"a": [1, (2, 3)]}])
 def test_a_pickled_value_comes_back(value: object, compression: str) -> None:
-    assert codec.decode_value(codec.encode_value(value, "pickle", compression), "pickle") == value
+    assert (
+        codec.decode_value(codec.encode_value(value, "pickle", compression, MOST), "pickle", MOST)
+        == value
+    )
 
 
 def test_a_json_value_comes_back_as_json_has_it() -> None:
     value = (1.5, None, {"a": ["é"]})
-    stored = codec.encode_value(value, "json", "zlib")
-    assert codec.decode_value(stored, "json") == json.loads(json.dumps(value))
+    stored = codec.encode_value(value, "json", "zlib", MOST)
+    assert codec.decode_value(stored, "json", MOST) == json.loads(json.dumps(value))
 
 
 def test_values_written_before_a_change_of_serializer_to_pickle_are_read() -> None:
-    assert codec.decode_value(codec.encode_value([1], "json", "none"), "pickle") == [1]
+    assert codec.decode_value(codec.encode_value([1], "json", "none", MOST), "pickle", MOST) == [1]
 
 
 def test_json_never_unpickles() -> None:
-    stored = codec.encode_value([1], "pickle", "none")
+    stored = codec.encode_value([1], "pickle", "none", MOST)
     with pytest.raises(CorruptItem, match="not written as json"):
-        codec.decode_value(stored, "json")
+        codec.decode_value(stored, "json", MOST)
 
 
 def test_a_value_that_json_cannot_write_is_refused() -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
-        codec.encode_value(object(), "json", "none")
+        codec.encode_value(object(), "json", "none", MOST)
 
 
 HEADER_OF_TEXT = bytes([codec.Content.TEXT << 4])
@@ -77,37 +83,37 @@ CORRUPT_SESSIONS = {
     "unknown compression": b"\x1fabc",
     "no zlib": b"\x21abc",
     "no utf-8": HEADER_OF_TEXT + b"\xff",
-    "a cache value": codec.encode_value(1, "pickle", "none"),
+    "a cache value": codec.encode_value(1, "pickle", "none", MOST),
 }
 
 
 @pytest.mark.parametrize("data", CORRUPT_SESSIONS.values(), ids=CORRUPT_SESSIONS.keys())
 def test_a_session_that_was_not_written_here_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptItem):
-        SessionText.stored_as(data)
+        SessionText.stored_as(data, MOST)
 
 
 CORRUPT_VALUES = {
     "empty": b"",
-    "truncated pickle": codec.encode_value([1, 2], "pickle", "none")[:-3],
+    "truncated pickle": codec.encode_value([1, 2], "pickle", "none", MOST)[:-3],
     "class that is gone": bytes([codec.Content.PICKLE << 4]) + b"cno_such_module\nname\n.",
-    "truncated json": codec.encode_value([1, 2], "json", "none")[:-1],
-    "a session": SessionText.of("YWJj").data("none"),
+    "truncated json": codec.encode_value([1, 2], "json", "none", MOST)[:-1],
+    "a session": SessionText.of("YWJj").data("none", MOST),
 }
 
 
 @pytest.mark.parametrize("data", CORRUPT_VALUES.values(), ids=CORRUPT_VALUES.keys())
 def test_a_value_that_was_not_written_here_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptItem):
-        codec.decode_value(data, "pickle")
+        codec.decode_value(data, "pickle", MOST)
 
 
 def test_the_error_keeps_its_cause() -> None:
     with pytest.raises(CorruptItem) as caught:
-        codec.decode_value(CORRUPT_VALUES["class that is gone"], "pickle")
+        codec.decode_value(CORRUPT_VALUES["class that is gone"], "pickle", MOST)
     assert isinstance(caught.value.cause, ModuleNotFoundError)
     assert caught.value.__cause__ is caught.value.cause
 
 
 def test_values_are_pickled_with_the_newest_protocol() -> None:
-    assert codec.encode_value(1, "pickle", "none")[2] == pickle.HIGHEST_PROTOCOL
+    assert codec.encode_value(1, "pickle", "none", MOST)[2] == pickle.HIGHEST_PROTOCOL

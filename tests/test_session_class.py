@@ -228,7 +228,7 @@ def change(session: Any) -> None:
 class TestAHostileRow:
     """A pickle that somebody who can write to the table has put there executes nothing."""
 
-    HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib")
+    HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
 
     @pytest.fixture(autouse=True)
     def _nothing_is_executed(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..codec import SessionText
 from ..model import SessionModel
+from ..options import Options
 from ..store import session_key
 from ..store.faults import translated
 from .counter import counted_for
@@ -46,7 +47,7 @@ def stored_row(model: type[SessionModel], session_id: str) -> StoredRow | None:
             item = model.get(key.partition, key.sort, consistent_read=True)
         except model.DoesNotExist:
             return None
-    text = SessionText.stored_as(item.data)
+    text = SessionText.stored_as(item.data, Options.max_value_size)
     return StoredRow(
         partition=key.partition,
         version=item.version,

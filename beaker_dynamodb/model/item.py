@@ -33,6 +33,7 @@ class SessionModel(Model):
     expires = TTLAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
     parts = UnicodeAttribute(null=True)
+    signature = BinaryAttribute(legacy_encoding=False, null=True)
     lock_owner = UnicodeAttribute(null=True)
     lock_until = NumberAttribute(null=True)
 

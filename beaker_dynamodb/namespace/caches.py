@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from .. import codec
-from ..errors import StoreUnavailable
+from ..errors import ItemTooLarge, StoreUnavailable
 from ..lock import CreationLock
 from ..options import LONGEST_LIFE, Options
 from ..store import Leases, Listing, Row, RowKey, new_version, now, partition_key, value_key
@@ -89,8 +89,7 @@ class CacheRows:
             ItemTooLarge: the value takes more than `max_value_size`.
         """
         row_key = self.row_key(key)
-        data = codec.encode_value(value, self._options.serializer, self._options.compression)
-        row = Row(data, new_version(), now(), self._life(expire))
+        row = Row(self._data(value), new_version(), now(), self._life(expire))
         claim = self._thread.claim(row_key)
         if claim is None:
             self._leases.put(row_key, row)
@@ -122,6 +121,15 @@ class CacheRows:
         claim = ValueClaim(self._leases, self._reader, options, self._thread, row_key)
         table = (options.endpoint_url, options.region, options.table_name)
         return CreationLock((*table, row_key), claim, options.lock_wait)
+
+    def _data(self, value: object) -> bytes:
+        options = self._options
+        try:
+            return codec.encode_value(
+                value, options.serializer, options.compression, options.max_value_size
+            )
+        except ItemTooLarge as error:
+            raise self._leases.located(error) from error
 
     def _look(self, row_key: RowKey) -> Looked:
         try:

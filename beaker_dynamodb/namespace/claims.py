@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout, StoreUnavailable
+from ..errors import BeakerDynamoDBError, LockTimeout, StoreUnavailable
 from ..options import Options
 from ..store import Leases, RowKey, Seen, new_version, now
 from .reading import MISSING, Looked, ValueReader
@@ -141,12 +141,7 @@ class ValueClaim:
     def _take_lease(self, looked: Looked) -> Looked | None:
         """What stands in the way of the lease; None where it is taken."""
         token, until = new_version(), now() + self._options.lock_timeout
-        try:
-            standing = self._leases.take(self._key, token, until, looked.seen)
-        except CorruptItem:
-            # It was logged when it was read, and nobody can make use of it.
-            self._leases.delete(self._key)
-            return Looked(self._key)
+        standing = self._leases.take(self._key, token, until, looked.seen)
         if standing is not None:
             return self._reader.found(self._key, standing)
         self._thread.claims[self._key] = Claimed(token, looked.seen)

@@ -1,11 +1,12 @@
-"""A session's row as it is read: what has expired is missing."""
+"""A session's row and the text that Beaker saves; what has expired is missing."""
 
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from ..codec import SessionText
-from ..errors import BeakerDynamoDBError, CorruptItem
+from ..errors import BeakerDynamoDBError, CorruptItem, ItemTooLarge
 from ..options import Options
 from ..store import Row, RowKey, Store
 from .lifetime import Lifetime
@@ -13,8 +14,22 @@ from .lifetime import Lifetime
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
 
+class Loaded(NamedTuple):
+    """The row as this request last saw or wrote it.
+
+    `text` is the session as the application has it, and `stored` what the row holds: after a
+    merge that is more.
+    """
+
+    text: str
+    stored: str
+    version: str
+    touched: float
+    created: float | None
+
+
 class LiveRow:
-    """Reads one session's row."""
+    """Reads one session's row, and what Beaker saves into the data of one."""
 
     def __init__(self, store: Store, options: Options, key: RowKey, lifetime: Lifetime) -> None:
         self._store = store
@@ -41,9 +56,29 @@ class LiveRow:
             CorruptItem: what is stored cannot be read.
         """
         try:
-            return SessionText.stored_as(row.data).text
+            return SessionText.stored_as(row.data, self._options.max_value_size).text
         except CorruptItem as error:
-            raise self._store.corrupt(error) from error
+            raise self._store.located(error) from error
+
+    def readable_text(self, row: Row) -> str:
+        """As `text`; nothing, which holds no session, where what is stored cannot be read."""
+        try:
+            return self.text(row)
+        except CorruptItem as error:
+            logger.warning("%s: cannot be read: %s", self._key, error)
+            return ""
+
+    def data(self, text: str) -> bytes:
+        """A row's data for the text that Beaker saves.
+
+        Raises:
+            ItemTooLarge: it is longer than `max_value_size`.
+        """
+        options = self._options
+        try:
+            return SessionText.of(text).data(options.compression, options.max_value_size)
+        except ItemTooLarge as error:
+            raise self._store.located(error) from error
 
     def _drop_expired(self, row: Row) -> None:
         if self._options.keep_expired:

@@ -42,6 +42,7 @@ class ValueReader:
     def __init__(self, leases: Leases, options: Options) -> None:
         self._leases = leases
         self._serializer = options.serializer
+        self._longest = options.max_value_size
 
     def look(self, key: RowKey, consistent: bool) -> Looked:
         """What is under a key.
@@ -50,11 +51,7 @@ class ValueReader:
         """
         last = Looked(key)
         for _ in range(READ_TRIES):
-            try:
-                looked = self.found(key, self._leases.look(key, consistent))
-            except CorruptItem as error:
-                _log_unreadable(key, error)
-                return Looked(key)
+            looked = self._looked(key, consistent)
             if looked.is_whole:
                 return looked
             if looked.seen == last.seen:
@@ -71,17 +68,25 @@ class ValueReader:
             return Looked(key, is_leased=is_leased)
         if row.ends <= now():
             return Looked(key, MISSING, Seen(row.version, False), is_leased)
-        whole = self._leases.whole(key, row)
-        value = self._value(key, whole) if whole else MISSING
+        try:
+            whole = self._leases.whole(key, row)
+            value = self._value(whole) if whole else MISSING
+        except CorruptItem as error:
+            _log_unreadable(key, error)
+            return Looked(key, MISSING, Seen(row.version, False), is_leased)
         seen = Seen(row.version, is_kept=value is not MISSING)
         return Looked(key, value, seen, is_leased, is_whole=whole is not None)
 
-    def _value(self, key: RowKey, row: Row) -> Any:
+    def _looked(self, key: RowKey, consistent: bool) -> Looked:
         try:
-            return codec.decode_value(row.data, self._serializer)
+            standing = self._leases.look(key, consistent)
         except CorruptItem as error:
             _log_unreadable(key, error)
-            return MISSING
+            return Looked(key)
+        return self.found(key, standing)
+
+    def _value(self, row: Row) -> Any:
+        return codec.decode_value(row.data, self._serializer, self._longest)
 
 
 def _log_unreadable(key: RowKey, error: CorruptItem) -> None:

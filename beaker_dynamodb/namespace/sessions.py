@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
 
 from .. import snapshot
-from ..codec import SessionText
-from ..errors import BeakerDynamoDBError
+from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
 from .envelope import BASE64, Envelope
 from .lifetime import Lifetime
-from .live import LiveRow
+from .live import LiveRow, Loaded
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -24,20 +22,6 @@ TRIES = 10
 
 Known = tuple[snapshot.Format, snapshot.Session]
 Attempt = Callable[[RowKey, Row], Written]
-
-
-class Loaded(NamedTuple):
-    """The row as this request last saw or wrote it.
-
-    `text` is the session as the application has it, and `stored` what the row holds: after a
-    merge that is more.
-    """
-
-    text: str
-    stored: str
-    version: str
-    touched: float
-    created: float | None
 
 
 class SessionRow:
@@ -112,7 +96,12 @@ class SessionRow:
         """
         if self._loaded is None:
             return text
-        known, row = self._recognise(text), self._live.read()
+        known = self._recognise(text)
+        try:
+            row = self._live.read()
+        except CorruptItem as error:
+            logger.warning("%s: goes on with what was loaded: %s", self._key, error)
+            return text
         if row is None or self._is_begun_anew(known, row):
             return None
         return text if row.version == self._loaded.version else self._settle(text, known, row)[0]
@@ -148,11 +137,11 @@ class SessionRow:
         stored, attempt = self._on_top(saved, known), self._first_attempt()
         for _ in range(TRIES):
             row = self._row(stored, known, new_version(), now())
-            done, found = attempt(self._key, row)
-            if done or (found and found.version == row.version):
+            written = attempt(self._key, row)
+            if written.done or (written.found and written.found.version == row.version):
                 self._loaded = Loaded(saved, stored, row.version, row.touched, row.created)
                 return
-            again = self._after_refusal(saved, known, found)
+            again = self._after_refusal(saved, known, written)
             if again is None:
                 logger.warning("%s: ended while a request ran, not written", self._key)
                 return
@@ -160,9 +149,12 @@ class SessionRow:
         raise self._store.conflict(f"a session was changed {TRIES} times while it was saved")
 
     def _after_refusal(
-        self, saved: str, known: Known | None, found: Row | None
+        self, saved: str, known: Known | None, written: Written
     ) -> tuple[str, Attempt] | None:
         """What to write next, and how; None where the session that was loaded was ended."""
+        found = written.found
+        if not written.is_readable:
+            return self._settle(saved, known, None)
         is_live = found is not None and not self._lifetime.is_over(found)
         if found and is_live and not self._is_begun_anew(known, found):
             return self._settle(saved, known, found)
@@ -181,15 +173,15 @@ class SessionRow:
         if self._loaded is None or known is None:
             return False
         unwrap = self._envelope.inside
-        payloads = unwrap(self._loaded.stored), unwrap(self._live.text(found))
+        payloads = unwrap(self._loaded.stored), unwrap(self._live.readable_text(found))
         return not snapshot.is_same_session(known[0], *payloads)
 
-    def _settle(self, saved: str, known: Known | None, found: Row) -> tuple[str, Attempt]:
-        """What to write, and how, where another request has written first."""
+    def _settle(self, saved: str, known: Known | None, found: Row | None) -> tuple[str, Attempt]:
+        """What to write, and how, where another has written first; `found` is what can be read."""
         if self._options.on_conflict == "raise":
             raise self._store.conflict("another request has changed the session: load it again")
-        if self._options.on_conflict == "merge" and known is not None:
-            merged = self._merged(saved, known, self._live.text(found))
+        if self._options.on_conflict == "merge" and known and found:
+            merged = self._merged(saved, known, self._live.readable_text(found))
             if merged is not None:
                 return merged, partial(self._store.replace, version=found.version)
         return saved, self._store.overwrite
@@ -233,7 +225,7 @@ class SessionRow:
         return renewed
 
     def _row(self, saved: str, known: Known | None, version: str, touched: float) -> Row:
-        data = SessionText.of(saved).data(self._options.compression)
+        data = self._live.data(saved)
         before = self._loaded.created if self._loaded else None
         created = self._lifetime.created(known[1] if known else None, before)
         return Row(data, version, touched, self._lifetime.life(touched, created), created)

@@ -1,6 +1,7 @@
 """Options: parse, check, document."""
 
-from .fields import LONGEST_LIFE, ONE_DAY, SECRETS, TABLE_OPTIONS, Options
+from .binding import SECRETS, TABLE_OPTIONS
+from .fields import LONGEST_LIFE, ONE_DAY, Options
 from .reading import ALIASES, BEAKER_KEYS, option_rows, parse_options
 
 __all__ = [

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: Attributes of an item whose names are fixed.
 OTHER_ATTRIBUTES = (
-    *("data", "version", "touched", "created", "parts", "key"),
+    *("data", "version", "touched", "created", "parts", "key", "signature"),
     *("lock_owner", "lock_until"),
 )
 

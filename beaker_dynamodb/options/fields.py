@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigurationError
 from .checks import check_together
-from .values import choice, endpoint, flag, option, prefix, seconds, text, whole
+from .values import choice, endpoint, flag, keys, option, prefix, seconds, text, whole
 
 #: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
 BEAKER_TIMEOUT_MARGIN = 120
@@ -17,26 +17,6 @@ LONGEST_LIFE = 100 * 365 * ONE_DAY
 DEFAULT_TOUCH_INTERVAL = 30.0
 #: botocore's between two attempts, in seconds.
 LONGEST_PAUSE = 20
-
-SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-#: Which table, where, as whom, how it is asked and how it is created.
-TABLE_OPTIONS = (
-    "table_name",
-    "region",
-    "endpoint_url",
-    *SECRETS,
-    "profile",
-    "hash_key",
-    "range_key",
-    "ttl_attribute",
-    "billing_mode",
-    "read_capacity_units",
-    "write_capacity_units",
-    "connect_timeout",
-    "read_timeout",
-    "max_retries",
-    "max_pool_connections",
-)
 
 
 @dataclass(frozen=True)
@@ -140,6 +120,14 @@ class Options:
     compression: str = option(
         "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
     )
+    signing_key: tuple[str, ...] = option(
+        (),
+        keys,
+        "each row is signed with it, and what is not is refused; several, comma separated: the "
+        "first signs, all are taken",
+        shown="none",
+        secret=True,
+    )
     serializer: str = option(
         "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
     )
@@ -169,8 +157,9 @@ class Options:
     )
     max_value_size: int = option(
         8 * 1024 * 1024,
-        whole(1, 40_000_000),
-        "past 400 KB, DynamoDB's limit for an item, a value is split; past this it is refused",
+        whole(1, 39_999_999),
+        "before compression: past it a value is refused, to be stored and to be read; past 400 KB, "
+        "DynamoDB's limit for an item, it is split",
         unit="bytes",
     )
     connect_timeout: float = option(

@@ -16,6 +16,8 @@ Number = TypeVar("Number", int, float)
 
 #: DynamoDB's longest partition key is 2048 bytes; the prefix may take half of it.
 LONGEST_PREFIX = 1024
+#: Of a key for HMAC-SHA256, in characters.
+SHORTEST_KEY = 32
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -67,6 +69,18 @@ def seconds(smallest: float, largest: float) -> Parser:
     """A parser of seconds, with fractions, between two bounds, both allowed."""
     expected = f"a number of seconds from {smallest:g} to {largest:g}"
     return lambda value: _number(value, float, smallest, largest, expected)
+
+
+def keys(value: object) -> tuple[str, ...]:
+    """One key or several, in a text by commas; RFC 2104 asks for as many bytes as SHA-256 has."""
+    expected = f"one text or several, comma separated, of at least {SHORTEST_KEY} characters each"
+    given = tuple(value.split(",")) if isinstance(value, str) else value
+    if not isinstance(given, (list, tuple)):
+        raise ValueError(expected)  # noqa: TRY004  # as every parser does
+    parsed = tuple(str(key).strip() for key in given)
+    if min(map(len, parsed), default=0) < SHORTEST_KEY:
+        raise ValueError(expected)
+    return parsed
 
 
 def choice(*choices: str) -> Parser:

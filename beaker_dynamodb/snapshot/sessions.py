@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..codec import UNREADABLE
+from ..codec import UNREADABLE, ZLIB_STREAM
 from .inert import fingerprint, read_pickle
 
 Session = Mapping[Any, Any]
@@ -26,9 +26,8 @@ ACCESSED_TIME = "_accessed_time"
 BEAKERS_OWN = frozenset({"_creation_time", ACCESSED_TIME, "_domain", "_path"})
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
 
-#: How Beaker's two serializers begin: a dict in pickle protocol 2, and zlib (beaker/util.py).
+#: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py). Its JSON is compressed.
 PICKLED_DICT = b"\x80\x02}"
-ZLIB_STREAM = b"\x78"
 
 
 class Format(NamedTuple):

@@ -5,7 +5,8 @@ from .leases import Leases, Seen, Standing
 from .listing import Listing
 from .parts import READ_TRIES, new_version
 from .pauses import pauses
-from .rows import Row, Store, Written, now
+from .row import Row, now
+from .rows import Store, Written
 from .table import create, describe, key_fault
 
 __all__ = [

@@ -18,6 +18,7 @@ from .keys import RowKey
 
 logger = logging.getLogger("beaker_dynamodb.store")
 Answer = TypeVar("Answer")
+CodecError = TypeVar("CodecError", CorruptItem, ItemTooLarge)
 
 #: How often a request looks whether the table that it has created is active, a second apart.
 POLLS_IN_REQUEST = 10
@@ -38,9 +39,9 @@ class Calls:
         """The error for a session that another request has changed, with the table's name."""
         return ConflictError(message, **location(self._model))
 
-    def corrupt(self, reason: CorruptItem) -> CorruptItem:
-        """The error for data that the codec cannot read, with the table's name."""
-        return CorruptItem(reason.message, **location(self._model), cause=reason.cause or reason)
+    def located(self, error: CodecError) -> CodecError:
+        """An error about data, with the table's name."""
+        return type(error)(error.message, **location(self._model), cause=error.cause or error)
 
     def _ask(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
         """Make a call, and once more where what has refused it could be mended."""
@@ -82,7 +83,7 @@ class Calls:
             return self._model.from_raw_data(item)
         except (AttributeDeserializationError, ArithmeticError, OSError, ValueError) as error:
             reason = "an item's attributes are not of the form that is written here"
-            raise self.corrupt(CorruptItem(reason, cause=error)) from error
+            raise self.located(CorruptItem(reason, cause=error)) from error
 
 
 def _outcome(operation: str, answer: object) -> str:

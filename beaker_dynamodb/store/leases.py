@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -11,11 +12,14 @@ from typing import Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from ..errors import LockTimeout
+from ..errors import CorruptItem, LockTimeout
 from ..model import location
 from .keys import RowKey
-from .rows import Row, Store, now
+from .row import Row, now
+from .rows import Store
 from .writes import Outcome
+
+logger = logging.getLogger("beaker_dynamodb.store")
 
 
 class Seen(NamedTuple):
@@ -66,7 +70,7 @@ class Leases(Store):
             key: of the row.
             token: of the new owner.
             until: the end of the lease, in seconds since the epoch.
-            seen: what the taker has seen stored there, if anything.
+            seen: what the taker has seen stored there, if anything; what cannot be read is removed.
         """
         model = self._model
         free = model.lock_owner.does_not_exist() | (model.lock_until <= now())
@@ -75,11 +79,11 @@ class Leases(Store):
         if seen is None or not seen.is_kept:
             # Who dies leaves a row that nobody asks for again: DynamoDB's TTL removes it.
             end = datetime.fromtimestamp(math.ceil(until), timezone.utc)
-            content = (model.data, model.version, model.touched, model.parts)
+            content = (model.data, model.version, model.touched, model.parts, model.signature)
             actions += [model.expires.set(end), *(attribute.remove() for attribute in content)]
         condition = (free | (model.lock_owner == token)) & unchanged
         done, item = self._update(key, actions, condition)
-        return None if done else self._standing(item)
+        return None if done else self._in_the_way(key, item)
 
     def look(self, key: RowKey, consistent: bool) -> Standing:
         """What stands under a key; a large value is not read as a whole."""
@@ -94,9 +98,9 @@ class Leases(Store):
 
         lock_owner = :token
         """
-        done, found = self._found(key, self._save(key, row, self._model.lock_owner == token))
+        written = self._found(key, self._save(key, row, self._model.lock_owner == token))
         # The answer of a first try may have been lost.
-        return done or (found is not None and found.version == row.version)
+        return written.done or (written.found is not None and written.found.version == row.version)
 
     def drop(self, key: RowKey, token: str, seen: Seen | None = None) -> bool:
         """End the lease; False where it is another's by now.
@@ -123,6 +127,15 @@ class Leases(Store):
         model = self._model(key.partition, key.sort)
         arguments = partial(model.get_update_kwargs_from_instance, list(actions), condition)
         return self._write("UpdateItem", key, arguments)
+
+    def _in_the_way(self, key: RowKey, item: dict[str, Any] | None) -> Standing:
+        try:
+            return self._standing(item)
+        except CorruptItem as error:
+            # Nobody can make use of it, and it would be in the way for ever.
+            logger.warning("%s: what stands in a lease's way is removed: %s", key, error)
+            self.delete(key)
+            return Standing()
 
     def _standing(self, item: dict[str, Any] | None) -> Standing:
         if not item:

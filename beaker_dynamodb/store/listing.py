@@ -13,7 +13,7 @@ from ..errors import CorruptItem
 from ..model import SessionModel
 from .batches import Batches
 from .keys import PART, RowKey, is_sessions, original_key
-from .rows import is_lease_only, life_of
+from .row import is_lease_only, life_of
 
 logger = logging.getLogger("beaker_dynamodb.store")
 

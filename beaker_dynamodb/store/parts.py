@@ -17,8 +17,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from ..errors import BeakerDynamoDBError, CorruptItem, ItemTooLarge
-from ..model import location
+from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import Options
 from .batches import Batches
 from .keys import RowKey, part_key
@@ -70,25 +69,15 @@ class Parts(Batches):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._longest = options.max_value_size
+        self._most = _total(options.max_value_size + 1)  # the header is a byte
 
     def is_needed(self, data: bytes, key: RowKey) -> bool:
-        """Whether a value takes more than one item.
-
-        Raises:
-            ItemTooLarge: it is larger than `max_value_size`.
-        """
-        if len(data) > self._longest:
-            raise ItemTooLarge(
-                f"the value takes {len(data):,} bytes, and max_value_size is {self._longest:,}: "
-                "store less under one key, or raise max_value_size",
-                **location(self._model),
-            )
+        """Whether a value takes more than one item."""
         return len(data) + len(key.original or b"") > PART_SIZE
 
     def name(self, data: bytes) -> PartsName:
         """A new name for a value's parts."""
-        return PartsName(new_version(), math.ceil(len(data) / PART_SIZE))
+        return PartsName(new_version(), _total(len(data)))
 
     def write(self, head: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
         """Store a value's parts; what is there under the same name is overwritten."""
@@ -107,7 +96,13 @@ class Parts(Batches):
         self._save_batch(head, models)
 
     def read(self, head: RowKey, name: PartsName, digest: bytes) -> bytes | None:
-        """A value from its parts; None where they are gone, or are not its own."""
+        """A value from its parts; None where they are gone, or are not its own.
+
+        Raises:
+            CorruptItem: there are more than a value of `max_value_size` has.
+        """
+        if name.total > self._most:
+            raise self.located(CorruptItem("an item names more parts than max_value_size takes"))
         found = self._found_parts(head, name)
         if len(found) < name.total:
             return None
@@ -125,6 +120,10 @@ class Parts(Batches):
         """The bytes of each part by its sort key."""
         models = map(self._read, self._read_batch(head, _places(name, head)))
         return {model.item: model.data for model in models if model.data is not None}
+
+
+def _total(size: int) -> int:
+    return math.ceil(size / PART_SIZE)
 
 
 def _places(name: PartsName, head: RowKey) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from datetime import datetime, timezone
 from functools import partial
 from hashlib import sha256
@@ -12,48 +11,28 @@ from typing import Any, NamedTuple
 
 from pynamodb.expressions.condition import Condition
 
+from ..codec import Signer
 from ..errors import CorruptItem
-from ..model import SessionModel
 from ..options import ONE_DAY, Options
 from .keys import RowKey
 from .parts import READ_TRIES, Parts, PartsName
+from .row import Row, is_lease_only, life_of, parts_of
 from .writes import Outcome, Writes
 
 logger = logging.getLogger("beaker_dynamodb.store")
 
-
-class Row(NamedTuple):
-    """What is stored under a key.
-
-    `life` is in whole seconds, None for ever. The item keeps `expires`, the end of that life
-    rounded up to a whole second, as DynamoDB's TTL asks; the life tells the exact end again.
-    `created` is kept where a limit to a session's whole life asks for it. With `parts`, `data` is
-    but a digest: the data themselves stand in rows of their own.
-    """
-
-    data: bytes
-    version: str
-    touched: float
-    life: int | None
-    created: float | None = None
-    parts: PartsName | None = None
-
-    @property
-    def ends(self) -> float:
-        """Time at which the row counts as missing, in seconds since the epoch."""
-        return math.inf if self.life is None else self.touched + self.life
+_NOT_SIGNED = "an item's signature is missing or wrong: it was altered, or written without this key"
 
 
 class Written(NamedTuple):
-    """Whether a write was done, and if not, the row that stands there instead, if any."""
+    """Whether a write was done, and if not, the row that stands there instead, if any.
+
+    `is_readable` is False where one stands there that was not written here, or was altered.
+    """
 
     done: bool
     found: Row | None = None
-
-
-def now() -> float:
-    """The time as a row keeps it: whole milliseconds, which cost fewer bytes, and never ahead."""
-    return math.floor(time.time() * 1000) / 1000
+    is_readable: bool = True
 
 
 class Store(Writes):
@@ -62,13 +41,14 @@ class Store(Writes):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._parts = Parts(options)
+        self._signer = Signer(options.signing_key)
 
     def get(self, key: RowKey, consistent: bool) -> Row | None:
         """The row under a key, expired or not; None where there is none.
 
         Raises:
             CorruptItem: the item's attributes are not of the form that is written here, or parts
-                of a large value are missing.
+                of a large value are missing, or it is not signed as `signing_key` asks.
         """
         for _ in range(READ_TRIES):
             item = self._item(key, consistent)
@@ -78,7 +58,7 @@ class Store(Writes):
                 return whole
             # Its parts were removed since, by who has replaced it: what is there now?
             consistent = True
-        raise self.corrupt(CorruptItem("parts of a value are missing, or are not its own"))
+        raise self.located(CorruptItem("parts of a value are missing, or are not its own"))
 
     def put(self, key: RowKey, row: Row) -> None:
         """Store a row, whatever is there."""
@@ -134,10 +114,13 @@ class Store(Writes):
         """The outcome of a write that tells which row stood in its way."""
         if outcome.done:
             return Written(done=True)
-        row = self._row(outcome.item) if outcome.item else None
-        if row is None or row.parts is None:
-            return Written(False, row)
-        return Written(False, self._whole(key, row) or self.get(key, consistent=True))
+        try:
+            row = self._row(outcome.item) if outcome.item else None
+            whole = self._whole(key, row) if row else None
+            return Written(False, self.get(key, consistent=True) if row and not whole else whole)
+        except CorruptItem as error:
+            logger.warning("%s: what stands in the way cannot be read: %s", key, error)
+            return Written(False, is_readable=False)
 
     def _whole(self, key: RowKey, row: Row) -> Row | None:
         """The row with all its data; None where its parts are gone, as it is replaced by now."""
@@ -152,7 +135,7 @@ class Store(Writes):
         name = self._parts.name(row.data)
         head = row._replace(data=sha256(row.data).digest(), parts=name)
         # Where the head is not written, what has no end yet has one.
-        self._parts.write(key, name, row.data, _end(row) or _end(row._replace(life=ONE_DAY)))
+        self._parts.write(key, name, row.data, row.expires or row._replace(life=ONE_DAY).expires)
         outcome = self._put(key, head, condition)
         if not outcome.done:
             self._parts.remove(key, name)
@@ -168,15 +151,16 @@ class Store(Writes):
             version=row.version,
             touched=row.touched,
             created=row.created,
-            expires=_end(row),
+            expires=row.expires,
             parts=str(row.parts) if row.parts else None,
+            signature=self._signer.sign(row.signed_fields(key.partition, key.sort)),
             key=key.original,
         )
         arguments = partial(model.get_save_kwargs_from_instance, condition)
         outcome = self._write("PutItem", key, arguments)
         if outcome.done:
             self._remove_parts(key, outcome.item)
-        elif row.parts and outcome.item and _parts_in(self._read(outcome.item)) == row.parts:
+        elif row.parts and outcome.item and self._parts_name(key, outcome.item) == row.parts:
             # The answer of a first try was lost, which has stored it.
             return Outcome(done=True)
         return outcome
@@ -191,16 +175,20 @@ class Store(Writes):
 
     def _remove_parts(self, key: RowKey, item: dict[str, Any] | None) -> None:
         """Remove the parts of an item that was replaced or removed."""
-        if not item or self._model.parts.attr_name not in item:
-            return
-        try:
-            name = _parts_in(self._read(item))
-        except CorruptItem as error:
-            # Whoever wrote it, it was not this package: there is no part to be found.
-            logger.warning("%s: what was replaced named its parts in no known form: %s", key, error)
-            return
+        name = self._parts_name(key, item) if item else None
         if name:
             self._parts.remove(key, name)
+
+    def _parts_name(self, key: RowKey, item: dict[str, Any]) -> PartsName | None:
+        """The name of an item's parts; None where there is none of a known form."""
+        if self._model.parts.attr_name not in item:
+            return None
+        try:
+            return parts_of(self._read(item))
+        except CorruptItem as error:
+            # Whoever wrote it, it was not this package: there is no part to be found.
+            logger.warning("%s: an item names its parts in no known form: %s", key, error)
+            return None
 
     def _row(self, item: dict[str, Any]) -> Row | None:
         """The row in an item, with its data or with the digest of them; None for a lease only."""
@@ -211,28 +199,11 @@ class Store(Writes):
         values = stored.attribute_values
         data, version, touched = (values.get(name) for name in ("data", "version", "touched"))
         if data is None or version is None or touched is None:
-            raise self.corrupt(CorruptItem("an item lacks data, version or touched"))
-        parts = _parts_in(stored) if values.get("parts") else None
-        return Row(data, version, touched, life_of(stored), values.get("created"), parts)
-
-
-def is_lease_only(item: SessionModel) -> bool:
-    """Whether nothing is stored in an item but who may store something."""
-    values = item.attribute_values
-    return values.get("version") is None and values.get("lock_owner") is not None
-
-
-def life_of(item: SessionModel) -> int | None:
-    """A row's life in whole seconds, from what the item keeps; None for ever."""
-    expires = item.expires
-    return None if expires is None else int(expires.timestamp()) - math.ceil(item.touched)
-
-
-def _end(row: Row) -> datetime | None:
-    if row.life is None:
-        return None
-    return datetime.fromtimestamp(math.ceil(row.ends), timezone.utc)
-
-
-def _parts_in(item: SessionModel) -> PartsName | None:
-    return PartsName.parse(item.parts) if item.parts else None
+            raise self.located(CorruptItem("an item lacks data, version or touched"))
+        parts = parts_of(stored) if values.get("parts") else None
+        row = Row(data, version, touched, life_of(stored), values.get("created"), parts)
+        if not self._signer.takes(
+            values.get("signature"), row.signed_fields(stored.id, stored.item)
+        ):
+            raise self.located(CorruptItem(_NOT_SIGNED))
+        return row

@@ -3,7 +3,8 @@
     data = header (1 byte: content, compression) + payload
 
 The header says how the payload was written, so that `compression` and `serializer` can change
-at any time without a stored row becoming unreadable.
+at any time without a stored row becoming unreadable. No payload is longer than `longest` bytes: a
+few that were made for it decompress to a thousand times as many.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from base64 import b64decode, b64encode
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from .errors import CorruptItem
+from ..errors import CorruptItem, ItemTooLarge
 
 
 class Content(IntEnum):
@@ -33,6 +34,10 @@ class Compression(IntEnum):
     NONE = 0
     ZLIB = 1
 
+
+#: How what zlib has compressed begins (RFC 1950: deflate with a window of 32 KB).
+ZLIB_STREAM = b"\x78"
+_TOO_LONG = "a row's data are longer than max_value_size"
 
 #: What reading raises for bytes that were not written here.
 UNREADABLE = (
@@ -78,44 +83,56 @@ class SessionText(NamedTuple):
         return cls(b64encode(payload).decode("ascii"), payload, Content.BASE64)
 
     @classmethod
-    def stored_as(cls, data: bytes) -> SessionText:
+    def stored_as(cls, data: bytes, longest: int) -> SessionText:
         """From item data.
 
         Raises:
-            CorruptItem: the data were not made by `data`.
+            CorruptItem: the data were not made by `data`, or are longer than that takes.
         """
-        content, payload = _unpack(data)
+        content, payload = _unpack(data, longest)
         if content is Content.BASE64:
+            if _is_longer_inside(payload, longest):
+                raise CorruptItem(_TOO_LONG)
             return cls.around(payload)
         if content is Content.TEXT:
             return cls(_text(payload), payload, content)
         raise CorruptItem("a row that should hold a session holds a cache value")
 
-    def data(self, compression: str) -> bytes:
-        """The item data to store."""
-        return _pack(self.content, self.payload, compression)
+    def data(self, compression: str, longest: int) -> bytes:
+        """The item data to store.
+
+        Raises:
+            ItemTooLarge: the session takes more than `longest` bytes.
+        """
+        if self.content is Content.BASE64 and _is_longer_inside(self.payload, longest):
+            raise _too_large("more", longest)
+        return _pack(self.content, self.payload, compression, longest)
 
 
-def encode_value(value: object, serializer: str, compression: str) -> bytes:
+def encode_value(value: object, serializer: str, compression: str, longest: int) -> bytes:
     """The item data for a cache value.
 
     Raises:
+        ItemTooLarge: the value takes more than `longest` bytes.
         TypeError, ValueError, pickle.PicklingError: the serializer cannot write this value.
     """
     if serializer == "json":
-        return _pack(Content.JSON, json.dumps(value, separators=(",", ":")).encode(), compression)
-    return _pack(Content.PICKLE, pickle.dumps(value, pickle.HIGHEST_PROTOCOL), compression)
+        text = json.dumps(value, separators=(",", ":"))
+        return _pack(Content.JSON, text.encode(), compression, longest)
+    payload = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    return _pack(Content.PICKLE, payload, compression, longest)
 
 
-def decode_value(data: bytes, serializer: str) -> Any:
+def decode_value(data: bytes, serializer: str, longest: int) -> Any:
     """A cache value.
 
     With `serializer` json nothing is unpickled, whatever the row says.
 
     Raises:
-        CorruptItem: the data were not written by `encode_value`, or cannot be read any more.
+        CorruptItem: the data were not written by `encode_value`, are longer than that takes, or
+            cannot be read any more.
     """
-    content, payload = _unpack(data)
+    content, payload = _unpack(data, longest)
     try:
         if content is Content.JSON:
             return json.loads(payload)
@@ -126,7 +143,9 @@ def decode_value(data: bytes, serializer: str) -> Any:
     raise CorruptItem(f"a cache value was not written as {serializer}")
 
 
-def _pack(content: Content, payload: bytes, compression: str) -> bytes:
+def _pack(content: Content, payload: bytes, compression: str, longest: int) -> bytes:
+    if len(payload) > longest:
+        raise _too_large(f"{len(payload):,} bytes", longest)
     if compression == "zlib":
         compressed = zlib.compress(payload)
         if len(compressed) < len(payload):
@@ -134,16 +153,45 @@ def _pack(content: Content, payload: bytes, compression: str) -> bytes:
     return bytes([content << 4 | Compression.NONE]) + payload
 
 
-def _unpack(data: bytes) -> tuple[Content, bytes]:
+def _unpack(data: bytes, longest: int) -> tuple[Content, bytes]:
     if not data:
         raise CorruptItem("a row holds no data")
     try:
         content, compression = Content(data[0] >> 4), Compression(data[0] & 0x0F)
+        payload = data[1:]
         if compression is Compression.ZLIB:
-            return content, zlib.decompress(data[1:])
-        return content, data[1:]
+            payload = _decompress(payload, longest)
     except (ValueError, zlib.error) as error:
         raise CorruptItem("a row's data have an unknown form", cause=error) from error
+    if len(payload) > longest:
+        raise CorruptItem(_TOO_LONG)
+    return content, payload
+
+
+def _decompress(compressed: bytes, longest: int) -> bytes:
+    """What was compressed, or the first `longest` + 1 bytes of it."""
+    stream = zlib.decompressobj()
+    payload = stream.decompress(compressed, longest + 1)
+    if len(payload) <= longest and (not stream.eof or stream.unused_data):
+        raise zlib.error("not one whole stream")
+    return payload
+
+
+def _is_longer_inside(payload: bytes, longest: int) -> bool:
+    """Whether Beaker would decompress more: its JSON serializer compresses (beaker/util.py)."""
+    if not payload.startswith(ZLIB_STREAM):
+        return False
+    try:
+        return len(_decompress(payload, longest)) > longest
+    except zlib.error:
+        return False  # a serializer of the application's own has written it
+
+
+def _too_large(size: str, longest: int) -> ItemTooLarge:
+    return ItemTooLarge(
+        f"the value takes {size}, and max_value_size is {longest:,}: "
+        "store less under one key, or raise max_value_size"
+    )
 
 
 def _text(payload: bytes) -> str:

@@ -1,0 +1,100 @@
+"""max_value_size bounds the memory that a row can take, however few bytes it has."""
+
+import json
+import tracemalloc
+import zlib
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import CorruptItem, ItemTooLarge, codec
+from beaker_dynamodb.codec import Content, SessionText
+from tests.hostile.conftest import RawTable
+from tests.sites import Site, count, read
+from tests.support.wire import Wire
+
+MEGABYTE = 1024 * 1024
+#: Of a row that decompresses to a thousand times as many bytes.
+BOMB = zlib.compress(b"\0" * 100 * MEGABYTE, 9)
+COMPRESSED = 1
+
+
+def header(content: Content) -> bytes:
+    return bytes([content << 4 | COMPRESSED])
+
+
+def peak(call: Callable[[], object]) -> int:
+    """Bytes that a call has had at most, besides those that were there."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptItem, match="longer than max_value_size"):
+            call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+class TestABomb:
+    @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
+    def test_in_a_session_takes_no_more_than_may_be_stored(self, content: Content) -> None:
+        data = header(content) + BOMB
+        assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
+
+    def test_inside_of_beakers_own_compression_neither(self) -> None:
+        data = bytes([Content.BASE64 << 4]) + BOMB
+        assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
+
+    @pytest.mark.parametrize("content", [Content.PICKLE, Content.JSON])
+    def test_in_a_value_neither(self, content: Content) -> None:
+        data = header(content) + BOMB
+        assert peak(lambda: codec.decode_value(data, "pickle", MEGABYTE)) < 3 * MEGABYTE
+
+    def test_of_parts_is_not_read(self, engine: Any, raw: RawTable, wire: Wire) -> None:
+        site = Site(engine.options, max_value_size=MEGABYTE, invalidate_corrupt=False)
+        site.request(count)
+        raw.alter(lambda item: {**item, "parts": {"S": "AAAAAAAAAAAA:4"}})
+        with wire.expect("GetItem"), pytest.raises(CorruptItem, match="more parts"):
+            site.request(read)
+
+    def test_costs_one_session_and_not_the_page(self, engine: Any, raw: RawTable) -> None:
+        site = Site(engine.options, max_value_size=MEGABYTE)
+        site.request(count)
+        raw.alter(lambda item: {**item, "data": {"B": header(Content.BASE64) + BOMB}})
+        with pytest.warns(match="Invalidating corrupt session"):
+            assert site.request(read) is None
+
+
+class TestALimit:
+    @pytest.mark.parametrize("compression", ["zlib", "none"])
+    @pytest.mark.parametrize("size", [0, 1, 999, 1000])
+    def test_takes_what_is_as_long(self, size: int, compression: str) -> None:
+        text = b64encode(b"a" * size).decode()
+        stored = SessionText.of(text).data(compression, 1000)
+        assert SessionText.stored_as(stored, 1000).text == text
+
+    @pytest.mark.parametrize("compression", ["zlib", "none"])
+    def test_refuses_a_byte_more(self, compression: str) -> None:
+        text = SessionText.of(b64encode(b"a" * 1001).decode())
+        with pytest.raises(ItemTooLarge, match="1,001 bytes, and max_value_size is 1,000"):
+            text.data(compression, 1000)
+        with pytest.raises(CorruptItem):
+            SessionText.stored_as(text.data(compression, 1001), 1000)
+
+    def test_is_that_of_beakers_json_before_its_compression(self) -> None:
+        inside = [json.dumps({"a": "a" * size}).encode() for size in (900, 1100)]
+        fits, too_large = (SessionText.around(zlib.compress(each)) for each in inside)
+        assert SessionText.stored_as(fits.data("zlib", 1000), 1000) == fits
+        with pytest.raises(ItemTooLarge, match="takes more, and max_value_size is 1,000"):
+            too_large.data("zlib", 1000)
+
+    def test_holds_for_the_whole_of_what_was_compressed(self) -> None:
+        whole = zlib.compress(b"a" * 500)
+        for broken in (whole[:-1], whole + b"?"):
+            with pytest.raises(CorruptItem, match="unknown form"):
+                SessionText.stored_as(header(Content.BASE64) + broken, 1000)
+
+    def test_leaves_a_text_that_begins_like_compressed_data(self) -> None:
+        text = SessionText.around(b"x is the first letter of an own serializer's")
+        assert SessionText.stored_as(text.data("zlib", 1000), 1000) == text

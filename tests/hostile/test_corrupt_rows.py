@@ -1,0 +1,183 @@
+"""A row that cannot be read, met anywhere in a request: one session or one miss, not the page."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import ConflictError, DynamoDBSession
+from tests.hostile.conftest import Item, RawTable
+from tests.sites import KINDS, Site, count, log_out, read, save
+from tests.support.wire import Wire
+
+KEY = "k" * 32
+
+
+def without(*names: str) -> Callable[[Item], Item]:
+    return lambda item: {key: value for key, value in item.items() if key not in names}
+
+
+def with_(**attributes: dict[str, Any]) -> Callable[[Item], Item]:
+    return lambda item: {**item, **attributes}
+
+
+#: How a row may have been altered, at another version than the one that was loaded.
+ALTERED: dict[str, Callable[[Item], Item]] = {
+    "no data": lambda item: without("data")({**item, "version": {"S": "other"}}),
+    "no version": without("version"),
+    "version of another type": with_(version={"N": "1"}),
+    "unknown form": with_(version={"S": "other"}, data={"B": b"\xff\xff"}),
+    "no session inside": with_(version={"S": "other"}, data={"B": b"\x20nothing"}),
+    "touched in no time": with_(version={"S": "other"}, touched={"N": "9e99"}),
+    "expires in no time": with_(version={"S": "other"}, expires={"N": "9e99"}),
+    "parts that are not there": with_(version={"S": "other"}, parts={"S": "other:3"}),
+    "parts without a form": with_(version={"S": "other"}, parts={"S": "?"}),
+    "not signed": lambda item: without("signature")({**item, "version": {"S": "other"}}),
+}
+
+each_alteration = pytest.mark.parametrize("altered", ALTERED.values(), ids=ALTERED.keys())
+
+
+@each_alteration
+@pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
+class TestARequest:
+    @pytest.fixture
+    def site(self, engine: Any, raw: RawTable, kind: str) -> Site:
+        site = Site(engine.options, **KINDS[kind], signing_key=KEY)
+        site.request(count)
+        return site
+
+    def then_alter(self, raw: RawTable, altered: Callable[[Item], Item], action: Any) -> Any:
+        """A page under which the row is altered, between its load and its end."""
+
+        def page(session: Any) -> Any:
+            session.get("n")
+            raw.alter(altered)
+            return action(session)
+
+        return page
+
+    def test_that_changes_the_session_keeps_it(
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        assert site.request(self.then_alter(raw, altered, count)) == 2
+        assert site.request(read) == 2
+
+    def test_that_renews_it_is_a_page(
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item], clock: Any
+    ) -> None:
+        clock.advance(60)
+        site.request(self.then_alter(raw, altered, save))
+
+    def test_that_ends_it_leaves_nothing(
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        site.request(self.then_alter(raw, altered, log_out))
+        assert raw.items() == []
+
+    def test_that_begins_with_it_begins_anew(
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        raw.alter(altered)
+        with pytest.warns(match="Invalidating corrupt session"):
+            assert site.request(count) == 1
+        assert site.request(read) == 1
+
+    def test_that_gives_the_id_up_goes_on(
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item], engine: Any
+    ) -> None:
+        other = Site(engine.options, session_class=DynamoDBSession, signing_key=KEY)
+        other.request(count)
+
+        def regenerate(session: Any) -> int:
+            session.regenerate_id()
+            return count(session)
+
+        assert other.request(self.then_alter(raw, altered, regenerate)) == 2
+        assert other.request(read) == 2
+
+
+@each_alteration
+def test_a_conflict_that_is_to_be_raised_is(
+    engine: Any, raw: RawTable, altered: Callable[[Item], Item]
+) -> None:
+    site = Site(engine.options, on_conflict="raise", signing_key=KEY)
+    site.request(count)
+
+    def page(session: Any) -> None:
+        session.get("n")
+        raw.alter(altered)
+        count(session)
+
+    with pytest.raises(ConflictError):
+        site.request(page)
+
+
+class TestAValue:
+    @pytest.fixture
+    def cache(self, engine: Any, raw: RawTable) -> Cache:
+        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **engine.options, signing_key=KEY)
+
+    @each_alteration
+    def test_is_made_anew(
+        self, cache: Cache, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        cache.put("key", "old")
+        raw.alter(altered)
+        assert cache.get("key", createfunc=lambda: "new") == "new"
+        assert cache.get("key") == "new"
+
+    @each_alteration
+    def test_is_put_removed_and_cleared(
+        self, cache: Cache, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        for key in ("put", "removed", "cleared"):
+            cache.put(key, "old")
+        raw.alter(altered)
+        cache.put("put", "new")
+        assert cache.get("put") == "new"
+        cache.remove_value("removed")
+        cache.clear()
+        assert raw.items() == []
+
+    @each_alteration
+    def test_under_which_it_is_altered_is_made_once(
+        self, cache: Cache, raw: RawTable, altered: Callable[[Item], Item]
+    ) -> None:
+        def make() -> str:
+            cache.namespace.set_value("other", (0, None, "other"))
+            raw.alter(altered)
+            return "made"
+
+        assert cache.get("key", createfunc=make) == "made"
+        assert cache.get("key", createfunc=lambda: "made") == "made"
+
+    @each_alteration
+    def test_between_the_read_and_the_lease_is_made_anew(
+        self, cache: Cache, raw: RawTable, wire: Wire, altered: Callable[[Item], Item]
+    ) -> None:
+        def alter() -> None:
+            cache.put("key", "old")
+            raw.alter(altered)
+
+        wire.before_next("UpdateItem", alter)
+        assert cache.get("key", createfunc=lambda: "new") == "new"
+
+
+@each_alteration
+def test_a_lock_is_taken(engine: Any, raw: RawTable, altered: Callable[[Item], Item]) -> None:
+    site = Site(engine.options, session_class=DynamoDBSession, signing_key=KEY, lock_wait=1)
+    site.request(count)
+    content = {"data": {"B": b"?"}, "version": {"S": "v"}, "touched": {"N": "1"}}
+    lock = {**raw.item(), **content, "item": {"S": "session lock"}}
+    raw.put(altered(lock))
+
+    def page(session: Any) -> int:
+        session.lock()
+        number = count(session)
+        session.unlock()
+        return number
+
+    assert site.request(page) == 2

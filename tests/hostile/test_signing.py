@@ -1,0 +1,180 @@
+"""signing_key: what was altered, copied or put back by who can only write to the table."""
+
+import hashlib
+import hmac
+import uuid
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import CorruptItem
+from beaker_dynamodb.codec import Signer
+from tests.hostile.conftest import Item, RawTable
+from tests.sites import KINDS, Site, count, log_out, read, save
+
+KEY, OTHER_KEY = "first key of thirty-two characters", "another key of thirty-two characters"
+SIGNED = {"signing_key": KEY, "invalidate_corrupt": False}
+
+
+@pytest.fixture(params=KINDS)
+def site(request: pytest.FixtureRequest, engine: Any, raw: RawTable) -> Site:
+    site = Site(engine.options, **KINDS[request.param], **SIGNED)
+    site.request(count)
+    return site
+
+
+def later(item: Item, name: str, by: int) -> Item:
+    return {**item, name: {"N": str(float(item[name]["N"]) + by)}}
+
+
+def last_byte_changed(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+ALTERATIONS: dict[str, Any] = {
+    "data": lambda item: {**item, "data": {"B": last_byte_changed(item["data"]["B"])}},
+    "another version": lambda item: {**item, "version": {"S": "AAAAAAAAAAAA"}},
+    "touched later": lambda item: later(item, "touched", 10),
+    "expires later": lambda item: {**item, "expires": {"N": str(int(item["expires"]["N"]) + 99)}},
+    "never expires": lambda item: {key: item[key] for key in item if key != "expires"},
+    "created": lambda item: {**item, "created": {"N": "1"}},
+    "named parts": lambda item: {**item, "parts": {"S": "AAAAAAAAAAAA:1"}},
+    "signature": lambda item: {**item, "signature": {"B": b"\0" * 32}},
+    "shorter signature": lambda item: {**item, "signature": {"B": item["signature"]["B"][:4]}},
+    "no signature": lambda item: {key: item[key] for key in item if key != "signature"},
+}
+
+
+class TestASession:
+    def test_is_read_changed_renewed_and_ended(self, site: Site, raw: RawTable, clock: Any) -> None:
+        assert site.request(count) == 2
+        clock.advance(60)
+        site.request(save)
+        assert site.request(read) == 2
+        site.request(log_out)
+        assert raw.items() == []
+
+    @pytest.mark.parametrize("name", ALTERATIONS)
+    def test_that_was_altered_is_corrupt(self, site: Site, raw: RawTable, name: str) -> None:
+        raw.alter(ALTERATIONS[name])
+        with pytest.raises(CorruptItem, match=r"signature is missing or wrong"):
+            site.request(read)
+
+    def test_that_was_copied_to_another_id_is_corrupt(
+        self, site: Site, engine: Any, raw: RawTable
+    ) -> None:
+        victim = raw.item()
+        attacker = Site(engine.options, **SIGNED)
+        attacker.request(count)
+        raw.alter(lambda item: {**victim, "id": item["id"]})
+        with pytest.raises(CorruptItem):
+            attacker.request(read)
+        assert site.request(read) == 1
+
+    def test_whose_old_payload_was_put_back_is_corrupt(self, site: Site, raw: RawTable) -> None:
+        before = raw.item()
+        site.request(count)
+        raw.alter(lambda item: {**item, "data": before["data"]})
+        with pytest.raises(CorruptItem):
+            site.request(read)
+
+    def test_costs_one_session_and_not_the_page(self, engine: Any, raw: RawTable) -> None:
+        site = Site(engine.options, signing_key=KEY)
+        site.request(count)
+        before = site.cookie
+        raw.alter(ALTERATIONS["data"])
+        with pytest.warns(match="Invalidating corrupt session"):
+            assert site.request(count) == 1
+        assert site.cookie != before
+
+
+class TestRotation:
+    @pytest.fixture
+    def stored(self, engine: Any, raw: RawTable) -> Site:
+        site = Site(engine.options, **SIGNED)
+        site.request(count)
+        return site
+
+    @pytest.fixture
+    def cookie(self, stored: Site) -> str:
+        assert stored.cookie is not None
+        return stored.cookie
+
+    def use(self, engine: Any, cookie: str, keys: str) -> Site:
+        site = Site(engine.options, **{**SIGNED, "signing_key": keys})
+        site.use_cookie(cookie)
+        return site
+
+    def test_takes_what_an_older_key_has_signed(self, engine: Any, cookie: str) -> None:
+        assert self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(read) == 1
+
+    def test_signs_with_the_first(self, engine: Any, cookie: str) -> None:
+        self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(count)
+        assert self.use(engine, cookie, OTHER_KEY).request(read) == 2
+
+    def test_ends_with_the_old_key(self, engine: Any, cookie: str) -> None:
+        with pytest.raises(CorruptItem):
+            self.use(engine, cookie, OTHER_KEY).request(read)
+
+    def test_back_to_no_key_reads_all(self, engine: Any, cookie: str) -> None:
+        site = Site(engine.options)
+        site.use_cookie(cookie)
+        assert site.request(count) == 2
+
+
+class TestAValue:
+    @pytest.fixture
+    def cache(self, engine: Any, raw: RawTable) -> Cache:
+        options = {"signing_key": KEY, "compression": "none", "stale_ttl": 60}
+        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **engine.options, **options)
+
+    @pytest.mark.parametrize("size", [10, 500_000])
+    @pytest.mark.parametrize("name", [*ALTERATIONS])
+    def test_that_was_altered_is_made_anew(
+        self, cache: Cache, raw: RawTable, name: str, size: int
+    ) -> None:
+        cache.put("key", "o" * size, expiretime=600)
+        raw.alter(lambda item: ALTERATIONS[name]({"signature": {"B": b"?"}, **item}))
+        assert cache.get("key", createfunc=lambda: "new") == "new"
+        assert cache.get("key") == "new"
+
+    def test_is_served_under_a_lease_and_replaced(self, cache: Cache, clock: Any) -> None:
+        cache.put("key", "old", expiretime=10)
+        clock.advance(20)
+        seen = []
+
+        def make() -> str:
+            seen.append(cache.namespace["key"][2])
+            return "new"
+
+        assert cache.get("key", createfunc=make, expiretime=10) == "new"
+        assert (seen, cache.get("key")) == (["old"], "new")
+
+    def test_of_a_size_comes_back(self, cache: Cache) -> None:
+        cache.put("key", "o" * 900_000)
+        assert cache.get("key") == "o" * 900_000
+
+    def test_that_was_copied_to_another_key_is_missing(self, cache: Cache, raw: RawTable) -> None:
+        cache.put("mine", "mine")
+        raw.put({**raw.item(), "item": {"S": "yours"}})
+        assert cache.get("yours", createfunc=lambda: "made") == "made"
+
+
+class TestASignature:
+    def test_binds_each_byte_to_its_field(self) -> None:
+        signer = Signer([KEY])
+        signature = signer.sign(["ab", "c"])
+        assert signer.takes(signature, ["ab", "c"])
+        for moved in (["a", "bc"], ["abc", ""], ["ab", "c", None], ["ab", b"c", b""], ["ab"]):
+            assert not signer.takes(signature, moved)
+
+    def test_of_a_number_is_that_of_its_value(self) -> None:
+        signer = Signer([KEY])
+        assert signer.takes(signer.sign([1_700_000_000]), [1_700_000_000.0])
+        assert not signer.takes(signer.sign([1_700_000_000]), [1_700_000_000.001])
+
+    def test_is_hmac_sha256_over_the_framed_fields(self) -> None:
+        framed = b"2:ab-1:c3:5.0"
+        expected = hmac.new(KEY.encode(), framed, hashlib.sha256).digest()
+        assert Signer([KEY, OTHER_KEY]).sign(["ab", None, b"c", 5]) == expected
