@@ -22,8 +22,10 @@ EXAMPLES = [
 TEST = [
     *DEMO,
     *EXAMPLES,
+    "a2wsgi>=1.10",
     "cryptography>=42",
     "gevent>=24.2",
+    "gunicorn>=22",
     "hypothesis>=6.100",
     "numpy>=1.26",
     "pytest>=8",
@@ -31,7 +33,9 @@ TEST = [
     "pytest-xdist>=3.5",
     "webtest>=3.0",
 ]
-DEV = [*TEST, "mypy>=1.11", "ruff>=0.6", "tox>=4.15"]
+# Coverage-guided fuzzing: wheels for Linux only.
+FUZZ = ["atheris>=2.3; platform_system == 'Linux' and python_version < '3.14'"]
+DEV = [*TEST, *FUZZ, "mypy>=1.11", "ruff>=0.6", "tox>=4.15"]
 
 setup(
     name="beaker-dynamodb",

@@ -112,7 +112,8 @@ def _with_query(options: dict[str, object], query: str) -> dict[str, object]:
     for pair in filter(None, query.split("&")):
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigurationError(f"option url gives {name} no value: {FORM_OF_URL}")
+            # Without the name: it may be the rest of a secret with an `&` in it.
+            raise ConfigurationError(f"option url gives an option no value: {FORM_OF_URL}")
         if name in options:
             raise ConfigurationError(f"option url gives {name} twice")
         # Not parse_qsl, which takes the `+` of a secret key for a space.

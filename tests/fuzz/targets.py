@@ -1,0 +1,100 @@
+"""What is fuzzed: functions of bytes that end in a value or in an error of ours, or else raise."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from contextlib import suppress
+
+from beaker_dynamodb import BeakerDynamoDBError, codec, snapshot
+from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.options import Options, parse_options
+from beaker_dynamodb.snapshot.sessions import PICKLED_DICT
+from beaker_dynamodb.store.parts import PartsName
+
+#: Bytes that a payload may have.
+MOST = 100_000
+#: PUT and LONG_BINPUT: Python's unpickler makes room for any number that they give. Beaker reads a
+#: pickle before this package does, so who can write one needs no such means.
+MEMO_OPCODES = set(b"pr")
+#: A session as a request of this process saves it.
+MINE = zlib.compress(b'{"n": 1, "_creation_time": 1.5}')
+JSON = next(filter(None, [snapshot.recognise(MINE)]))[0]
+
+
+def session_data(data: bytes) -> None:
+    """A session's item data; what is read from them can be written again, and is the same."""
+    for stored in _as_data(data):
+        with suppress(BeakerDynamoDBError):
+            text = SessionText.stored_as(stored, MOST)
+            assert len(text.payload) <= MOST
+            assert SessionText.stored_as(text.data("zlib", MOST), MOST) == text
+
+
+def value_data(data: bytes) -> None:
+    """A cache value's item data. (A pickle is code, and runs; so only JSON is taken.)"""
+    for stored in _as_data(data):
+        with suppress(BeakerDynamoDBError):
+            codec.decode_value(stored, "json", MOST)
+
+
+def session_payload(data: bytes) -> None:
+    """A payload as it is read to be compared: nothing in it is executed, a pickle's neither."""
+    pickled = [] if MEMO_OPCODES & set(data) else [PICKLED_DICT + data]
+    for payload in (zlib.compress(data), *pickled):
+        for _, session in filter(None, [snapshot.recognise(payload)]):
+            snapshot.has_changed(session, dict(session))
+            snapshot.has_changed({}, session)
+            snapshot.is_empty(session)
+            snapshot.is_cleared(session)
+
+
+def merged_payload(data: bytes) -> None:
+    """What is stored, in a merge with a JSON session: it is read as JSON, and as nothing else."""
+    for stored in (data, zlib.compress(data)):
+        merged = snapshot.merge(JSON, MINE, MINE, stored)
+        assert merged is None or isinstance(json.loads(zlib.decompress(merged)), dict)
+        assert snapshot.merge(JSON, stored, MINE, MINE) is not None
+
+
+def url(data: bytes) -> None:
+    """The option that holds all others."""
+    with suppress(BeakerDynamoDBError):
+        parse_options({"url": "dynamodb://" + data.decode("utf-8", "replace")})
+
+
+def each_option(data: bytes) -> None:
+    """Each option, given as an ini file gives it."""
+    for name in Options.__dataclass_fields__:
+        with suppress(BeakerDynamoDBError):
+            parse_options({name: data.decode("utf-8", "replace")})
+
+
+def parts_name(data: bytes) -> None:
+    """The name of a large value's parts."""
+    text = data.decode("latin-1")
+    with suppress(BeakerDynamoDBError):
+        name = PartsName.parse(text)
+        assert 1 <= name.total <= 100
+        assert str(name) == text
+
+
+def _as_data(data: bytes) -> tuple[bytes, bytes]:
+    """Bytes as they are, and as what has been compressed: by chance no bytes decompress."""
+    header = bytes([data[0] & 0xF0 | Compression.ZLIB]) if data else b""
+    return data, header + zlib.compress(data[1:])
+
+
+TARGETS = {
+    target.__name__: target
+    for target in (
+        session_data,
+        value_data,
+        session_payload,
+        merged_payload,
+        url,
+        each_option,
+        parts_name,
+    )
+}

@@ -1,0 +1,183 @@
+"""Each byte of a row may be wrong: a value or an error of ours, and nothing else."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import uuid
+import warnings
+import zlib
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from beaker_dynamodb import BeakerDynamoDBError, create_table
+from beaker_dynamodb.codec import Content
+from beaker_dynamodb.options import Options, parse_options
+from tests.fuzz.targets import TARGETS
+from tests.hostile.conftest import Item, RawTable
+from tests.sites import Site, count, read
+
+#: Inputs for each coverage-guided run here; by hand there is no end to them.
+RUNS = 20_000
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="pip install atheris, for Linux"
+)
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_covers_ever_more_of_the_code_finds_nothing(name: str, tmp_path: Any) -> None:
+    command = [sys.executable, "-m", "tests.fuzz.coverage_guided", name, f"-runs={RUNS}"]
+    artifacts = [f"-artifact_prefix={tmp_path}/", "-seed=1"]
+    run = subprocess.run(
+        [*command, *artifacts], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    assert f"Done {RUNS} runs" in run.stderr
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=300, deadline=None)
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_a_value_or_an_error_of_ours(name: str, data: bytes) -> None:
+    TARGETS[name](data)
+
+
+TEXTS = st.text(max_size=30) | st.sampled_from(["true", "0", "-1", "1e400", "nan", "json", "é"])
+NAMES = st.sampled_from([*Options.__dataclass_fields__, "host", "url", "type"]) | TEXTS
+
+
+@settings(max_examples=300, deadline=None)
+@given(given_options=st.dictionaries(NAMES, TEXTS | st.integers() | st.none() | st.floats()))
+def test_any_options_are_options_or_an_error_that_names_one(
+    given_options: dict[str, Any],
+) -> None:
+    fault = None
+    try:
+        parse_options(given_options)
+    except BeakerDynamoDBError as error:
+        fault = str(error)
+    names = [*Options.__dataclass_fields__, *given_options]
+    assert fault is None or any(name in fault for name in names)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+BEAKERS_KEYS = st.sampled_from(["_creation_time", "_accessed_time", "_domain", "_path", "_id", "n"])
+SESSIONS = st.dictionaries(BEAKERS_KEYS | st.text(max_size=5), JSON_VALUES)
+
+
+def session_bytes(session: object) -> bytes:
+    return bytes([Content.BASE64 << 4]) + zlib.compress(json.dumps(session).encode())
+
+
+DATA = (
+    st.binary(max_size=100)
+    | SESSIONS.map(session_bytes)
+    | JSON_VALUES.map(session_bytes)
+    | JSON_VALUES.map(lambda value: bytes([Content.JSON << 4]) + json.dumps(value).encode())
+)
+NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+ATTRIBUTES = st.one_of(
+    DATA.map(lambda data: {"B": data}),
+    st.text(max_size=20).map(lambda text: {"S": text}),
+    st.sampled_from(["a:1", "a:100", "a:0", ":1", "a:101", "AAAAAAAAAAAA"]).map(
+        lambda text: {"S": text}
+    ),
+    NUMBERS.map(lambda number: {"N": str(number)}),
+    st.sampled_from([{"NULL": True}, {"BOOL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}]),
+)
+ALTERED = st.sampled_from(
+    [
+        *("data", "version", "touched", "created", "expires", "parts", "key", "signature"),
+        *("lock_owner", "lock_until", "foreign"),
+    ]
+)
+ALTERATIONS = st.dictionaries(ALTERED, ATTRIBUTES | st.none(), min_size=1, max_size=4)
+each_alteration = given(alterations=ALTERATIONS)
+#: DynamoDB Local takes some ms for each of an example's calls.
+modest = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def altered(item: Item, alterations: dict[str, Any]) -> Item:
+    changed = {**item, **alterations}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def alter(raw: RawTable, partition: str, alterations: dict[str, Any]) -> None:
+    """Alter the rows of a partition, as far as the engine takes it."""
+    for item in raw.items():
+        if partition in {"", item["id"]["S"]}:
+            with suppress(ClientError):
+                raw.put(altered(item, alterations))
+
+
+class TestAnyRow:
+    @pytest.fixture
+    def raw(self, engine: Any) -> RawTable:
+        create_table(**engine.options)
+        return RawTable(engine.options)
+
+    @modest
+    @each_alteration
+    def test_costs_one_session_and_not_the_page(
+        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+    ) -> None:
+        site = Site(engine.options, data_serializer="json", max_lifetime=1000)
+        site.request(count)
+        alter(raw, "", alterations)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            site.request(read)
+            site.request(lambda session: session.save())
+            site.request(lambda session: session.update(n=1) or session.save())
+            assert site.request(count) == 2
+
+    @modest
+    @each_alteration
+    def test_met_by_a_save_costs_no_more(
+        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+    ) -> None:
+        site = Site(engine.options, data_serializer="json", max_lifetime=1000)
+        site.request(count)
+
+        def page(session: Any) -> None:
+            session.get("n")
+            alter(raw, "", alterations)
+            session["other"] = 1
+            session.save()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            site.request(page)
+            site.request(read)
+
+    @modest
+    @each_alteration
+    def test_costs_one_miss_and_not_the_page(
+        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+    ) -> None:
+        name = uuid.uuid4().hex
+        options = {"serializer": "json", "stale_ttl": 10, "lock_wait": 0}
+        cache = Cache(name, type="ext:dynamodb", **engine.options, **options)
+        cache.put("key", "old", expiretime=100)
+        alter(raw, name, alterations)
+        assert all(isinstance(key, bytes) for key in cache.namespace.keys())  # noqa: SIM118
+        if not {"lock_owner", "lock_until"} & set(alterations):
+            cache.get("key", createfunc=lambda: "new")
+        cache.put("key", "new")
+        assert cache.get("key") == "new"
+        cache.clear()
+        assert [item for item in raw.items() if item["id"]["S"] == name] == []
