@@ -87,6 +87,11 @@ class Exchange:
 Fault = Callable[[Exchange], None]
 
 
+def none(exchange: Exchange) -> None:
+    """No fault: an answer as it is, before the faults that were prepared after it."""
+    exchange.answer(exchange.ask_engine())
+
+
 def server_error(exchange: Exchange) -> None:
     """500: the engine fails, and has done nothing."""
     exchange.refuse(500, "InternalServerError")
@@ -217,11 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers["x-amz-target"].rpartition(".")[2]
         body = self.rfile.read(int(self.headers["content-length"]))
         exchange = Exchange(self, self.server.engine, body)
-        fault = self.server.take(operation)
-        if fault:
-            fault(exchange)
-        else:
-            exchange.answer(exchange.ask_engine())
+        fault = self.server.take(operation) or none
+        fault(exchange)
 
     def log_message(self, *_: Any) -> None:
         """Nothing: the tests look at what was injected."""

@@ -1,0 +1,150 @@
+"""What is secret is in no log, error, repr or traceback."""
+
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from beaker.cache import Cache
+
+from beaker_dynamodb import BeakerDynamoDBError, DynamoDBNamespaceManager
+from beaker_dynamodb.options import parse_options
+from tests.hostile.conftest import RawTable
+from tests.sites import Site, log_out, read
+from tests.support.wire import Wire
+
+SIGNING_KEY = "signing-key-of-more-than-32-characters"
+# By name: a traceback shows the line of source that has made the call.
+VALUE, CACHE_KEY = "secret-value", "secret-cache-key"
+SECRETS = [SIGNING_KEY, VALUE, CACHE_KEY, "secret-credential"]
+FAULTS: list[Any] = [
+    (500, "InternalServerError"),
+    (400, "AccessDeniedException"),
+    (400, "ValidationException"),
+    (400, "SomethingNewException"),
+    OSError("broken pipe"),
+]
+
+
+def keep(session: Any) -> None:
+    session["n"] = VALUE
+    session.save()
+
+
+def told(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+    """All that an error's reader and the log's may see."""
+    return "".join(traceback.format_exception(error)) + repr(error) + caplog.text
+
+
+class TestASession:
+    # Below Beaker's middleware, whose warning of a failed load holds the id (docs: SECURITY.md).
+    @pytest.mark.parametrize("fault", FAULTS, ids=str)
+    @pytest.mark.parametrize("hash_ids", [True, False])
+    @pytest.mark.parametrize(
+        ("operation", "action"), [("GetItem", read), ("PutItem", keep), ("DeleteItem", log_out)]
+    )
+    def test_is_told_nothing_of(
+        self,
+        engine: Any,
+        create_table: None,
+        wire: Wire,
+        caplog: pytest.LogCaptureFixture,
+        hash_ids: bool,
+        operation: str,
+        action: Any,
+        fault: Any,
+    ) -> None:
+        options = {"signing_key": SIGNING_KEY, "invalidate_corrupt": False, "max_retries": 0}
+        site = Site(engine.options, hash_ids=hash_ids, **options)
+        with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
+            site.request(lambda session: session.update(n="before") or session.save())
+            wire.fail_next(operation, fault)
+            with pytest.raises(BeakerDynamoDBError) as caught:
+                site.request(action)
+        said = told(caught.value, caplog)
+        assert operation in said
+        assert site.cookie is not None
+        for secret in [*SECRETS, site.cookie[:9]]:
+            assert secret not in said
+
+    def test_that_is_corrupt_neither(
+        self, engine: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = Site(engine.options, signing_key=SIGNING_KEY, invalidate_corrupt=False)
+        site.request(keep)
+        raw.alter(lambda item: {**item, "version": {"S": VALUE}})
+        with (
+            caplog.at_level(logging.DEBUG, "beaker_dynamodb"),
+            pytest.raises(BeakerDynamoDBError) as caught,
+        ):
+            site.request(read)
+        said = told(caught.value, caplog)
+        assert not [secret for secret in SECRETS if secret in said]
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])
+@pytest.mark.parametrize("on_outage", ["raise", "miss"])
+def test_a_value_is_told_nothing_of(
+    engine: Any,
+    create_table: None,
+    wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    on_outage: str,
+    operation: str,
+) -> None:
+    options = {"max_retries": 0, "on_outage": on_outage, "signing_key": SIGNING_KEY}
+    cache = Cache("c", type="ext:dynamodb", **engine.options, **options)
+    wire.fail_next(operation, (500, "InternalServerError"))
+    said = ""
+    with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
+        try:
+            cache.get(CACHE_KEY, createfunc=lambda: VALUE)
+        except BeakerDynamoDBError as error:
+            said = told(error, caplog)
+    said += caplog.text
+    assert operation in said
+    assert not [secret for secret in SECRETS if secret in said]
+
+
+class TestOptions:
+    URL = (
+        "dynamodb://eu-west-1/beaker?aws_access_key_id=secret-credential"
+        f"&aws_secret_access_key=secret-credential&signing_key={SIGNING_KEY}"
+    )
+
+    def test_show_no_secret(self) -> None:
+        options = parse_options({"url": self.URL})
+        shown = f"{options!r} {DynamoDBNamespaceManager('x', url=self.URL)!r}"
+        assert options.signing_key == (SIGNING_KEY,)
+        assert not [secret for secret in SECRETS if secret in shown]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            "&ttl=x",
+            "&tll=1",
+            "&profile=p",
+            "&secret-value",
+            "&signing_key=secret-value",
+            "#secret-value",
+            "&aws_session_token=",
+        ],
+    )
+    def test_that_are_wrong_neither(self, wrong: str) -> None:
+        with pytest.raises(BeakerDynamoDBError) as caught:
+            parse_options({"url": self.URL + wrong})
+        said = "".join(traceback.format_exception(caught.value))
+        assert not [secret for secret in SECRETS if secret in said]
+
+    @pytest.mark.parametrize(
+        "url", ["http://secret-value", "secret-value", "dynamodb://a/b/secret-value"]
+    )
+    def test_in_a_url_of_another_form_neither(self, url: str) -> None:
+        with pytest.raises(BeakerDynamoDBError) as caught:
+            parse_options({"url": url})
+        assert "secret-value" not in str(caught.value)
+
+    def test_in_a_short_key_neither(self) -> None:
+        with pytest.raises(BeakerDynamoDBError, match="at least 32 characters") as caught:
+            parse_options({"signing_key": f"{SIGNING_KEY},secret-value"})
+        assert "secret-value" not in str(caught.value)

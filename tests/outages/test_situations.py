@@ -1,0 +1,221 @@
+"""What can be wrong around a table: each a clear error that names it and the way out."""
+
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import (
+    ConfigurationError,
+    StoreUnavailable,
+    TableError,
+    create_table,
+    session_model,
+)
+from beaker_dynamodb.options import parse_options
+from beaker_dynamodb.store import table as tables
+from tests.outages.conftest import Bound, Pauses
+from tests.sites import Site, count, read
+from tests.support import proxy as faults
+from tests.support.proxy import Answer, Exchange, Proxy
+from tests.support.wire import Wire
+
+
+class TestTheWorstCase:
+    def test_of_a_call_is_under_15_seconds(self) -> None:
+        # Each pause is less than what is counted for it.
+        assert parse_options({}).longest_call == 15
+
+    def test_of_a_call_is_what_the_options_make_it(self) -> None:
+        options = {"connect_timeout": 0.5, "read_timeout": 1, "max_retries": 7}
+        pauses = 1 + 2 + 4 + 8 + 16 + 20 + 20
+        assert parse_options(options).longest_call == 8 * 1.5 + pauses
+        assert parse_options({**options, "max_retries": 0}).longest_call == 1.5
+
+    def test_is_not_made_longer_by_the_engine(
+        self, behind: dict[str, Any], proxy: Proxy, pauses: Pauses, bound: Bound
+    ) -> None:
+        def asks_for_a_minute(exchange: Exchange) -> None:
+            headers = {"x-amzn-requestid": "injected", "x-amz-retry-after": "60000"}
+            exchange.answer(Answer(503, headers, b"{}"))
+
+        proxy.inject(asks_for_a_minute, "GetItem", 2)
+        site = Site(behind)
+        site.use_cookie("unknown")
+        with bound:
+            assert site.request(read) is None
+        assert pauses.total < 3
+
+
+def test_an_altered_answer_is_none_where_there_is_no_other_try(
+    behind: dict[str, Any], proxy: Proxy
+) -> None:
+    site = Site({**behind, "max_retries": 0})
+    site.request(count)
+    proxy.inject(faults.answer_altered, "GetItem")
+    with pytest.raises(StoreUnavailable):
+        site.request(read)
+    assert site.request(read) == 1
+
+
+class TestAnEndpoint:
+    @pytest.fixture
+    def no_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def getaddrinfo(*_: Any, **__: Any) -> Any:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    @pytest.mark.usefixtures("no_names")
+    @pytest.mark.parametrize("endpoint_url", [None, "http://no-such-host.example:8000"])
+    def test_whose_name_is_not_found_is_named_with_the_table(
+        self, pauses: Pauses, endpoint_url: str | None
+    ) -> None:
+        own = {"region": "no-where-1", "table_name": "its-name", "endpoint_url": endpoint_url}
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        with pytest.raises(StoreUnavailable) as caught:
+            Site({**own, **keys}).request(count)
+        said = str(caught.value)
+        assert "the engine was not reached" in said
+        assert "check region, endpoint_url and network" in said
+        assert "table its-name, region no-where-1" in said
+        assert (endpoint_url or "dynamodb.no-where-1.amazonaws.com") in said
+
+    def test_where_nothing_listens_is_named_with_the_table(
+        self, table: dict[str, Any], pauses: Pauses
+    ) -> None:
+        nowhere = {**table, "endpoint_url": "http://127.0.0.1:9"}
+        with pytest.raises(StoreUnavailable, match="the engine was not reached") as caught:
+            Site(nowhere).request(count)
+        assert f"table {table['table_name']}" in str(caught.value)
+
+    @pytest.mark.parametrize("region", ["no such region", "-", "a/b"])
+    def test_of_a_region_that_cannot_be_is_a_wrong_option(self, region: str) -> None:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        with pytest.raises(ConfigurationError, match="set region and credentials"):
+            Site({"region": region, **keys}).request(count)
+
+
+class TestATable:
+    def delete(self, engine: Any) -> None:
+        session_model(**engine.options).delete_table()
+
+    @pytest.mark.usefixtures("create_table")
+    def test_that_is_deleted_while_in_use_is_created_again(self, engine: Any) -> None:
+        site = Site(engine.options)
+        site.request(count)
+        self.delete(engine)
+        assert site.request(count) == 1
+        assert site.request(count) == 2
+
+    @pytest.mark.usefixtures("create_table")
+    def test_that_is_deleted_between_a_load_and_a_save_is_too(self, engine: Any) -> None:
+        site = Site(engine.options)
+        site.request(count)
+
+        def page(session: Any) -> None:
+            session.get("n")
+            self.delete(engine)
+            count(session)
+
+        site.request(page)  # the session has ended with the table
+        assert site.request(count) == 1
+
+    @pytest.mark.usefixtures("create_table")
+    def test_that_is_deleted_is_an_error_where_it_may_not_be_created(self, engine: Any) -> None:
+        site = Site(engine.options, create_table=False)
+        site.request(count)
+        cookie = site.cookie
+        self.delete(engine)
+        with pytest.raises(TableError, match="run `beaker-dynamodb create-table`") as caught:
+            site.request(read)
+        assert f"table {engine.options['table_name']}" in str(caught.value)
+        assert site.cookie == cookie
+
+    @pytest.mark.usefixtures("create_table")
+    def test_that_is_being_created_is_waited_for_a_few_seconds(
+        self, engine: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site = Site(engine.options)
+        site.request(count)
+        cookie = site.cookie
+        model, slept = session_model(**engine.options), list[float]()
+        ask = model.describe_table
+        monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
+        monkeypatch.setattr(tables, "create", partial(tables.create, sleep=slept.append))
+        wire.fail_next("GetItem", (400, "ResourceNotFoundException"))
+        with pytest.raises(TableError, match=r"not active after 10 s") as caught:
+            site.request(read)
+        assert sum(slept) == 10
+        assert f"table {engine.options['table_name']}" in str(caught.value)
+        assert site.cookie == cookie
+
+
+# moto has credentials of its own, in the environment.
+@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+class TestCredentials:
+    @pytest.fixture
+    def renew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        """Write credentials to where the AWS chain finds them."""
+        file = tmp_path / "credentials"
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+
+        def write(key: str) -> None:
+            lines = f"aws_access_key_id = {key}\naws_secret_access_key = hidden\n"
+            file.write_text(f"[default]\n{lines}", encoding="utf-8")
+
+        return write
+
+    @pytest.fixture
+    def options(self, engine: Any, renew: Callable[[str], None]) -> dict[str, Any]:
+        renew("before")
+        given = {name: engine.options[name] for name in engine.options if "aws" not in name}
+        create_table(**given)
+        return given
+
+    def key_in_use(self, options: dict[str, Any]) -> str:
+        connection: Any = session_model(**options).table_connection().connection
+        return str(connection.client._get_credentials().access_key)
+
+    @pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
+    def test_that_were_renewed_are_read_anew(
+        self, options: dict[str, Any], renew: Callable[[str], None], wire: Wire, code: str
+    ) -> None:
+        site = Site(options)
+        site.request(count)
+        assert self.key_in_use(options) == "before"
+        renew("after")
+        wire.fail_next("GetItem", (400, code))
+        with wire.expect("GetItem", "GetItem"):
+            assert site.request(read) == 1
+        assert self.key_in_use(options) == "after"
+
+    def test_that_were_not_renewed_are_an_error_and_no_logout(
+        self, options: dict[str, Any], wire: Wire
+    ) -> None:
+        site = Site(options)
+        site.request(count)
+        cookie = site.cookie
+        for _ in range(2):
+            wire.fail_next("GetItem", (400, "ExpiredTokenException"))
+        refused = pytest.raises(TableError, match="renew the temporary credentials")
+        with wire.expect("GetItem", "GetItem"), refused as caught:
+            site.request(read)
+        assert f"table {options['table_name']}" in str(caught.value)
+        assert (site.request(read), site.cookie) == (1, cookie)
+
+    @pytest.mark.usefixtures("create_table")
+    def test_of_the_options_are_not_asked_with_twice(self, engine: Any, wire: Wire) -> None:
+        site = Site(engine.options)
+        site.request(count)
+        wire.fail_next("GetItem", (400, "ExpiredTokenException"))
+        with wire.expect("GetItem"), pytest.raises(TableError):
+            site.request(read)
+
+    def test_that_are_missing_are_an_error_that_names_the_table(self, engine: Any) -> None:
+        with pytest.raises(ConfigurationError, match="set region and credentials") as caught:
+            Site({"region": "eu-west-1", "table_name": "its-name"}).request(count)
+        assert "table its-name" in str(caught.value)
