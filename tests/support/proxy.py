@@ -35,7 +35,7 @@ class Exchange:
     def __init__(self, handler: _Handler, engine: str, body: bytes) -> None:
         self._handler = handler
         self._engine = engine
-        self._body = body
+        self.body = body
         self.connection = handler.connection
         self.stopping = handler.server.stopping
 
@@ -47,7 +47,7 @@ class Exchange:
         kept = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
         headers = {k: v for k, v in self._handler.headers.items() if k.lower() in kept}
         try:
-            connection.request("POST", "/", self._body, headers)
+            connection.request("POST", "/", self.body, headers)
             answer = connection.getresponse()
             body = answer.read()
         finally:

@@ -1,0 +1,123 @@
+"""The site under load: Pyramid, with its sessions and a cache in DynamoDB.
+
+gunicorn loads it before it forks, and its connection is in use by then.
+"""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from beaker.cache import cache_region
+from pyramid.config import Configurator
+
+from beaker_dynamodb import StoreUnavailable
+
+SETTINGS = {
+    "session.region": "us-east-1",
+    "session.aws_access_key_id": "test",
+    "session.aws_secret_access_key": "test",
+    "session.table_name": "soak",
+    "session.connect_timeout": "0.5",
+    "session.read_timeout": "1",
+    "session.touch_interval": "1",
+    "session.signing_key": "a key of more than thirty-two characters",
+    "cache.regions": "short",
+    "cache.short.type": "ext:dynamodb",
+    "cache.short.expire": "1",
+}
+IN_URL = "aws_access_key_id=test&aws_secret_access_key=test&connect_timeout=0.5&read_timeout=1"
+
+
+@cache_region("short", "article")
+def article_text(number: str) -> str:
+    """Slow, and so worth keeping."""
+    return f"article {number}"
+
+
+def content(request: Any) -> dict[str, Any]:
+    """What the session holds, the application's keys only."""
+    return {key: value for key, value in request.session.items() if not key.startswith("_")}
+
+
+def log_in(request: Any) -> dict[str, Any]:
+    request.session["user"] = request.params["user"]
+    return content(request)
+
+
+def change(request: Any) -> dict[str, Any]:
+    """A page for who is logged in: Beaker would begin another session under an id that ended."""
+    if "user" in request.session:
+        request.session[request.params["key"]] = int(request.params["number"])
+    return content(request)
+
+
+def log_out(request: Any) -> dict[str, Any]:
+    request.session.delete()
+    return {}
+
+
+def article(request: Any) -> dict[str, Any]:
+    return {"text": article_text(request.params["number"])}
+
+
+def vitals(_request: Any) -> dict[str, Any]:
+    """This worker's threads, open sockets, and resident memory in KiB."""
+    files = list(Path("/proc/self/fd").iterdir())
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    memory = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
+    return {
+        "process": os.getpid(),
+        "threads": threading.active_count(),
+        "sockets": sum(map(is_socket, files)),
+        "memory": int(memory),
+    }
+
+
+def is_socket(file: Path) -> bool:
+    try:
+        return str(file.readlink()).startswith("socket:")
+    except FileNotFoundError:  # closed since it was listed
+        return False
+
+
+VIEWS = {
+    "login": log_in,
+    "change": change,
+    "read": content,
+    "logout": log_out,
+    "article": article,
+    "vitals": vitals,
+}
+
+
+class OutagePages:
+    """Answers with 503 where the engine does not; any other error is the server's 500."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        try:
+            return self._application(environ, start_response)
+        except StoreUnavailable:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"try again"]
+
+
+def make_application(endpoint: str) -> Any:
+    url = f"dynamodb://us-east-1/soak?endpoint_url={endpoint}&{IN_URL}"
+    cache = f"{url}&on_outage=miss&lock_timeout=2&stale_ttl=10"
+    settings = {**SETTINGS, "session.endpoint_url": endpoint, "cache.short.url": cache}
+    config = Configurator(settings=settings)
+    config.include("beaker_dynamodb.pyramid")
+    for name, view in VIEWS.items():
+        config.add_route(name, f"/{name}")
+        config.add_view(view, route_name=name, renderer="json")
+    article_text("0")
+    return OutagePages(config.make_wsgi_app())
+
+
+def from_environment() -> Any:
+    """What gunicorn calls: `tests.soak.application:from_environment()`."""
+    return make_application(os.environ["SOAK_ENDPOINT"])

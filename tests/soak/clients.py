@@ -1,0 +1,154 @@
+"""Users with two browser windows each, which ask at the same time."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.cookies import SimpleCookie
+from threading import Event
+from typing import Any, NamedTuple
+
+import urllib3
+
+from .model import ANSWERED, LOST, REFUSED, WINDOWS, Page, Possible, Record, Session
+
+COOKIE = "beaker.session.id"
+#: Longer than any page may take, so that no page goes on after its client has given up.
+PATIENCE = 120.0
+
+
+class Answer(NamedTuple):
+    """What a client got: nothing where its worker was killed."""
+
+    outcome: str
+    content: dict[str, Any]
+    cookie: str | None
+
+
+class Site:
+    """The pages, asked for as a browser does; what they may never show is recorded."""
+
+    def __init__(self, url: str, record: Record) -> None:
+        self._url = url
+        self._record = record
+        self._pool = urllib3.PoolManager(maxsize=100, retries=False, timeout=PATIENCE)
+
+    def ask(self, page: str, session: Session | None = None, **fields: Any) -> Answer:
+        """Ask for a page."""
+        headers = {"Cookie": f"{COOKIE}={session.cookie}"} if session else {"Connection": "close"}
+        began = time.monotonic()
+        try:
+            response = self._pool.request(
+                "GET", f"{self._url}/{page}", fields=fields, headers=headers
+            )
+        except urllib3.exceptions.HTTPError:
+            answer = Answer(LOST, {}, None)
+        else:
+            answer = self._answer(page, response)
+        partition = session.partition if session else page
+        self._record.page(Page(began, time.monotonic(), partition, answer.outcome))
+        return answer
+
+    def _answer(self, page: str, response: Any) -> Answer:
+        cookies = SimpleCookie(response.headers.get("Set-Cookie", ""))
+        cookie = cookies[COOKIE].value if COOKIE in cookies else None
+        if response.status == 200:
+            return Answer(ANSWERED, json.loads(response.data), cookie)
+        if response.status != 503:
+            self._record.is_wrong(f"{page}: status {response.status}")
+        return Answer(REFUSED, {}, cookie)
+
+
+class User:
+    """One user: logs in, changes the session in two windows at once, reads, and logs out."""
+
+    def __init__(self, name: str, site: Site, record: Record, stop: Event) -> None:
+        self._name = name
+        self._site = site
+        self._record = record
+        self._stop = stop
+        self._random = random.Random(name)
+        self._numbers = dict.fromkeys(WINDOWS, 0)
+        self.session: Session | None = None
+
+    def run(self) -> None:
+        """Go on until told to stop."""
+        with ThreadPoolExecutor(len(WINDOWS)) as windows:
+            while not self._stop.is_set():
+                self._round(windows)
+                self._stop.wait(self._random.uniform(0, 0.1))
+
+    def _round(self, windows: ThreadPoolExecutor) -> None:
+        if self.session is None:
+            self._log_in()
+            return
+        session, choice = self.session, self._random.random()
+        second = self._read if choice < 0.3 else self._log_out if choice < 0.33 else self._change
+        first = windows.submit(self._change, session, "a")
+        windows.submit(second, session, "b").result()
+        first.result()
+        if self.session is None:
+            self._see_that_it_has_ended(session)
+
+    def _log_in(self) -> None:
+        answer = self._site.ask("login", user=self._name)
+        if answer.outcome == ANSWERED and answer.cookie:
+            self.session = Session(self._name, answer.cookie)
+            self._record.count("logins")
+        else:
+            self._record.count("logins that failed, and may have left a row")
+
+    def _change(self, session: Session, key: str) -> None:
+        self._numbers[key] += 1
+        number = self._numbers[key]
+        before = session.possible()
+        session.try_change(key, number)
+        answer = self._site.ask("change", session, key=key, number=number)
+        if self._is_of_use(session, answer):
+            self._check(session, answer, before)
+            session.acknowledge(key, number)
+            self._record.count("changes acknowledged")
+            if answer.content.get(key) != number:
+                self._record.is_wrong(f"{number} was changed, and {answer.content} shown")
+
+    def _read(self, session: Session, _key: str) -> None:
+        before = session.possible()
+        answer = self._site.ask("read", session)
+        if self._is_of_use(session, answer):
+            self._check(session, answer, before)
+        number = self._random.randrange(20)
+        article = self._site.ask("article", number=number)
+        if article.outcome == ANSWERED and article.content != {"text": f"article {number}"}:
+            self._record.is_wrong(f"article {number} is {article.content}")
+        if article.outcome == REFUSED:
+            self._record.is_wrong("a cache's outage was not a miss")
+
+    def _log_out(self, session: Session, _key: str) -> None:
+        self.session = None
+        answer = self._site.ask("logout", session)
+        if answer.outcome == ANSWERED:
+            self._record.has_ended(session)
+            self._record.count("logouts acknowledged")
+        else:
+            self._record.count("logouts that failed, and may have left a row")
+
+    def _see_that_it_has_ended(self, session: Session) -> None:
+        if not session.has_ended:
+            return
+        answer = self._site.ask("read", session)
+        if answer.outcome == ANSWERED and answer.content:
+            self._record.is_wrong(f"a session that has ended came back: {answer.content}")
+
+    def _is_of_use(self, session: Session, answer: Answer) -> bool:
+        """Whether a page was shown, of a session that the other window has not ended meanwhile."""
+        return answer.outcome == ANSWERED and self.session is session
+
+    def _check(self, session: Session, answer: Answer, before: Possible) -> None:
+        if answer.cookie not in {None, session.cookie}:
+            self._record.is_wrong("a new id was issued")
+        if not session.allows(answer.content, before):
+            self._record.is_wrong(
+                f"{answer.content} was shown, possible was {before}, is {session.possible()}"
+            )

@@ -1,0 +1,227 @@
+"""The soak: many users, faults on the wire, a worker killed, the engine restarted; the audit."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple
+
+from beaker.session import Session as BeakerSession
+
+from beaker_dynamodb import create_table, session_model
+from tests.support.proxy import FAULTS, Exchange, Fault, Proxy, proxy_for
+
+from .application import SETTINGS
+from .clients import Site, User
+from .model import ANSWERED, LOST, Page, Record
+from .servers import Gunicorn, RestartableEngine, running_gunicorn
+
+#: 25 users with two windows each ask 50 pages at once.
+USERS = 25
+#: Of the calls to the engine, one in so many meets a fault.
+ONE_IN = 50
+#: Of a worker's memory since its first sixth, when all of its code was in use.
+MOST_GROWTH = 1.1
+#: The pool's 25 to the engine, those of 50 windows, and gunicorn's own.
+MOST_SOCKETS = 25 + 2 * USERS + 10
+#: How long the engine is away, in seconds, and its own start.
+ENGINE_PAUSE = 2
+
+
+class Vitals(NamedTuple):
+    """What a worker needs: resident memory in KiB, threads, open sockets."""
+
+    process: int
+    memory: int
+    threads: int
+    sockets: int
+
+
+class Injected(NamedTuple):
+    """A fault on the wire: when, in a call about which partition."""
+
+    moment: float
+    partition: str
+    fault: str
+
+
+class Result(NamedTuple):
+    """What a soak has seen."""
+
+    seconds: float
+    record: Record
+    injected: list[Injected]
+    vitals: list[list[Vitals]]
+    rows: int
+    live: int
+
+
+def soak(seconds: float, seed: int = 1) -> Result:
+    """Run the site under load, and compare the table with the model.
+
+    Args:
+        seconds: how long the users go on; a worker is killed after a third, and the engine
+            restarted after two.
+        seed: of the faults.
+    """
+    record, stop = Record(), Event()
+    with _running() as (engine, proxy, server):
+        injected = _inject_at_random(proxy, random.Random(seed))
+        site = Site(server.url, record)
+        users = [User(f"user {number}", site, record, stop) for number in range(USERS)]
+        with ThreadPoolExecutor(USERS) as threads:
+            running = [threads.submit(user.run) for user in users]
+            began = time.monotonic()
+            try:
+                vitals = _disturb(seconds, site, server, engine)
+            finally:
+                stop.set()
+                took = time.monotonic() - began
+        for user in running:
+            user.result()
+        proxy.forget()
+        rows, live = _audit(engine, users, record)
+        return Result(took, record, injected, vitals, rows, live)
+
+
+@contextmanager
+def _running() -> Iterator[tuple[RestartableEngine, Proxy, Gunicorn]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        log = stack.enter_context((folder / "gunicorn.log").open("wb"))
+        (folder / "tables").mkdir()
+        engine = stack.enter_context(RestartableEngine(folder / "tables"))
+        create_table(**_options(engine))
+        proxy = stack.enter_context(proxy_for(engine.url))
+        yield engine, proxy, stack.enter_context(running_gunicorn(proxy.url, log))
+
+
+def _inject_at_random(proxy: Proxy, chance: random.Random) -> list[Injected]:
+    """Let each call meet a fault by chance; what is injected is added to the list."""
+    injected: list[Injected] = []
+
+    def noted(fault: Fault) -> Fault:
+        @wraps(fault)
+        def happen(exchange: Exchange) -> None:
+            injected.append(Injected(time.monotonic(), _partition(exchange.body), fault.__name__))
+            fault(exchange)
+
+        return happen
+
+    faults = [noted(fault) for fault in FAULTS]
+    proxy.inject_by(lambda _: chance.choice(faults) if chance.randrange(ONE_IN) == 0 else None)
+    return injected
+
+
+def _partition(body: bytes) -> str:
+    """The partition that a call is about; that of a cache counts as its page."""
+    asked = json.loads(body)
+    key: dict[str, Any] = asked.get("Key") or asked.get("Item") or {}
+    partition: str = key.get("id", {}).get("S", "")
+    return partition if len(partition) == 64 else "article"
+
+
+def _disturb(
+    seconds: float, site: Site, server: Gunicorn, engine: RestartableEngine
+) -> list[list[Vitals]]:
+    """Let time pass, with a worker's death and a restart of the engine; look at the workers."""
+    vitals = []
+    for step in range(6):
+        time.sleep(seconds / 6)
+        vitals.append(_vitals(site, server))
+        if step == 1:
+            server.kill_worker()
+        if step == 3:
+            engine.restart(ENGINE_PAUSE)
+    return vitals
+
+
+def _vitals(site: Site, server: Gunicorn) -> list[Vitals]:
+    """Of each worker; asked for until each has answered."""
+    found: dict[int, Vitals] = {}
+    for _ in range(50):
+        answer = site.ask("vitals")
+        if answer.outcome == ANSWERED:
+            found[answer.content["process"]] = Vitals(**answer.content)
+        if found.keys() >= set(server.workers()):
+            break
+    return sorted(found.values())
+
+
+def _options(engine: RestartableEngine) -> dict[str, Any]:
+    own = {name[8:]: value for name, value in SETTINGS.items() if name.startswith("session.")}
+    return {**own, "endpoint_url": engine.url}
+
+
+def _audit(engine: RestartableEngine, users: list[User], record: Record) -> tuple[int, int]:
+    """Compare the table with what each user knows, past site and proxy.
+
+    Returns:
+        how many rows of sessions there are, and how many sessions are live.
+    """
+    options = {**_options(engine), "type": "ext:dynamodb", "use_cookies": False}
+    rows = {row.id for row in session_model(**_options(engine)).scan() if row.item == "session"}
+    live = [user.session for user in users if user.session]
+    for session in live:
+        stored = dict(BeakerSession({}, id=session.cookie, **options))
+        if not session.allows(stored, session.possible()):
+            record.is_wrong(f"the table has {stored}, possible is {session.possible()}")
+    record.wrong += [
+        f"the row of a session that has ended is there: {session.user}"
+        for session in record.ended
+        if session.partition in rows
+    ]
+    unknown = sum(count for what, count in record.counts.items() if "left a row" in what)
+    if len(rows) > len(live) + unknown:
+        record.is_wrong(f"{len(rows)} rows, {len(live)} live sessions, {unknown} unknown")
+    return len(rows), len(live)
+
+
+def problems(result: Result) -> list[str]:
+    """What went wrong, and what has grown in a worker that was there from first to last."""
+    first = {worker.process: worker for worker in result.vitals[0]}
+    lasting = [(first[last.process], last) for last in result.vitals[-1] if last.process in first]
+    grown = [
+        f"a worker has grown from {before} to {after}"
+        for before, after in lasting
+        if after.memory > MOST_GROWTH * before.memory
+        or after.threads > before.threads
+        or after.sockets > MOST_SOCKETS
+    ]
+    return result.record.wrong + grown
+
+
+def outcomes_by_fault(result: Result) -> dict[str, Counter[str]]:
+    """For each fault: how the pages ended that were under way on its partition at that moment.
+
+    Two windows ask at once: of two pages, the one that ended worse counts.
+    """
+    pages: defaultdict[str, list[Page]] = defaultdict(list)
+    for page in result.record.pages:
+        pages[page.partition].append(page)
+    outcomes: dict[str, Counter[str]] = {fault.__name__: Counter() for fault in FAULTS}
+    for moment, partition, fault in result.injected:
+        under_way = [
+            page.outcome for page in pages[partition] if page.began <= moment <= page.ended
+        ]
+        outcomes[fault][worst(under_way)] += 1
+    return outcomes
+
+
+def worst(outcomes: list[str]) -> str:
+    """Of some pages' outcomes; without any, the page was a login, whose session has no id yet."""
+    others = [outcome for outcome in outcomes if outcome != ANSWERED]
+    return LOST if LOST in others else others[0] if others else ANSWERED
+
+
+logging.getLogger("beaker_dynamodb").setLevel(logging.ERROR)
