@@ -7,7 +7,7 @@ and the error that caused it; and never shows a session id, a payload or a key.
      ├── ConfigurationError   an option, a credential or a region is missing or wrong
      ├── TableError           the table is missing, has another key schema, or is out of bounds
      ├── StoreUnavailable     no answer: an outage, a timeout, or throttling past the retries
-     ├── ItemTooLarge         the value is larger than DynamoDB stores in one item
+     ├── ItemTooLarge         the value is larger than max_value_size
      ├── CorruptItem          what is stored was not written by this package, or was altered
      ├── ConflictError        another request has changed the session at the same time
      └── LockTimeout          another has held the lock for longer than was to be waited
@@ -64,7 +64,7 @@ class StoreUnavailable(BeakerDynamoDBError):
 
 
 class ItemTooLarge(BeakerDynamoDBError):
-    """The value is larger than DynamoDB stores in one item (400 KB)."""
+    """The value is larger than `max_value_size`, or an item than DynamoDB stores (400 KB)."""
 
 
 class CorruptItem(BeakerDynamoDBError):

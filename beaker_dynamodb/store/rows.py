@@ -116,8 +116,9 @@ class Store(Writes):
             return Written(done=True)
         try:
             row = self._row(outcome.item) if outcome.item else None
-            whole = self._whole(key, row) if row else None
-            return Written(False, self.get(key, consistent=True) if row and not whole else whole)
+            if row is None:
+                return Written(False)
+            return Written(False, self._whole(key, row) or self.get(key, consistent=True))
         except CorruptItem as error:
             logger.warning("%s: what stands in the way cannot be read: %s", key, error)
             return Written(False, is_readable=False)

@@ -124,6 +124,13 @@ def alter(raw: RawTable, partition: str, alterations: dict[str, Any]) -> None:
                 raw.put(altered(item, alterations))
 
 
+def new_site(engine: Any) -> Site:
+    """A site with a session in it."""
+    site = Site(engine.options, data_serializer="json", max_lifetime=1000)
+    site.request(count)
+    return site
+
+
 class TestAnyRow:
     @pytest.fixture
     def raw(self, engine: Any) -> RawTable:
@@ -135,8 +142,7 @@ class TestAnyRow:
     def test_costs_one_session_and_not_the_page(
         self, engine: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
-        site = Site(engine.options, data_serializer="json", max_lifetime=1000)
-        site.request(count)
+        site = new_site(engine)
         alter(raw, "", alterations)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
@@ -150,8 +156,7 @@ class TestAnyRow:
     def test_met_by_a_save_costs_no_more(
         self, engine: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
-        site = Site(engine.options, data_serializer="json", max_lifetime=1000)
-        site.request(count)
+        site = new_site(engine)
 
         def page(session: Any) -> None:
             session.get("n")
