@@ -145,7 +145,7 @@ def report_cpu(options: dict[str, str]) -> None:
     quiet = {**options, "ttl": 0, "touch_interval": 10**6}
     raw = raw_get_item(options, partition)
     bare = raw_get_item(options, partition, parameter_validation=False)
-    stored = SessionText.of(texts[0]).data("zlib")
+    stored = SessionText.of(texts[0]).data("zlib", 10_000)
     print(f"session: {len(payload)} bytes as a pickle, {len(stored)} stored")
     for name, ours, others in (
         ("read-only request / raw GetItem", read_only_request(quiet, texts), raw),
