@@ -105,8 +105,9 @@ class SessionLock:
         held.depth -= 1
         if held.depth == 0:
             del _held.leases[self._place]
-            if not self._leases.drop(self._key, held.token):
-                logger.warning("%s: held for longer than lock_timeout, and lost", self._key)
+            self._leases.drop(self._key, held.token)
+            if held.until <= now():
+                logger.warning("%s: held past lock_timeout, another may have had it", self._key)
 
     def _take(self) -> bool:
         token, until = new_version(), now() + self._options.lock_timeout

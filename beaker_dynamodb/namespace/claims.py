@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import BeakerDynamoDBError, LockTimeout, StoreUnavailable
+from ..errors import LockTimeout, StoreUnavailable
 from ..options import Options
 from ..store import Leases, RowKey, Seen, new_version, now
 from .reading import MISSING, Looked, ValueReader
@@ -97,7 +97,8 @@ class ValueClaim:
         claim.depth -= 1
         if claim.depth == 0:
             del self._thread.claims[self._key]
-            self._give_up(claim)
+            if claim.token is not None:
+                self._leases.drop(self._key, claim.token, claim.seen)
 
     def timeout(self) -> LockTimeout:
         """The error for who has waited for too long."""
@@ -147,15 +148,6 @@ class ValueClaim:
         self._thread.claims[self._key] = Claimed(token, looked.seen)
         self._thread.values[self._key] = looked.value
         return None
-
-    def _give_up(self, claim: Claimed) -> None:
-        if claim.token is None:
-            return
-        try:
-            self._leases.drop(self._key, claim.token, claim.seen)
-        except BeakerDynamoDBError as error:
-            # What the creation function has raised is worth more; the lease ends by itself.
-            logger.warning("a lease was not given up: %s", error)
 
     def _is_made(self, looked: Looked) -> bool:
         """Whether another has stored the value since this thread has asked for it first."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from ..errors import CorruptItem, LockTimeout
+from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout
 from ..model import location
 from .keys import RowKey
 from .row import Row, now
@@ -102,8 +102,8 @@ class Leases(Store):
         # The answer of a first try may have been lost.
         return written.done or (written.found is not None and written.found.version == row.version)
 
-    def drop(self, key: RowKey, token: str, seen: Seen | None = None) -> bool:
-        """End the lease; False where it is another's by now.
+    def drop(self, key: RowKey, token: str, seen: Seen | None = None) -> None:
+        """End the lease; nothing happens where it is another's by now.
 
         lock_owner = :token
 
@@ -112,16 +112,23 @@ class Leases(Store):
             token: of the owner.
             seen: as it was given to `take`.
         """
-        model = self._model
-        owned = model.lock_owner == token
-        if seen is None or not seen.is_kept:
-            return self._remove(key, owned).done
-        actions = [model.lock_owner.remove(), model.lock_until.remove()]
-        return self._update(key, actions, owned).done
+        owned = self._model.lock_owner == token
+        try:
+            self._drop(key, owned, seen)
+        except BeakerDynamoDBError as error:
+            # What was done under it, or was raised there, is worth more; it ends by itself.
+            logger.warning("%s: a lease was not given up: %s", key, error)
 
     def lock_timeout(self, message: str) -> LockTimeout:
         """The error for a lease that another has held for too long, with the table's name."""
         return LockTimeout(message, **location(self._model))
+
+    def _drop(self, key: RowKey, owned: Condition, seen: Seen | None) -> None:
+        if seen is None or not seen.is_kept:
+            self._remove(key, owned)
+        else:
+            actions = [self._model.lock_owner.remove(), self._model.lock_until.remove()]
+            self._update(key, actions, owned)
 
     def _update(self, key: RowKey, actions: Sequence[Action], condition: Condition) -> Outcome:
         model = self._model(key.partition, key.sort)

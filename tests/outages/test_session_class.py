@@ -1,0 +1,103 @@
+"""Faults in what DynamoDBSession does besides: a new id, an end under the old one, a lock."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import StoreUnavailable
+from tests.outages.conftest import ATTEMPTS, Bound
+from tests.sites import KINDS, Site, count, read
+from tests.support import proxy as faults
+from tests.support.proxy import FAULTS, Fault, Proxy
+
+
+@pytest.fixture
+def site(behind: dict[str, Any]) -> Site:
+    site = Site(behind, **KINDS["encrypted json"])
+    site.request(count)
+    return site
+
+
+def seen_under(table: dict[str, Any], session_id: str | None) -> Any:
+    """What is stored under an id, asked for past the faults."""
+    site = Site(table, **KINDS["encrypted json"])
+    site.use_cookie(str(session_id))
+    return site.request(read)
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+class TestASession:
+    @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "DeleteItem"])
+    def test_goes_on_under_a_new_id_or_under_the_old_one(
+        self,
+        site: Site,
+        table: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        operation: str,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        def page(session: Any) -> None:
+            session.get("n")
+            proxy.inject(fault, operation, times)
+            session.regenerate_id()
+            count(session)
+
+        before = site.cookie
+        fails = times == ATTEMPTS and fault is not faults.slow
+        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+            site.request(page)
+        if fails:
+            # The one who is told nothing of a new id goes on under the old one; but for a session
+            # that has ended there, and only the answers to that were lost.
+            is_ended = operation == "DeleteItem" and fault.__name__.startswith("answer")
+            assert site.cookie == before
+            assert seen_under(table, before) == (None if is_ended else 1)
+        else:
+            assert site.cookie != before
+            assert (site.request(read), seen_under(table, before)) == (2, None)
+
+    def test_that_was_invalidated_has_ended_or_the_caller_is_told(
+        self,
+        site: Site,
+        table: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        before = site.cookie
+        proxy.inject(fault, "DeleteItem", times)
+        fails = times == ATTEMPTS and fault is not faults.slow
+        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+            site.request(lambda session: session.invalidate())
+        assert (site.cookie == before) is fails
+        assert seen_under(table, before) in ({None, 1} if fails else {None})
+
+    @pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
+    def test_is_locked_and_unlocked_or_the_caller_is_told(
+        self,
+        site: Site,
+        table: dict[str, Any],
+        proxy: Proxy,
+        bound: Bound,
+        operation: str,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        def page(session: Any) -> None:
+            session.lock()
+            try:
+                session.load()
+                count(session)
+            finally:
+                session.unlock()
+
+        proxy.inject(fault, operation, times)
+        fails = times == ATTEMPTS and fault is not faults.slow and operation == "UpdateItem"
+        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+            site.request(page)
+        assert seen_under(table, site.cookie) == (1 if fails else 2)
