@@ -12,7 +12,7 @@ from beaker.exceptions import BeakerWarning
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
 from beaker_dynamodb.store import RowKey
 from beaker_dynamodb.store.parts import PART_SIZE, PartsName
-from tests.sites import KINDS, Site, log_out, read
+from tests.sites import KINDS, Site, log_out, read, save
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -82,6 +82,16 @@ class TestAValue:
             cache.put("a", noise(9 * MEGABYTE))
         assert caught.value.table == engine.options["table_name"]
         assert cache.get("a") == noise(MEGABYTE)
+
+    @pytest.mark.parametrize("expire", [None, 60])
+    def test_is_whole_where_an_answer_is_lost(
+        self, engine: Any, wire: Wire, expire: int | None
+    ) -> None:
+        cache = Cache("large", type="ext:dynamodb", **engine.options)
+        cache.put("a", noise(MEGABYTE, 1), expiretime=expire)
+        wire.lose_answer_of("PutItem")
+        cache.put("a", noise(MEGABYTE, 2), expiretime=expire)
+        assert cache.get("a") == noise(MEGABYTE, 2)
 
     def test_is_made_once_and_read_after(self, cache: Cache, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
@@ -281,10 +291,15 @@ class TestASession:
         wire.before_next("BatchGetItem", lambda: one.request(put(n=noise(MEGABYTE, 2))))
         assert other.request(read) == noise(MEGABYTE, 2)
 
-    def test_without_its_parts_is_corrupt(self, sites: list[Site], engine: Any) -> None:
+    def test_without_its_parts_is_corrupt(self, sites: list[Site], engine: Any, wire: Wire) -> None:
         one, _ = sites
         parts(engine)[0].delete()
-        with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
+        # The second look is for one whose parts were replaced under the first.
+        looks = ["GetItem", "BatchGetItem"] * 2
+        with (
+            wire.expect(*looks, "GetItem"),
+            pytest.warns(BeakerWarning, match="Invalidating corrupt session"),
+        ):
             assert one.request(read) is None
 
     def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], engine: Any) -> None:
@@ -308,6 +323,34 @@ class TestASession:
         wire.lose_answer_of("BatchWriteItem")
         one.request(put(n=noise(MEGABYTE, 3)))
         assert other.request(read) == noise(MEGABYTE, 3)
+
+    def test_is_whole_where_the_answer_to_a_touch_is_lost(
+        self, clock: Any, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+        clock.advance(60 * 60)
+        wire.lose_answer_of("PutItem")
+        with wire.expect("GetItem", "BatchGetItem", "BatchWriteItem", "PutItem", "PutItem"):
+            one.request(save)
+        assert other.request(read) == noise(MEGABYTE)
+
+    @pytest.mark.parametrize("sites", ["pickle"], indirect=True)
+    def test_is_whole_where_the_answer_to_an_overwrite_is_lost(
+        self, engine: Any, sites: list[Site], wire: Wire
+    ) -> None:
+        other, _ = sites
+        one = Site(engine.options, on_conflict="overwrite")
+        one.use_cookie(str(other.cookie))
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=1))
+            wire.before_next("PutItem", lambda: None)
+            wire.lose_answer_of("PutItem")
+            put(n=noise(MEGABYTE, 2))(session)
+
+        one.request(changed_meanwhile)
+        assert one.request(read) == noise(MEGABYTE, 2)
 
     def test_past_max_value_size_is_refused_and_what_is_stored_stays(
         self, sites: list[Site]

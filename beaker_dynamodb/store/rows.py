@@ -50,14 +50,17 @@ class Store(Writes):
             CorruptItem: the item's attributes are not of the form that is written here, or parts
                 of a large value are missing, or it is not signed as `signing_key` asks.
         """
+        last: PartsName | None = None
         for _ in range(READ_TRIES):
             item = self._item(key, consistent)
             row = self._row(item) if item else None
             whole = self._whole(key, row) if row else None
             if row is None or whole is not None:
                 return whole
+            if row.parts == last:
+                break
             # Its parts were removed since, by who has replaced it: what is there now?
-            consistent = True
+            last, consistent = row.parts, True
         raise self.located(CorruptItem("parts of a value are missing, or are not its own"))
 
     def put(self, key: RowKey, row: Row) -> None:
@@ -160,7 +163,8 @@ class Store(Writes):
         arguments = partial(model.get_save_kwargs_from_instance, condition)
         outcome = self._write("PutItem", key, arguments)
         if outcome.done:
-            self._remove_parts(key, outcome.item)
+            # Where the answer of a first try was lost, what is replaced is this very row.
+            self._remove_parts(key, outcome.item, kept=row.parts)
         elif row.parts and outcome.item and self._parts_name(key, outcome.item) == row.parts:
             # The answer of a first try was lost, which has stored it.
             return Outcome(done=True)
@@ -174,10 +178,12 @@ class Store(Writes):
             self._remove_parts(key, outcome.item)
         return outcome
 
-    def _remove_parts(self, key: RowKey, item: dict[str, Any] | None) -> None:
+    def _remove_parts(
+        self, key: RowKey, item: dict[str, Any] | None, kept: PartsName | None = None
+    ) -> None:
         """Remove the parts of an item that was replaced or removed."""
         name = self._parts_name(key, item) if item else None
-        if name:
+        if name and name != kept:
             self._parts.remove(key, name)
 
     def _parts_name(self, key: RowKey, item: dict[str, Any]) -> PartsName | None:
