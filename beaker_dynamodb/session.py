@@ -54,7 +54,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
                 raise
             # As Beaker does it (Session.__init__), but for the session's id, which is a credential.
             util.warn(f"Invalidating corrupt session; error was: {type(error).__name__}")
-            self.invalidate()
+            # The row stays: another worker, with other options or newer classes, may read it.
+            super().invalidate()
 
     def invalidate(self) -> None:
         """End the session, in the store too, and begin a new one under a new id."""

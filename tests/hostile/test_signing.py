@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -112,6 +113,15 @@ class TestRotation:
     def test_signs_with_the_first(self, engine: Any, cookie: str) -> None:
         self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(count)
         assert self.use(engine, cookie, OTHER_KEY).request(read) == 2
+
+    def test_has_a_step_in_which_each_worker_takes_what_the_others_sign(
+        self, engine: Any, cookie: str
+    ) -> None:
+        steps = [KEY, f"{KEY},{OTHER_KEY}", f"{OTHER_KEY},{KEY}", OTHER_KEY]
+        # While a step is under way, there are workers before it and after it.
+        workers = [keys for step in pairwise(steps) for keys in (*step, *step)]
+        for number, keys in enumerate(workers, 2):
+            assert self.use(engine, cookie, keys).request(count) == number
 
     def test_ends_with_the_old_key(self, engine: Any, cookie: str) -> None:
         with pytest.raises(CorruptItem):
