@@ -1,11 +1,10 @@
 """Bytes in, bytes out: what stands in an item's `data`, and its signature. Pure."""
 
-from .data import UNREADABLE, ZLIB_STREAM, Content, SessionText, decode_value, encode_value
+from .data import UNREADABLE, Content, SessionText, decode_value, encode_value
 from .signature import Field, Signer
 
 __all__ = [
     "UNREADABLE",
-    "ZLIB_STREAM",
     "Content",
     "Field",
     "SessionText",

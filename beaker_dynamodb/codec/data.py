@@ -35,8 +35,8 @@ class Compression(IntEnum):
     ZLIB = 1
 
 
-#: How what zlib has compressed begins (RFC 1950: deflate with a window of 32 KB).
-ZLIB_STREAM = b"\x78"
+#: The lower half of the byte that begins what zlib reads (RFC 1950; the upper one is the window).
+DEFLATE = 8
 _TOO_LONG = "a row's data are longer than max_value_size"
 
 #: What reading raises for bytes that were not written here.
@@ -91,12 +91,14 @@ class SessionText(NamedTuple):
         """
         content, payload = _unpack(data, longest)
         if content is Content.BASE64:
-            if _is_longer_inside(payload, longest):
-                raise CorruptItem(_TOO_LONG)
-            return cls.around(payload)
-        if content is Content.TEXT:
-            return cls(_text(payload), payload, content)
-        raise CorruptItem("a row that should hold a session holds a cache value")
+            session = cls.around(payload)
+        elif content is Content.TEXT:
+            session = cls(_text(payload), payload, content)
+        else:
+            raise CorruptItem("a row that should hold a session holds a cache value")
+        if session.is_longer_inside(longest):
+            raise CorruptItem(_TOO_LONG)
+        return session
 
     def data(self, compression: str, longest: int) -> bytes:
         """The item data to store.
@@ -104,9 +106,19 @@ class SessionText(NamedTuple):
         Raises:
             ItemTooLarge: the session takes more than `longest` bytes.
         """
-        if self.content is Content.BASE64 and _is_longer_inside(self.payload, longest):
+        if self.is_longer_inside(longest):
             raise _too_large("more", longest)
         return _pack(self.content, self.payload, compression, longest)
+
+    def is_longer_inside(self, longest: int) -> bool:
+        """Whether Beaker would decompress more: its JSON serializer compresses (beaker/util.py)."""
+        inside = self.payload if self.content is Content.BASE64 else _loosely_decoded(self.text)
+        if not inside or inside[0] & 0x0F != DEFLATE:
+            return False
+        try:
+            return len(_decompress(inside, longest)) > longest
+        except zlib.error:
+            return False  # a serializer of the application's own has written it
 
 
 def encode_value(value: object, serializer: str, compression: str, longest: int) -> bytes:
@@ -177,14 +189,12 @@ def _decompress(compressed: bytes, longest: int) -> bytes:
     return payload
 
 
-def _is_longer_inside(payload: bytes, longest: int) -> bool:
-    """Whether Beaker would decompress more: its JSON serializer compresses (beaker/util.py)."""
-    if not payload.startswith(ZLIB_STREAM):
-        return False
+def _loosely_decoded(text: str) -> bytes:
+    """The bytes in a text, by whatever Beaker takes for base64; none where it takes nothing."""
     try:
-        return len(_decompress(payload, longest)) > longest
-    except zlib.error:
-        return False  # a serializer of the application's own has written it
+        return b64decode(text)
+    except ValueError:
+        return b""
 
 
 def _too_large(size: str, longest: int) -> ItemTooLarge:

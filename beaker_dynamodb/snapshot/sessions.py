@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..codec import UNREADABLE, ZLIB_STREAM
+from ..codec import UNREADABLE
 from .inert import fingerprint, read_pickle
 
 Session = Mapping[Any, Any]
@@ -26,8 +26,10 @@ ACCESSED_TIME = "_accessed_time"
 BEAKERS_OWN = frozenset({"_creation_time", ACCESSED_TIME, "_domain", "_path"})
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
 
-#: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py). Its JSON is compressed.
+#: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py).
 PICKLED_DICT = b"\x80\x02}"
+#: How its JSON begins, which it compresses: deflate with a window of 32 KB (RFC 1950).
+COMPRESSED = b"\x78"
 
 
 class Format(NamedTuple):
@@ -166,5 +168,5 @@ def _write_json(session: Session) -> bytes:
 
 _FORMATS = (
     Format(PICKLED_DICT, read_pickle, pickle.loads, partial(pickle.dumps, protocol=2)),
-    Format(ZLIB_STREAM, _read_json, _read_json, _write_json),
+    Format(COMPRESSED, _read_json, _read_json, _write_json),
 )

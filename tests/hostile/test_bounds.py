@@ -46,6 +46,21 @@ class TestABomb:
         data = bytes([Content.BASE64 << 4]) + BOMB
         assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
 
+    @pytest.mark.parametrize("window", range(9, 16))
+    @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
+    def test_of_any_window_inside_of_any_text_neither(self, content: Content, window: int) -> None:
+        deflate = zlib.compressobj(9, zlib.DEFLATED, window)
+        bomb = deflate.compress(b"\0" * 2 * MEGABYTE) + deflate.flush()
+        data = {
+            Content.BASE64: bomb,
+            # Beaker skips what is no base64.
+            Content.TEXT: b"!" + b64encode(bomb),
+        }
+        stored = bytes([content << 4]) + data[content]
+        assert peak(lambda: SessionText.stored_as(stored, MEGABYTE)) < 3 * MEGABYTE
+        with pytest.raises(ItemTooLarge):
+            SessionText.of(data[Content.TEXT].decode()).data("none", MEGABYTE)
+
     @pytest.mark.parametrize("content", [Content.PICKLE, Content.JSON])
     def test_in_a_value_neither(self, content: Content) -> None:
         data = header(content) + BOMB
