@@ -1,6 +1,6 @@
 """Faults in what DynamoDBSession does besides: a new id, an end under the old one, a lock."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -59,6 +59,30 @@ class TestASession:
         else:
             assert site.cookie != before
             assert (site.request(read), seen_under(table, before)) == (2, None)
+
+    def test_goes_on_under_its_new_id_where_the_application_catches_the_error(
+        self,
+        site: Site,
+        table: dict[str, Any],
+        proxy: Proxy,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        def page(session: Any) -> None:
+            session.get("n")
+            proxy.inject(fault, "DeleteItem", times)
+            session.regenerate_id()
+            count(session)
+            with suppress(StoreUnavailable):
+                session.persist()
+            session["later"] = 1
+            session.save()
+
+        before = site.cookie
+        site.request(page)
+        assert site.cookie != before
+        assert site.request(lambda session: (session["n"], session["later"])) == (2, 1)
+        assert seen_under(table, before) is None
 
     def test_that_was_invalidated_has_ended_or_the_caller_is_told(
         self,
