@@ -10,7 +10,7 @@ from beaker_dynamodb.options import option_rows, parse_options
 
 #: name: (ini string, what it means, a wrong value)
 EXAMPLES = {
-    "table_name": ("sessions", "sessions", " "),
+    "table_name": ("sessions", "sessions", "no table!"),
     "region": ("eu-west-1", "eu-west-1", ""),
     "endpoint_url": ("http://127.0.0.1:8000", "http://127.0.0.1:8000", "127.0.0.1:8000"),
     "profile": ("staging", "staging", ""),
@@ -91,6 +91,33 @@ def test_half_a_pair_of_credentials_is_refused(secret: str) -> None:
         parse_options({secret: "x"})
 
 
+@pytest.mark.parametrize("name", sorted(CREDENTIALS))
+@pytest.mark.parametrize("broken", ["first\nsecond", "first second", "naïve", "tab\t.", 5])
+def test_a_credential_that_no_header_takes_is_refused_without_being_shown(
+    name: str, broken: object
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"option {name} must be a text in") as caught:
+        parse_options({name: broken})
+    assert str(broken).strip()[:3] not in str(caught.value).removeprefix(f"option {name}")
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 256, "a b", "a/b", "é" * 3])
+def test_a_table_name_that_dynamodb_does_not_take_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="option table_name must be 3 to 255"):
+        parse_options({"table_name": name})
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 255, "my.table-1_x", "arn:aws:dynamodb:r:1:table/a"])
+def test_a_table_name_may_be_any_that_dynamodb_takes(name: str) -> None:
+    assert parse_options({"table_name": name}).table_name == name
+
+
+@pytest.mark.parametrize("wrong", [[b"a" * 32], ["a" * 32, 5], "\ud800" * 32, (), {"a" * 32: 1}])
+def test_a_signing_key_that_is_no_text_is_refused(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="option signing_key must be one text or several"):
+        parse_options({"signing_key": wrong})
+
+
 def test_secrets_are_not_shown() -> None:
     options = Options(
         aws_access_key_id="AKIA", aws_secret_access_key="hidden", aws_session_token="hidden"
@@ -141,11 +168,11 @@ class TestUrl:
         assert parse_options({"url": "dynamodb://"}) == Options()
 
     def test_options_beside_it_win(self) -> None:
-        assert parse_options({"url": "dynamodb://a/b?ttl=60", "ttl": 90}).ttl == 90
+        assert parse_options({"url": "dynamodb://a/beaker?ttl=60", "ttl": 90}).ttl == 90
 
     def test_takes_an_endpoint_plain_or_quoted(self) -> None:
-        plain = parse_options({"url": "dynamodb:///b?endpoint_url=http://127.0.0.1:8000"})
-        quoted = parse_options({"url": "dynamodb:///b?host=http%3A%2F%2F127.0.0.1%3A8000"})
+        plain = parse_options({"url": "dynamodb:///beaker?endpoint_url=http://127.0.0.1:8000"})
+        quoted = parse_options({"url": "dynamodb:///beaker?host=http%3A%2F%2F127.0.0.1%3A8000"})
         assert plain == quoted
 
     @pytest.mark.parametrize(
@@ -271,7 +298,7 @@ class TestBeakersOwnKeys:
                 "cache.key_length": "100",
                 "cache.enabled": "true",
                 "cache.regions": "short",
-                "cache.short.url": "dynamodb:///t",
+                "cache.short.url": "dynamodb:///table",
             }
         )
         region = settings.pop("cache_regions")["short"]

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from ..errors import ConfigurationError
 from .checks import check_together
-from .values import choice, endpoint, flag, keys, option, prefix, seconds, text, whole
+from .values import (
+    choice,
+    credential,
+    endpoint,
+    flag,
+    keys,
+    option,
+    prefix,
+    seconds,
+    table,
+    text,
+    whole,
+)
 
 #: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
 BEAKER_TIMEOUT_MARGIN = 120
@@ -23,19 +35,19 @@ LONGEST_PAUSE = 20
 class Options:
     """Every option of the backend, parsed and checked; immutable, so that it can be a cache key."""
 
-    table_name: str = option("beaker", text, "one table serves sessions and caches")
+    table_name: str = option("beaker", table, "one table serves sessions and caches")
     region: str | None = option(None, text, "where the table is", shown="the AWS chain")
     endpoint_url: str | None = option(
         None, endpoint, "another engine than AWS's, also given as `host`", shown="the AWS chain"
     )
     aws_access_key_id: str | None = option(
-        None, text, "who asks", shown="the AWS chain", secret=True
+        None, credential, "who asks", shown="the AWS chain", secret=True
     )
     aws_secret_access_key: str | None = option(
-        None, text, "the secret to it", shown="the AWS chain", secret=True
+        None, credential, "the secret to it", shown="the AWS chain", secret=True
     )
     aws_session_token: str | None = option(
-        None, text, "for temporary credentials", shown="the AWS chain", secret=True
+        None, credential, "for temporary credentials", shown="the AWS chain", secret=True
     )
     profile: str | None = option(
         None, text, "a profile of the AWS configuration files", shown="the AWS chain"

@@ -7,6 +7,7 @@ never quotes the value: it may be a secret.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ Number = TypeVar("Number", int, float)
 LONGEST_PREFIX = 1024
 #: Of a key for HMAC-SHA256, in characters.
 SHORTEST_KEY = 32
+TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -28,6 +30,25 @@ def text(value: object) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
     raise ValueError("a text that is not empty")
+
+
+def credential(value: object) -> str:
+    """A text that fits into an HTTP header, where a library would quote what does not."""
+    try:
+        given = text(value)
+    except ValueError:
+        given = ""
+    if given.isascii() and given.isprintable() and given and " " not in given:
+        return given
+    raise ValueError("a text in ASCII without white space")
+
+
+def table(value: object) -> str:
+    """A table's name or ARN; DynamoDB's developer guide, "Naming rules"."""
+    name = text(value)
+    if TABLE_NAME.fullmatch(name) or name.startswith("arn:"):
+        return name
+    raise ValueError("3 to 255 of the characters a-z, A-Z, 0-9, _, - and .")
 
 
 def prefix(value: object) -> str:
@@ -74,13 +95,22 @@ def seconds(smallest: float, largest: float) -> Parser:
 def keys(value: object) -> tuple[str, ...]:
     """One key or several, in a text by commas; RFC 2104 asks for as many bytes as SHA-256 has."""
     expected = f"one text or several, comma separated, of at least {SHORTEST_KEY} characters each"
-    given = tuple(value.split(",")) if isinstance(value, str) else value
-    if not isinstance(given, (list, tuple)):
-        raise ValueError(expected)  # noqa: TRY004  # as every parser does
-    parsed = tuple(str(key).strip() for key in given)
-    if min(map(len, parsed), default=0) < SHORTEST_KEY:
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, (list, tuple)) or not all(isinstance(key, str) for key in given):
+        raise ValueError(expected)
+    parsed = tuple(key.strip() for key in given)
+    if min(map(len, parsed), default=0) < SHORTEST_KEY or not _is_unicode("".join(parsed)):
         raise ValueError(expected)
     return parsed
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def choice(*choices: str) -> Parser:
