@@ -132,7 +132,7 @@ class TestCreating:
             return {**ask(), "TableStatus": next(states, "ACTIVE")}
 
         monkeypatch.setattr(model, "describe_table", describe_table)
-        create(model, sleep=slept.append)
+        create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert slept == [1.0, 1.0]
 
     def test_gives_up_after_two_minutes(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ class TestCreating:
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
         with pytest.raises(TableError, match="not active after 120 s"):
-            create(model, sleep=slept.append)
+            create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert sum(slept) == 120
 
     def test_meets_an_outage_as_an_error(self, engine: Any, wire: Wire) -> None:

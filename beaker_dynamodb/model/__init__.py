@@ -7,10 +7,12 @@ from .binding import (
     renew_credentials,
     session_model,
 )
+from .connection import UnusableAnswer
 from .item import SessionModel
 
 __all__ = [
     "SessionModel",
+    "UnusableAnswer",
     "bound_model",
     "forget_connections",
     "location",

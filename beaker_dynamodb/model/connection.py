@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
 import botocore.session
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 
 from ..version import __version__
@@ -17,6 +18,10 @@ from ..version import __version__
 _ALTERED = "AlteredOnItsWay"
 #: What is read instead: nothing, or where the status is an error's, an outage.
 _NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered on its way"}'
+
+
+class UnusableAnswer(Exception):
+    """What came is not an answer of DynamoDB's, or was altered."""
 
 
 class EngineConnection(Connection):
@@ -53,13 +58,21 @@ class EngineConnection(Connection):
         return super().client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Make a call, and see to it that it was DynamoDB that answered."""
-        answer = super().dispatch(operation_name, operation_kwargs)
+        """Make a call, and see to it that it was DynamoDB that answered.
+
+        Raises:
+            UnusableAnswer: it was not, or the answer was altered.
+        """
+        try:
+            answer = super().dispatch(operation_name, operation_kwargs)
+        except ClientError as error:
+            if isinstance(error.__cause__, ClientError):
+                _see_that_it_is_dynamodbs(error.__cause__.response)
+            raise
         if _ALTERED in answer:
-            raise ResponseParserError("the answer is not that of its checksum")
-        if not answer["ResponseMetadata"].get("RequestId"):
-            # botocore reads an empty answer out of any page with status 200: no item, and saved.
-            raise ResponseParserError("the answer has no request id, so it is not DynamoDB's")
+            raise UnusableAnswer("altered on its way")
+        # botocore reads an empty answer out of any page with status 200: no item, and saved.
+        _see_that_it_is_dynamodbs(answer)
         return answer
 
     @property
@@ -78,6 +91,13 @@ class EngineConnection(Connection):
         self._client_lock = threading.Lock()
         # With it go the credentials: a thread of the parent may hold their lock for ever.
         self._local = threading.local()
+
+
+def _see_that_it_is_dynamodbs(answer: Mapping[str, Any]) -> None:
+    """Refuse the page of a web server or proxy, whatever its status: DynamoDB gives request ids."""
+    metadata = answer["ResponseMetadata"]
+    if not metadata.get("RequestId"):
+        raise UnusableAnswer(f"status {metadata['HTTPStatusCode']} without a request id")
 
 
 def _take_no_longer_pause(response: tuple[Any, Any] | None, **_: Any) -> None:

@@ -166,7 +166,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         What others have changed under the old id goes with it.
         """
-        stored = predecessor._session().hand_over(text)  # noqa: SLF001  # of this class
+        stored = predecessor._session().hand_over(text)  # of this class
         if stored is None:
             return False
         self._session().save(stored)

@@ -53,7 +53,8 @@ class Batches(Calls):
         asked = {"Keys": [self._key(*key) for key in keys], "ConsistentRead": True}
         answers = self._answers("BatchGetItem", "UnprocessedKeys", about, asked)
         table_name = self._model.Meta.table_name
-        return [item for answer in answers for item in answer["Responses"].get(table_name, [])]
+        tables = [answer.get("Responses", {}) for answer in answers]
+        return [item for found in tables for item in found.get(table_name, [])]
 
     def _write_batch(self, about: RowKey, requests: list[dict[str, Any]]) -> None:
         for start in range(0, len(requests), PAGE):

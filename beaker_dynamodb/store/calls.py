@@ -20,8 +20,8 @@ logger = logging.getLogger("beaker_dynamodb.store")
 Answer = TypeVar("Answer")
 CodecError = TypeVar("CodecError", CorruptItem, ItemTooLarge)
 
-#: How often a request looks whether the table that it has created is active, a second apart.
-POLLS_IN_REQUEST = 10
+#: How long a request waits for the table that it has created, in seconds.
+WAIT_IN_REQUEST = 10.0
 
 
 class Calls:
@@ -55,7 +55,7 @@ class Calls:
     def _is_mended(self, error: BeakerDynamoDBError) -> bool:
         """Whether the table was missing and has been created, or new credentials were found."""
         if error.code == TABLE_MISSING and self._create_table:
-            table.create(self._model, polls=POLLS_IN_REQUEST)
+            table.create(self._model, limit=WAIT_IN_REQUEST)
             return True
         return error.code in OUTDATED and renew_credentials(self._model)
 
@@ -71,9 +71,14 @@ class Calls:
 
     def _explained(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
         """The table's own fault, where that is why DynamoDB has refused the call."""
-        if error.code not in {"ValidationException", TABLE_MISSING}:
+        is_the_tables = error.code in {"ValidationException", TABLE_MISSING}
+        if not is_the_tables or isinstance(error, ItemTooLarge):
             return error
-        fault = None if isinstance(error, ItemTooLarge) else table.key_fault(self._model)
+        try:
+            fault = table.key_fault(self._model)
+        except BeakerDynamoDBError:
+            # Who may not describe the table, or cannot now, is told of the first refusal.
+            return error
         if fault is not None:
             fault.code, fault.cause = error.code, error.cause
         return fault or error

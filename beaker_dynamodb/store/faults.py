@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from botocore.exceptions import (
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     InvalidRegionError,
@@ -15,6 +16,8 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ReadTimeoutError,
+    SSLError,
 )
 from pynamodb.exceptions import PynamoDBException
 
@@ -25,7 +28,7 @@ from ..errors import (
     StoreUnavailable,
     TableError,
 )
-from ..model import SessionModel, location
+from ..model import SessionModel, UnusableAnswer, location
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 TABLE_IN_USE = "ResourceInUseException"
@@ -38,7 +41,8 @@ _MISCONFIGURED = (
     PartialCredentialsError,
     ProfileNotFound,
 )
-_UNREACHED = (ConnectTimeoutError, EndpointConnectionError)
+_UNREACHED = (ConnectTimeoutError, EndpointConnectionError, SSLError)
+_SILENT = (ConnectionClosedError, ReadTimeoutError)
 #: What is said of temporary credentials that are over, and of keys that were replaced.
 OUTDATED = {"ExpiredTokenException", "UnrecognizedClientException"}
 _REFUSED = {
@@ -125,7 +129,11 @@ def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], 
         return StoreUnavailable, (
             f"the engine was not reached ({cause}): check region, endpoint_url and network"
         )
-    return StoreUnavailable, f"no answer from the engine ({cause}): try again"
+    if isinstance(cause, UnusableAnswer):
+        return StoreUnavailable, f"no answer of DynamoDB's ({cause}): check endpoint_url, try again"
+    # Others are told by name alone: a library may quote a header or an answer that it cannot read.
+    told = cause if isinstance(cause, _SILENT) else type(cause).__name__
+    return StoreUnavailable, f"no answer from the engine ({told}): try again, or see the cause"
 
 
 def _is_server_fault(cause: BaseException) -> bool:

@@ -16,12 +16,13 @@ from .faults import TABLE_IN_USE, engine_code, translated
 
 logger = logging.getLogger("beaker_dynamodb.store")
 
-Sleep = Callable[[float], None]
 Progress = Callable[[str], None]
+Sleep = Callable[[float], None]
+Clock = Callable[[], float]
 
 #: DynamoDB takes some ten seconds to make a table active.
 POLL_INTERVAL = 1.0
-POLLS = 120
+LONGEST_WAIT = 120.0
 #: A ValidationException says so where the TTL is on, or being switched on by another process.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -36,8 +37,9 @@ class TableState(NamedTuple):
 def create(
     model: type[SessionModel],
     progress: Progress = logger.info,
+    limit: float = LONGEST_WAIT,
     sleep: Sleep = time.sleep,
-    polls: int = POLLS,
+    clock: Clock = time.monotonic,
 ) -> bool:
     """Create the model's table where it is missing, and wait until it can be used.
 
@@ -46,18 +48,26 @@ def create(
     Args:
         model: the model bound to the table.
         progress: is told of each step, in words.
+        limit: seconds after which it is no longer waited for.
         sleep: waits for a number of seconds.
-        polls: how often it is looked at, a second apart, until it is active.
+        clock: tells the time in seconds, from any beginning.
 
     Returns:
         Whether this call created the table.
 
     Raises:
-        TableError: the table has another key schema, or is not active after the last poll.
+        TableError: the table has another key schema, or is not active within the limit.
     """
     created = _ask_for_table(model)
     progress("table created" if created else "table is there")
-    _wait_until_active(model, progress, sleep, polls)
+    deadline = clock() + limit
+    while not _is_active(model, progress):
+        if clock() >= deadline:
+            raise TableError(
+                f"the table is not active after {limit:.0f} s: wait, or look at it in the console",
+                **location(model),
+            )
+        sleep(POLL_INTERVAL)
     _check_keys(model)
     if _switch_ttl_on(model):
         progress("TTL switched on")
@@ -68,13 +78,9 @@ def describe(model: type[SessionModel]) -> TableState | None:
     """Status and keys of the model's table; None where it is missing."""
     with translated(model):
         try:
-            description = model.describe_table()
+            return _state(model.describe_table())
         except TableDoesNotExist:
             return None
-    types = {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
-    schema = sorted(description["KeySchema"], key=lambda key: str(key["KeyType"]))
-    names = [key["AttributeName"] for key in schema]
-    return TableState(description["TableStatus"], tuple((name, types[name]) for name in names))
 
 
 def key_fault(model: type[SessionModel]) -> TableError | None:
@@ -96,6 +102,13 @@ def key_fault(model: type[SessionModel]) -> TableError | None:
     )
 
 
+def _state(description: dict[str, Any]) -> TableState:
+    types = {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
+    schema = sorted(description["KeySchema"], key=lambda key: str(key["KeyType"]))
+    names = [key["AttributeName"] for key in schema]
+    return TableState(description["TableStatus"], tuple((name, types[name]) for name in names))
+
+
 def _ask_for_table(model: type[SessionModel]) -> bool:
     connection = model.table_connection()
     keys = connection.get_meta_table().data
@@ -115,20 +128,12 @@ def _ask_for_table(model: type[SessionModel]) -> bool:
     return True
 
 
-def _wait_until_active(
-    model: type[SessionModel], progress: Progress, sleep: Sleep, polls: int
-) -> None:
-    for _ in range(polls):
-        state = describe(model)
-        if state is not None and state.status in ("ACTIVE", "UPDATING"):
-            return
-        progress(f"table is {state.status if state else 'not there yet'}, waiting")
-        sleep(POLL_INTERVAL)
-    raise TableError(
-        f"the table is not active after {polls * POLL_INTERVAL:.0f} s: wait, or look at it in the "
-        "console",
-        **location(model),
-    )
+def _is_active(model: type[SessionModel], progress: Progress) -> bool:
+    state = describe(model)
+    if state is not None and state.status in ("ACTIVE", "UPDATING"):
+        return True
+    progress(f"table is {state.status if state else 'not there yet'}, waiting")
+    return False
 
 
 def _check_keys(model: type[SessionModel]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import BeakerDynamoDBError, DynamoDBNamespaceManager
+from beaker_dynamodb import BeakerDynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
 from beaker_dynamodb.options import parse_options
 from tests.hostile.conftest import RawTable
 from tests.sites import Site, log_out, read
@@ -80,6 +80,22 @@ class TestASession:
             site.request(read)
         said = told(caught.value, caplog)
         assert not [secret for secret in SECRETS if secret in said]
+
+
+def test_what_a_library_quotes_is_not_repeated(
+    engine: Any, create_table: None, wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(engine.options, invalidate_corrupt=False)
+    site.request(keep)
+    wire.fail_next("GetItem", ValueError(f"Invalid header value {VALUE!r}"))
+    with (
+        caplog.at_level(logging.DEBUG, "beaker_dynamodb"),
+        pytest.raises(
+            StoreUnavailable, match=r"no answer from the engine \(ValueError\)"
+        ) as caught,
+    ):
+        site.request(read)
+    assert VALUE not in f"{caught.value} {caught.value!r} {caplog.text}"
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])

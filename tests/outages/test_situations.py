@@ -50,6 +50,30 @@ class TestTheWorstCase:
         assert pauses.total < 3
 
 
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 400, 403, 404, 413, 429, 500, 501, 503])
+def test_a_page_that_is_not_dynamodbs_is_no_answer_whatever_its_status(
+    behind: dict[str, Any], proxy: Proxy, status: int
+) -> None:
+    def web_page(exchange: Exchange) -> None:
+        exchange.answer(Answer(status, {"content-type": "text/html"}, b"<html>secret</html>"))
+
+    site = Site({**behind, "max_retries": 0})
+    site.request(count)
+    cookie = site.cookie
+    proxy.inject(web_page, "GetItem")
+    with pytest.raises(StoreUnavailable, match=r"without a request id.*check endp") as no:
+        site.request(read)
+    assert (f"status {status}" in str(no.value), "secret" in str(no.value)) == (True, False)
+    assert (site.request(read), site.cookie) == (1, cookie)
+
+
+def test_an_endpoint_without_tls_is_named(behind: dict[str, Any], proxy: Proxy) -> None:
+    wrong = proxy.url.replace("http:", "https:")
+    site = Site({**behind, "endpoint_url": wrong, "max_retries": 0})
+    with pytest.raises(StoreUnavailable, match=r"was not reached.*check region, endpoint_url"):
+        site.request(count)
+
+
 def test_an_altered_answer_is_none_where_there_is_no_other_try(
     behind: dict[str, Any], proxy: Proxy
 ) -> None:
@@ -135,6 +159,16 @@ class TestATable:
         assert f"table {engine.options['table_name']}" in str(caught.value)
         assert site.cookie == cookie
 
+    @pytest.mark.parametrize(
+        "fault", [(400, "AccessDeniedException"), (500, "InternalServerError")]
+    )
+    def test_that_is_missing_is_told_of_where_it_cannot_be_described(
+        self, engine: Any, wire: Wire, fault: tuple[int, str]
+    ) -> None:
+        wire.fail_next("DescribeTable", fault)
+        with pytest.raises(TableError, match="the table is missing: run `beaker-dynamodb create"):
+            Site(engine.options, create_table=False, max_retries=0).request(count)
+
     @pytest.mark.usefixtures("create_table")
     def test_that_is_being_created_is_waited_for_a_few_seconds(
         self, engine: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
@@ -145,13 +179,31 @@ class TestATable:
         model, slept = session_model(**engine.options), list[float]()
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
-        monkeypatch.setattr(tables, "create", partial(tables.create, sleep=slept.append))
+        monkeypatch.setattr(
+            tables, "create", partial(tables.create, sleep=slept.append, clock=lambda: sum(slept))
+        )
         wire.fail_next("GetItem", (400, "ResourceNotFoundException"))
         with pytest.raises(TableError, match=r"not active after 10 s") as caught:
             site.request(read)
         assert sum(slept) == 10
         assert f"table {engine.options['table_name']}" in str(caught.value)
         assert site.cookie == cookie
+
+    @pytest.mark.usefixtures("create_table")
+    def test_that_is_slow_to_be_described_is_waited_for_no_longer(
+        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model, times = session_model(**engine.options), list[float]()
+
+        def describe_slowly() -> dict[str, str]:
+            times.append(3.0)
+            return {**ask(), "TableStatus": "CREATING"}
+
+        ask = model.describe_table
+        monkeypatch.setattr(model, "describe_table", describe_slowly)
+        with pytest.raises(TableError, match="not active after 10 s"):
+            tables.create(model, limit=10, sleep=times.append, clock=lambda: sum(times))
+        assert times == [3, 1, 3, 1, 3]
 
 
 # moto has credentials of its own, in the environment.
