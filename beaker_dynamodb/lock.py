@@ -13,9 +13,12 @@ from weakref import WeakValueDictionary
 
 from .errors import LockTimeout
 from .options import Options
-from .store import Leases, RowKey, lock_key, new_version, now, pauses
+from .store import Leases, RowKey, Seen, lock_key, new_version, now, pauses
 
 logger = logging.getLogger("beaker_dynamodb.lock")
+
+#: A refused write tells what stands in its way; the next one takes that into account.
+TRIES = 3
 
 
 def wait_for(is_done: Callable[[], bool], limit: float) -> bool:
@@ -111,10 +114,17 @@ class SessionLock:
 
     def _take(self) -> bool:
         token, until = new_version(), now() + self._options.lock_timeout
-        if self._leases.take(self._key, token, until) is not None:
-            return False
-        _held.leases[self._place] = _Held(token, until)
-        return True
+        seen = None
+        for _ in range(TRIES):
+            standing = self._leases.take(self._key, token, until, seen)
+            if standing is None:
+                _held.leases[self._place] = _Held(token, until)
+                return True
+            if standing.is_leased:
+                break
+            # Nothing is stored in a lock's place but by who can write to the table.
+            seen = Seen(standing.row.version, is_kept=False) if standing.row else None
+        return False
 
     def _take_once_free(self) -> bool:
         # Reads cost less than refused writes.

@@ -12,7 +12,7 @@ from ..lock import CreationLock
 from ..options import LONGEST_LIFE, Options
 from ..store import Leases, Listing, Row, RowKey, new_version, now, partition_key, value_key
 from .claims import Claimed, ThreadState, ValueClaim
-from .reading import MISSING, Looked, ValueReader
+from .reading import MISSING, Looked, ValueReader, is_beakers
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -87,6 +87,7 @@ class CacheRows:
 
         Raises:
             ItemTooLarge: the value takes more than `max_value_size`.
+            TypeError: with `serializer` json, for anything but such a tuple.
         """
         row_key = self.row_key(key)
         row = Row(self._data(value), new_version(), now(), self._life(expire))
@@ -124,6 +125,8 @@ class CacheRows:
 
     def _data(self, value: object) -> bytes:
         options = self._options
+        if options.serializer == "json" and not is_beakers(value):
+            raise TypeError("with serializer = json a cache holds what Beaker's Cache stores")
         try:
             return codec.encode_value(
                 value, options.serializer, options.compression, options.max_value_size

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import LockTimeout, StoreUnavailable
+from ..lock import TRIES
 from ..options import Options
 from ..store import Leases, RowKey, Seen, new_version, now
 from .reading import MISSING, Looked, ValueReader
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
-
-#: A refused write tells what stands in its way; the next one takes that into account.
-TRIES = 3
 
 
 @dataclass

@@ -52,7 +52,7 @@ class Lifetime(NamedTuple):
             return None
         moment = now()
         told = (session or {}).get("_creation_time")
-        times = [moment if before is None else before]
+        times = [moment if before is None else min(moment, before)]
         if isinstance(told, (int, float)) and 0 <= told <= moment:
             times.append(told)
         return min(times)

@@ -12,6 +12,8 @@ from ..store import READ_TRIES, Leases, Row, RowKey, Seen, Standing, now
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
+#: In seconds; Beaker adds up times (beaker/container.py, Value._is_expired).
+LATEST = 1e15
 #: What a key without a value reads as; None is a value.
 MISSING = object()
 
@@ -86,7 +88,23 @@ class ValueReader:
         return self.found(key, standing)
 
     def _value(self, row: Row) -> Any:
-        return codec.decode_value(row.data, self._serializer, self._longest)
+        value = codec.decode_value(row.data, self._serializer, self._longest)
+        # Who can choose a pickle needs no other means.
+        if self._serializer == "json" and not is_beakers(value):
+            raise self._leases.located(CorruptItem("a cache value is not of Beaker's form"))
+        return value
+
+
+def is_beakers(value: object) -> bool:
+    """Whether a value is as `Cache` stores it: time stored, life or None, and the value itself."""
+    if not isinstance(value, (list, tuple)) or len(value) != 3:  # noqa: PLR2004
+        return False
+    stored, life, _ = value
+    return _is_time(stored) and (life is None or _is_time(life))
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < LATEST
 
 
 def _log_unreadable(key: RowKey, error: CorruptItem) -> None:

@@ -6,20 +6,27 @@ import logging
 import math
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from functools import partial
-from typing import Any, NamedTuple
+from functools import partial, reduce
+from operator import and_
+from typing import Any, NamedTuple, cast
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from ..errors import BeakerDynamoDBError, CorruptItem, LockTimeout
 from ..model import location
+from ..options import ONE_DAY
 from .keys import RowKey
 from .row import Row, now
 from .rows import Store
-from .writes import Outcome
+from .writes import Outcome, holds
 
 logger = logging.getLogger("beaker_dynamodb.store")
+
+#: In seconds. No lease that was taken here ends later: `lock_timeout` is at most a day, and the
+#: clock of who has taken it may be ahead.
+LONGEST_LEASE = 2 * ONE_DAY
 
 
 class Seen(NamedTuple):
@@ -45,7 +52,7 @@ class Standing(NamedTuple):
     @property
     def is_leased(self) -> bool:
         """Whether somebody holds the lease now."""
-        return self.owner is not None and self.until > now()
+        return self.owner is not None and now() < self.until <= now() + LONGEST_LEASE
 
 
 class Leases(Store):
@@ -60,11 +67,15 @@ class Leases(Store):
     ) -> Standing | None:
         """Take the lease; what stands in the way where that cannot be done.
 
-        nobody holds it, or no longer, or a first try has taken it, whose answer was lost
-        (attribute_not_exists(lock_owner)  OR  lock_until <= now  OR  lock_owner = :token)
+        nobody holds it, or no longer, or what says so was not written here
+        (NOT attribute_type(lock_owner, S)  OR  NOT attribute_type(lock_until, N)
+             OR  lock_until <= now  OR  lock_until > now + LONGEST_LEASE
+
+        or a first try has taken it, whose answer was lost
+             OR  lock_owner = :token)
 
         what is stored is still what the taker has seen
-        AND  (attribute_not_exists(version)   or else   version = :seen)
+        AND  (NOT attribute_type(version, S)   or else   version = :seen)
 
         Args:
             key: of the row.
@@ -72,16 +83,17 @@ class Leases(Store):
             until: the end of the lease, in seconds since the epoch.
             seen: what the taker has seen stored there, if anything; what cannot be read is removed.
         """
-        model = self._model
-        free = model.lock_owner.does_not_exist() | (model.lock_until <= now())
-        unchanged = model.version == seen.version if seen else model.version.does_not_exist()
+        model, moment = self._model, now()
+        is_none = ~holds(model.lock_owner) | ~holds(model.lock_until)
+        is_over = (model.lock_until <= moment) | (model.lock_until > moment + LONGEST_LEASE)
+        unchanged = model.version == seen.version if seen else ~holds(model.version)
         actions = [model.lock_owner.set(token), model.lock_until.set(until)]
         if seen is None or not seen.is_kept:
             # Who dies leaves a row that nobody asks for again: DynamoDB's TTL removes it.
             end = datetime.fromtimestamp(math.ceil(until), timezone.utc)
             content = (model.data, model.version, model.touched, model.parts, model.signature)
             actions += [model.expires.set(end), *(attribute.remove() for attribute in content)]
-        condition = (free | (model.lock_owner == token)) & unchanged
+        condition = (is_none | is_over | (model.lock_owner == token)) & unchanged
         done, item = self._update(key, actions, condition)
         return None if done else self._in_the_way(key, item)
 
@@ -141,8 +153,14 @@ class Leases(Store):
         except CorruptItem as error:
             # Nobody can make use of it, and it would be in the way for ever.
             logger.warning("%s: what stands in a lease's way is removed: %s", key, error)
-            self.delete(key)
+            self._remove(key, self._is_still(item or {}))
             return Standing()
+
+    def _is_still(self, item: dict[str, Any]) -> Condition:
+        """The condition that an item holds what was read of it, in each attribute that is known."""
+        names = {attribute.attr_name for attribute in self._model.get_attributes().values()}
+        unchanged = [Path([name]) == item[name] for name in sorted(names & item.keys())]
+        return cast("Condition", reduce(and_, unchanged))
 
     def _standing(self, item: dict[str, Any] | None) -> Standing:
         if not item:

@@ -17,7 +17,7 @@ from ..options import ONE_DAY, Options
 from .keys import RowKey
 from .parts import READ_TRIES, Parts, PartsName
 from .row import Row, is_lease_only, life_of, parts_of
-from .writes import Outcome, Writes
+from .writes import Outcome, Writes, holds
 
 logger = logging.getLogger("beaker_dynamodb.store")
 
@@ -70,11 +70,11 @@ class Store(Writes):
     def create(self, key: RowKey, row: Row) -> Written:
         """Store a row if none is there.
 
-        no row yet, or one that only DynamoDB's TTL has yet to remove
-        attribute_not_exists(id)  OR  expires <= now
+        no row yet, which would have a version, or one that only DynamoDB's TTL has yet to remove
+        NOT attribute_type(version, S)  OR  expires <= now
         """
         moment = datetime.fromtimestamp(math.floor(row.touched), timezone.utc)
-        absent = self._model.id.does_not_exist() | (self._model.expires <= moment)
+        absent = ~holds(self._model.version) | (self._model.expires <= moment)
         return self._found(key, self._save(key, row, absent))
 
     def replace(self, key: RowKey, row: Row, version: str) -> Written:

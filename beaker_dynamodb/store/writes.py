@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
+from pynamodb.attributes import Attribute
+from pynamodb.expressions.condition import Condition
 
 from .calls import Calls
 from .faults import CONDITION_FAILED, engine_code
@@ -17,6 +19,15 @@ class Outcome(NamedTuple):
 
     done: bool
     item: dict[str, Any] | None = None
+
+
+def holds(attribute: Attribute[Any]) -> Condition:
+    """The condition that an item holds an attribute in the type in which it is written here.
+
+    attribute_type(name, type): unlike attribute_exists, not for a NULL.
+    """
+    condition: Condition = attribute.is_type()  # type: ignore[no-untyped-call]
+    return condition
 
 
 class Writes(Calls):

@@ -1,6 +1,8 @@
 """A row that cannot be read, met anywhere in a request: one session or one miss, not the page."""
 
+import json
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConflictError, DynamoDBSession
+from beaker_dynamodb.codec import Content
 from tests.hostile.conftest import Item, RawTable
 from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support.wire import Wire
@@ -155,6 +158,17 @@ class TestAValue:
         assert cache.get("key", createfunc=lambda: "made") == "made"
 
     @each_alteration
+    def test_that_was_put_where_an_altered_one_is_removed_stays(
+        self, cache: Cache, raw: RawTable, wire: Wire, altered: Callable[[Item], Item]
+    ) -> None:
+        cache.put("key", "old")
+        raw.alter(altered)
+        wire.before_next("DeleteItem", lambda: cache.put("key", "put"))
+        served = cache.get("key", createfunc=lambda: "made")
+        is_removed = "DeleteItem" in wire.operations
+        assert served == cache.get("key") == ("put" if is_removed else "made")
+
+    @each_alteration
     def test_between_the_read_and_the_lease_is_made_anew(
         self, cache: Cache, raw: RawTable, wire: Wire, altered: Callable[[Item], Item]
     ) -> None:
@@ -164,6 +178,112 @@ class TestAValue:
 
         wire.before_next("UpdateItem", alter)
         assert cache.get("key", createfunc=lambda: "new") == "new"
+
+
+NUMBER, TEXT, NOTHING = {"N": "9e9"}, {"S": "somebody"}, {"NULL": True}
+#: What nobody here has written, and nobody would ever give up.
+LEASES: dict[str, Item] = {
+    "without an end": {"lock_owner": TEXT},
+    "without an owner": {"lock_until": NUMBER},
+    "of nobody": {"lock_owner": NOTHING, "lock_until": NUMBER},
+    "until nothing": {"lock_owner": TEXT, "lock_until": NOTHING},
+    "until a text": {"lock_owner": TEXT, "lock_until": TEXT},
+    "of a number": {"lock_owner": NUMBER, "lock_until": NUMBER},
+    "until no time": {"lock_owner": TEXT, "lock_until": {"N": "1e100"}},
+    "for years": {"lock_owner": TEXT, "lock_until": NUMBER},
+}
+
+each_lease = pytest.mark.parametrize("lease", LEASES.values(), ids=LEASES.keys())
+
+
+@each_lease
+class TestALease:
+    @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
+    def test_alone_keeps_nobody_from_making_a_value(
+        self, engine: Any, raw: RawTable, lease: Item, version: Item
+    ) -> None:
+        raw.put({"id": {"S": "c"}, "item": {"S": "key"}, **lease, **version})
+        cache = Cache("c", type="ext:dynamodb", **engine.options, lock_wait=0)
+        assert cache.get("key", createfunc=lambda: "made") == "made"
+        assert cache.get("key") == "made"
+
+    def test_keeps_nobody_from_making_an_expired_value_anew(
+        self, engine: Any, raw: RawTable, clock: Any, lease: Item
+    ) -> None:
+        cache = Cache("c", type="ext:dynamodb", **engine.options, lock_wait=0)
+        cache.put("key", "old", expiretime=10)
+        raw.alter(with_(**lease))
+        clock.advance(20)
+        assert cache.get("key", createfunc=lambda: "made", expiretime=10) == "made"
+        assert cache.get("key") == "made"
+
+    @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
+    def test_in_a_sessions_place_keeps_nobody_from_beginning_one(
+        self, engine: Any, raw: RawTable, lease: Item, version: Item
+    ) -> None:
+        site = Site(engine.options)
+        site.request(count)
+        place = {"id": raw.item()["id"], "item": raw.item()["item"]}
+        raw.put({**place, **lease, **version})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            assert site.request(count) == 1
+        assert site.request(read) == 1
+
+    @pytest.mark.parametrize("content", [without("version", "data"), with_()])
+    def test_keeps_nobody_from_locking_a_session(
+        self, engine: Any, raw: RawTable, lease: Item, content: Callable[[Item], Item]
+    ) -> None:
+        site = Site(engine.options, session_class=DynamoDBSession, lock_wait=0)
+        site.request(count)
+        raw.put({**content(raw.item()), "item": {"S": "session lock"}, **lease})
+
+        def page(session: Any) -> int:
+            session.lock()
+            number = count(session)
+            session.unlock()
+            return number
+
+        assert site.request(page) == 2
+
+
+class TestAValueInJson:
+    @pytest.fixture
+    def cache(self, engine: Any, raw: RawTable) -> Cache:
+        return Cache("c", type="ext:dynamodb", **engine.options, serializer="json")
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            *([], [1], [1, 2], [1, 2, 3, 4], "abc", 5, None, {}, {"a": 1, "b": 2, "c": 3}),
+            *([None, None, 1], ["a", None, 1], [1, "b", 1], [[], None, 1], [1, {}, 1]),
+            *([10**400, 0.5, 1], [1, 10**400, 1], [float("nan"), 1, 1], [float("inf"), 1, 1]),
+        ],
+        ids=lambda value: str(value)[:20],
+    )
+    def test_of_another_form_than_beakers_is_made_anew(
+        self, cache: Cache, raw: RawTable, value: object
+    ) -> None:
+        cache.put("key", "old")
+        data = bytes([Content.JSON << 4]) + json.dumps(value).encode()
+        raw.alter(with_(data={"B": data}))
+        assert cache.get("key", createfunc=lambda: "new") == "new"
+        assert cache.get("key") == "new"
+
+    def test_of_another_form_is_not_stored(self, cache: Cache) -> None:
+        with pytest.raises(TypeError, match="what Beaker's Cache stores"):
+            cache.namespace["key"] = "value"
+
+
+@pytest.mark.parametrize("created", ["1e20", "9e99", "-1e20"])
+def test_a_time_of_creation_that_cannot_be_ends_a_session_and_no_page(
+    engine: Any, raw: RawTable, created: str
+) -> None:
+    site = Site(engine.options, ttl=0, max_lifetime=100, encrypt_key="e" * 32, validate_key="v")
+    site.request(count)
+    raw.alter(with_(created={"N": created}))
+    site.request(count)
+    site.request(count)
 
 
 @each_alteration
