@@ -62,6 +62,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES.get(name, ".errors"), __name__), name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def _log_to_stderr() -> None:
     logger = logging.getLogger(__name__)
     handler = logging.StreamHandler()

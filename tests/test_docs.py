@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from beaker import cache
 from beaker.util import parse_cache_config_options
+from webtest import TestApp
 
+from beaker_dynamodb import SessionMiddleware
 from tests.support.wire import Wire
 
-PAGE = (Path(__file__).parent.parent / "docs" / "caches.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def blocks(language: str, page: str = "caches.md") -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 class SlowService(ModuleType):
@@ -31,6 +34,26 @@ class SlowService(ModuleType):
     def run(self, block: str) -> None:
         vars(self)["ask_the_slow_service"] = lambda article: self.asked.append(article) or 1.5
         exec(compile(block, "docs/caches.md", "exec"), vars(self))
+
+
+def test_the_page_for_an_outage(engine: Any, create_table: None, wire: Wire) -> None:
+    [block] = blocks("python", "reliability.md")
+    page: dict[str, Any] = {}
+    exec(compile(block, "docs/reliability.md", "exec"), page)
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["beaker.session"]["n"] = 1
+        environ["beaker.session"].save()
+        start_response("200 OK", [])
+        return [b"page"]
+
+    options = {**engine.options, "type": "ext:dynamodb", "max_retries": 0}
+    settings = {f"session.{name}": value for name, value in options.items()}
+    site = TestApp(page["OutagePage"](SessionMiddleware(application, settings)))
+    assert site.get("/").text == "page"
+    wire.fail_next("GetItem", (500, "InternalServerError"))
+    assert site.get("/", status=503).text == "Please try again in a minute."
+    assert site.get("/").text == "page"
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ class TestNames:
     def test_are_there(self, name: str) -> None:
         assert getattr(beaker_dynamodb, name).__class__
 
+    def test_are_listed(self) -> None:
+        assert set(beaker_dynamodb.__all__) <= set(dir(beaker_dynamodb))
+
     def test_that_are_unknown_are_refused(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
             beaker_dynamodb.nothing  # noqa: B018

@@ -16,7 +16,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.store import RowKey
+from beaker_dynamodb.store import RowKey, Store
 from tests.sites import Site, count, log_out, read, save
 from tests.support.wire import Wire
 
@@ -318,6 +318,24 @@ class TestAnOutage:
         assert site.cookie == cookie
         assert site.request(read) == 1
         assert [row.version for row in rows(engine)] == [row.version for row in before]
+
+    @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
+    def test_that_is_a_fault_of_ours_is_neither(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch, fault: Exception
+    ) -> None:
+        """Beaker takes these two of a load for a session that is not there."""
+
+        def fails(*_: object, **__: object) -> None:
+            raise fault
+
+        site.request(count)
+        cookie = site.cookie
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "get", fails)
+            told = pytest.raises(BeakerDynamoDBError, match="a fault of this package")
+            with told, pytest.warns():
+                site.request(read)
+        assert (site.request(read), site.cookie) == (1, cookie)
 
     def test_of_a_change_is_an_error(self, site: Site, wire: Wire) -> None:
         site.request(count)

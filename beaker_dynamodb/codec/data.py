@@ -66,6 +66,9 @@ class SessionText(NamedTuple):
     payload: bytes
     content: Content
 
+    def __repr__(self) -> str:
+        return f"<text of a session, {len(self.text)} characters>"
+
     @classmethod
     def of(cls, text: str) -> SessionText:
         """From the text that Beaker saves."""

@@ -37,6 +37,10 @@ class SessionModel(Model):
     lock_owner = UnicodeAttribute(null=True)
     lock_until = NumberAttribute(null=True)
 
+    def __repr__(self) -> str:
+        # PynamoDB's shows all values: ids, payloads, signatures.
+        return f"<item of table {self.Meta.table_name}>"
+
     @classmethod
     def table_connection(cls) -> TableConnection:
         """PynamoDB's connection to the table; connects on first use."""

@@ -138,7 +138,8 @@ class CacheRows:
         try:
             return self._reader.look(row_key, self._options.consistent_read)
         except StoreUnavailable as error:
-            if self._options.on_outage == "raise":
+            # What is to be removed must be gone: Beaker removes only what it finds.
+            if self._options.on_outage == "raise" or self._thread.writing:
                 raise
             logger.warning("%s counts as missing: %s", row_key, error)
             return Looked(row_key, is_answered=False)

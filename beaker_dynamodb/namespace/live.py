@@ -27,6 +27,9 @@ class Loaded(NamedTuple):
     touched: float
     created: float | None
 
+    def __repr__(self) -> str:
+        return f"<session as loaded, touched at {self.touched}>"
+
 
 class LiveRow:
     """Reads one session's row, and what Beaker saves into the data of one."""

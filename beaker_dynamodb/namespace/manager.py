@@ -198,6 +198,11 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         except BeakerDynamoDBError as error:
             error.failed_session = _digest(self.namespace)
             raise
+        except (KeyError, TypeError) as error:
+            # Beaker would take it for a missing session (beaker/session.py, Session.load).
+            fault = BeakerDynamoDBError("a fault of this package: report it", cause=error)
+            fault.failed_session = _digest(self.namespace)
+            raise fault from error
         return MISSING if text is None else text
 
     def _refuse_replacement(self) -> None:

@@ -37,6 +37,9 @@ class Looked(NamedTuple):
     is_whole: bool = True
     is_answered: bool = True
 
+    def __repr__(self) -> str:
+        return f"<what was found under {self.key}>"
+
 
 class ValueReader:
     """Reads the values of a table."""

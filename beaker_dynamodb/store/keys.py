@@ -11,8 +11,8 @@ What DynamoDB does not take as a key, or would take for another row's, is stored
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import NamedTuple
 
 #: The key under which Beaker stores a session in its namespace (beaker/session.py).
 SESSION = "session"
@@ -28,15 +28,18 @@ _HASHED = "sha256:"
 PART = "part:"
 
 
-class RowKey(NamedTuple):
-    """Partition and sort key of a row; `original` is the cache key that the sort key stands for."""
+@dataclass(frozen=True)
+class RowKey:
+    """Partition and sort key of a row; `original` is the cache key that the sort key stands for.
+
+    However a log writes it, it shows no id and no key, nor a line break that came in a cookie.
+    """
 
     partition: str
     sort: str
     original: bytes | None = None
 
-    def __str__(self) -> str:
-        # For the log, which holds no id and no key, nor a line break that came in a cookie.
+    def __repr__(self) -> str:
         digest = sha256(_bytes(self.partition)).hexdigest()
         return f"{digest[:8]}.../{self.sort if is_sessions(self.sort) else 'value'}"
 
@@ -53,7 +56,7 @@ def session_key(prefix: str, session_id: str, hash_ids: bool) -> RowKey:
 
 def lock_key(session: RowKey) -> RowKey:
     """The row of a session's lock."""
-    return session._replace(sort=SESSION_LOCK)
+    return replace(session, sort=SESSION_LOCK)
 
 
 def part_key(head: RowKey, token: str, number: int) -> RowKey:

@@ -29,6 +29,9 @@ class Row(NamedTuple):
     created: float | None = None
     parts: PartsName | None = None
 
+    def __repr__(self) -> str:
+        return f"<row of {len(self.data)} bytes, touched at {self.touched}>"
+
     @property
     def ends(self) -> float:
         """Time at which the row counts as missing, in seconds since the epoch."""

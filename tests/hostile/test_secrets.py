@@ -1,5 +1,6 @@
 """What is secret is in no log, error, repr or traceback."""
 
+import json
 import logging
 import traceback
 from typing import Any
@@ -7,8 +8,17 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import BeakerDynamoDBError, DynamoDBNamespaceManager, StoreUnavailable
+from beaker_dynamodb import (
+    BeakerDynamoDBError,
+    DynamoDBNamespaceManager,
+    StoreUnavailable,
+    session_model,
+)
+from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb.namespace.live import Loaded
+from beaker_dynamodb.namespace.reading import Looked
 from beaker_dynamodb.options import parse_options
+from beaker_dynamodb.store import Row, RowKey
 from tests.hostile.conftest import RawTable
 from tests.sites import Site, log_out, read
 from tests.support.wire import Wire
@@ -120,6 +130,34 @@ def test_a_value_is_told_nothing_of(
     said += caplog.text
     assert operation in said
     assert not [secret for secret in SECRETS if secret in said]
+
+
+class TestWhatATrackerOfErrorsKeeps:
+    """Not the text of a log record but its arguments, and each variable of a traceback."""
+
+    def test_of_a_record_shows_no_key(
+        self, engine: Any, create_table: None, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = Site(engine.options, hash_ids=False)
+        cache = Cache("secret-namespace", type="ext:dynamodb", **engine.options)
+        with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
+            site.request(keep)
+            cache.get(CACHE_KEY, createfunc=lambda: VALUE)
+        kept = [json.dumps(record.args, default=repr) for record in caplog.records]
+        assert any("PutItem" in args for args in kept)
+        for secret in [*SECRETS, "secret-namespace", str(site.cookie)]:
+            assert secret not in str(kept)
+
+    def test_of_a_variable_shows_no_payload(self, engine: Any, create_table: None) -> None:
+        site = Site(engine.options, compression="none", hash_ids=False)
+        site.request(keep)
+        [item] = session_model(**engine.options).scan()
+        text = SessionText.stored_as(item.data, 10_000)
+        row = Row(item.data, "v", 1.5, 60)
+        kept = [item, row, text, Loaded(text.text, text.text, "v", 1.5, None)]
+        kept += [Looked(RowKey("secret-namespace", CACHE_KEY), VALUE)]
+        for secret in [*SECRETS, "secret-namespace", str(site.cookie), text.text[:20]]:
+            assert secret not in repr(kept)
 
 
 class TestOptions:

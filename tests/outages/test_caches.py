@@ -55,6 +55,7 @@ CHANGES = {
         "BatchWriteItem", lambda cache: cache.put("large", OTHER), "large", OTHER
     ),
     "put the head": Change("PutItem", lambda cache: cache.put("large", OTHER), "large", OTHER),
+    "look to remove": Change("GetItem", lambda cache: cache.remove_value("small"), "small", None),
     "remove": Change("DeleteItem", lambda cache: cache.remove_value("small"), "small", None),
     "list to clear": Change("Query", lambda cache: cache.clear(), "small", None),
     "clear": Change("BatchWriteItem", lambda cache: cache.clear(), "small", None),
