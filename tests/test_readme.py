@@ -1,15 +1,20 @@
 """README says what the code says."""
 
 import configparser
+import random
 import re
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 from beaker.middleware import SessionMiddleware
 from webtest import TestApp
 
+from beaker_dynamodb import DynamoDBSession
 from beaker_dynamodb.options import parse_options
+from tests.sites import Site, count, log_out
 from tests.support.option_table import README, table, table_in
+from tests.support.wire import Wire
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -31,6 +36,34 @@ def test_its_ini_lines_are_accepted(block: str) -> None:
         _, _, option = re.sub(r"^(cache|session)\.(short\.)?", r"\1 ", name).partition(" ")
         if option not in {"use", "expire"}:
             assert parse_options({option: value})
+
+
+def test_its_list_of_what_must_be_allowed_is_what_is_asked(engine: Any, wire: Wire) -> None:
+    told = set(
+        re.findall(r"`([A-Z][A-Za-z]+)`", TEXT.split("must be allowed")[1].split("To try")[0])
+    )
+    site = Site(engine.options, session_class=DynamoDBSession)
+    site.request(count)
+    site.request(hold)
+    site.request(log_out)
+    cache = Cache("cache", type="ext:dynamodb", **engine.options)
+    cache.get("large", createfunc=lambda: random.Random(1).randbytes(500_000))
+    cache.get("large")
+    cache.clear()
+    assert told == set(wire.operations)
+
+
+def test_its_lock_is_held(engine: Any, create_table: None) -> None:
+    [block] = [block for block in blocks("python") if "session.lock()" in block]
+    site = Site(engine.options, session_class=DynamoDBSession)
+    for _ in range(2):
+        site.request(lambda session: exec(block, {"session": session}))
+    assert site.request(lambda session: session["seats"]) == 8
+
+
+def hold(session: Any) -> None:
+    session.lock()
+    session.unlock()
 
 
 def test_its_program_runs(engine: Any) -> None:
