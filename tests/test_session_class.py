@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,6 +82,29 @@ class TestAnIdThatWasGivenUp:
         found = site.request(lambda session: {**session})
         assert {key: found.get(key) for key in "nabc"} == {"n": 1, "a": 1, "b": 2, "c": 3}
         assert len(rows(engine)) == 1
+
+    @pytest.mark.parametrize("operation", ["PutItem", "DeleteItem"])
+    def test_takes_with_it_what_is_changed_while_it_moves(
+        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire, operation: str
+    ) -> None:
+        site.request(count)
+        old = str(site.cookie)
+        other = Site(options)
+        other.use_cookie(old)
+        change = partial(other.request, lambda session: (session.update(b=2), session.save()))
+
+        def moved(session: Any) -> None:
+            session.get("n")
+            wire.before_next(operation, change)
+            session["a"] = 1
+            regenerate_id(session)
+
+        site.request(moved)
+        found = site.request(lambda session: {**session})
+        assert {key: found.get(key) for key in "nab"} == {"n": 1, "a": 1, "b": 2}
+        assert len(rows(engine)) == 1
+        site.use_cookie(old)
+        assert site.request(read) is None
 
     def test_stays_ended_where_another_request_has_ended_it(
         self, site: Site, options: dict[str, Any], engine: Any

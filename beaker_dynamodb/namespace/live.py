@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import NamedTuple
 
 from ..codec import SessionText
@@ -91,3 +92,13 @@ class LiveRow:
         except BeakerDynamoDBError as error:
             # The row counts as missing all the same, and DynamoDB's TTL removes it later.
             logger.warning("an expired session was not removed: %s", error)
+
+
+@cache
+def warn_of_opaque_sessions() -> None:
+    """Say once in a process that each request will write."""
+    logger.warning(
+        "sessions cannot be read here, so each request writes its session whole and the later of "
+        "two wins; if they are encrypted or have a serializer of your own, let "
+        "beaker_dynamodb.DynamoDBSession be their session_class"
+    )

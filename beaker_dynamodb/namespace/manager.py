@@ -16,6 +16,7 @@ from ..options import Options, parse_options
 from ..store import SESSION, Leases, RowKey, session_key
 from .caches import CacheRows
 from .envelope import BASE64, Envelope
+from .moves import move
 from .reading import MISSING
 from .sessions import SessionRow
 
@@ -44,7 +45,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._envelope = BASE64
         self._cookie_age: int | None = None
         self._predecessor: DynamoDBNamespaceManager | None = None
-        self._given_up: DynamoDBNamespaceManager | None = None
 
     @property
     def timeout(self) -> int | None:
@@ -154,26 +154,12 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def _save_session(self, text: str) -> None:
         if self._predecessor is None:
             self._session().save(text)
-        elif not self._take_over(self._predecessor, text):
-            logger.warning("a session was ended while a request ran, not stored under its new id")
             return
-        if self._given_up is not None:
-            del self._given_up[SESSION]
-            self._given_up = None
-
-    def _take_over(self, predecessor: DynamoDBNamespaceManager, text: str) -> bool:
-        """Store a session that goes on under this id; False where it was ended under the old one.
-
-        What others have changed under the old id goes with it.
-        """
-        stored = predecessor._session().hand_over(text)  # of this class
-        if stored is None:
-            return False
-        self._session().save(stored)
-        self._session().has_served(text)
-        # From here on this is the session; a save tried again has only the old row to remove.
-        self._predecessor, self._given_up = None, predecessor
-        return True
+        old = self._predecessor._session()  # noqa: SLF001  # of this class
+        if move(text, old, self._session(), self._store):
+            self._predecessor = None
+        else:
+            logger.warning("a session was ended while a request ran, not stored under its new id")
 
     def _session(self) -> SessionRow:
         if self._session_row is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 from .. import snapshot
 from ..errors import BeakerDynamoDBError, CorruptItem
@@ -12,7 +12,7 @@ from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
 from .envelope import BASE64, Envelope
 from .lifetime import Lifetime
-from .live import LiveRow, Loaded
+from .live import LiveRow, Loaded, warn_of_opaque_sessions
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -45,6 +45,7 @@ class SessionRow:
         self._lifetime = Lifetime.of(options, cookie_age)
         self._live = LiveRow(store, options, key, self._lifetime)
         self._loaded: Loaded | None = None
+        self._handed_over: str | None = None
 
     def load(self) -> str | None:
         """The text that Beaker has saved; None where the session is missing or expired.
@@ -69,7 +70,7 @@ class SessionRow:
         """
         known = self._recognise(text)
         if known is None:
-            _warn_of_opaque_sessions()
+            warn_of_opaque_sessions()
             self._store_changes(text, None)
         elif snapshot.is_cleared(known[1]):
             self.delete()
@@ -85,7 +86,17 @@ class SessionRow:
         self._store.delete(self._key)
         self._loaded = None
 
-    def hand_over(self, text: str) -> str | None:
+    @property
+    def is_stored(self) -> bool:
+        """Whether this request has found a row, or written one."""
+        return self._loaded is not None
+
+    def has_served(self, text: str) -> None:
+        """Take note of what the application has, where more is stored than that."""
+        if self._loaded:
+            self._loaded = self._loaded._replace(text=text)
+
+    def to_hand_over(self, text: str) -> str | None:
         """What to store of this session under another id: its changes on top of what is there now.
 
         Args:
@@ -94,6 +105,7 @@ class SessionRow:
         Returns:
             The text to store; None where the session was ended since it was loaded.
         """
+        self._handed_over = None
         if self._loaded is None:
             return text
         known = self._recognise(text)
@@ -104,12 +116,15 @@ class SessionRow:
             return text
         if row is None or self._is_begun_anew(known, row):
             return None
+        self._handed_over = row.version
         return text if row.version == self._loaded.version else self._settle(text, known, row)[0]
 
-    def has_served(self, text: str) -> None:
-        """Take note of what the application has, where more is stored than that."""
-        if self._loaded:
-            self._loaded = self._loaded._replace(text=text)
+    def is_removed_as_handed_over(self) -> bool:
+        """Remove the row; False where another request has changed it since it was handed over."""
+        if self._handed_over is None:
+            self.delete()
+            return True
+        return self._store.delete_version(self._key, self._handed_over)
 
     def _recognise(self, text: str) -> Known | None:
         return snapshot.recognise(self._envelope.inside(text), *self._envelope.formats)
@@ -229,13 +244,3 @@ class SessionRow:
         before = self._loaded.created if self._loaded else None
         created = self._lifetime.created(known[1] if known else None, before)
         return Row(data, version, touched, self._lifetime.life(touched, created), created)
-
-
-@cache
-def _warn_of_opaque_sessions() -> None:
-    """Say once in a process that each request will write."""
-    logger.warning(
-        "sessions cannot be read here, so each request writes its session whole and the later of "
-        "two wins; if they are encrypted or have a serializer of your own, let "
-        "beaker_dynamodb.DynamoDBSession be their session_class"
-    )

@@ -105,6 +105,15 @@ class Store(Writes):
         """Remove a row; nothing happens where there is none."""
         self._remove(key, None)
 
+    def delete_version(self, key: RowKey, version: str) -> bool:
+        """Remove the row of a version; False where another stands there by now.
+
+        version = :version
+        """
+        outcome = self._remove(key, self._model.version == version)
+        # Where nothing stands there, a first try has removed it, whose answer was lost.
+        return outcome.done or outcome.item is None
+
     def delete_expired(self, key: RowKey, row: Row) -> bool:
         """Remove a row that has expired; False where it has been written anew.
 
