@@ -3,10 +3,14 @@
 gunicorn loads it before it forks, and its connection is in use by then.
 """
 
+import gc
 import os
+import random
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from beaker.cache import cache_region
 from pyramid.config import Configurator
@@ -29,19 +33,37 @@ SETTINGS = {
 IN_URL = "aws_access_key_id=test&aws_secret_access_key=test&connect_timeout=0.5&read_timeout=1"
 
 
+#: Past one item, and not to be compressed.
+LARGE = random.Random(1).randbytes(450_000)
+
+
 @cache_region("short", "article")
 def article_text(number: str) -> str:
     """Slow, and so worth keeping."""
     return f"article {number}"
 
 
+def shown(session: Mapping[str, Any]) -> dict[str, Any]:
+    """What a session holds, the application's keys only; of what is large, its checksum."""
+    own = {key: value for key, value in session.items() if not key.startswith("_")}
+    return own | {"large": crc32(own["large"])} if "large" in own else own
+
+
 def content(request: Any) -> dict[str, Any]:
-    """What the session holds, the application's keys only."""
-    return {key: value for key, value in request.session.items() if not key.startswith("_")}
+    return shown(request.session)
 
 
 def log_in(request: Any) -> dict[str, Any]:
     request.session["user"] = request.params["user"]
+    if "large" in request.params:
+        request.session["large"] = LARGE
+    return content(request)
+
+
+def renew(request: Any) -> dict[str, Any]:
+    """A page that goes on under a new id."""
+    if "user" in request.session:
+        request.session.regenerate_id()
     return content(request)
 
 
@@ -62,7 +84,8 @@ def article(request: Any) -> dict[str, Any]:
 
 
 def vitals(_request: Any) -> dict[str, Any]:
-    """This worker's threads, open sockets, and resident memory in KiB."""
+    """This worker's threads, open sockets, and resident memory in KiB, garbage aside."""
+    gc.collect()
     files = list(Path("/proc/self/fd").iterdir())
     status = Path("/proc/self/status").read_text(encoding="ascii")
     memory = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
@@ -83,6 +106,7 @@ def is_socket(file: Path) -> bool:
 
 VIEWS = {
     "login": log_in,
+    "renew": renew,
     "change": change,
     "read": content,
     "logout": log_out,

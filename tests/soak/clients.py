@@ -38,6 +38,7 @@ class Site:
     def ask(self, page: str, session: Session | None = None, **fields: Any) -> Answer:
         """Ask for a page."""
         headers = {"Cookie": f"{COOKIE}={session.cookie}"} if session else {"Connection": "close"}
+        partition = session.partition if session else page
         began = time.monotonic()
         try:
             response = self._pool.request(
@@ -47,7 +48,6 @@ class Site:
             answer = Answer(LOST, {}, None)
         else:
             answer = self._answer(page, response)
-        partition = session.partition if session else page
         self._record.page(Page(began, time.monotonic(), partition, answer.outcome))
         return answer
 
@@ -64,11 +64,12 @@ class Site:
 class User:
     """One user: logs in, changes the session in two windows at once, reads, and logs out."""
 
-    def __init__(self, name: str, site: Site, record: Record, stop: Event) -> None:
+    def __init__(self, name: str, site: Site, record: Record, stop: Event, large: bool) -> None:
         self._name = name
         self._site = site
         self._record = record
         self._stop = stop
+        self._large = {"large": 1} if large else {}
         self._random = random.Random(name)
         self._numbers = dict.fromkeys(WINDOWS, 0)
         self.session: Session | None = None
@@ -85,17 +86,20 @@ class User:
             self._log_in()
             return
         session, choice = self.session, self._random.random()
-        second = self._read if choice < 0.3 else self._log_out if choice < 0.33 else self._change
+        pages = ((0.3, self._read), (0.33, self._log_out), (0.36, self._renew), (1, self._change))
+        second = next(page for share, page in pages if choice < share)
+        session.is_moving = second == self._renew
         first = windows.submit(self._change, session, "a")
         windows.submit(second, session, "b").result()
         first.result()
+        session.is_moving = False
         if self.session is None:
             self._see_that_it_has_ended(session)
 
     def _log_in(self) -> None:
-        answer = self._site.ask("login", user=self._name)
+        answer = self._site.ask("login", user=self._name, **self._large)
         if answer.outcome == ANSWERED and answer.cookie:
-            self.session = Session(self._name, answer.cookie)
+            self.session = Session(self._name, answer.cookie, answer.content.get("large"))
             self._record.count("logins")
         else:
             self._record.count("logins that failed, and may have left a row")
@@ -125,6 +129,19 @@ class User:
         if article.outcome == REFUSED:
             self._record.is_wrong("a cache's outage was not a miss")
 
+    def _renew(self, session: Session, _key: str) -> None:
+        before = session.possible()
+        answer = self._site.ask("renew", session)
+        if answer.outcome != ANSWERED or not answer.cookie:
+            self.session = None
+            self._record.count("renewals that failed, and may have left a row or two")
+            return
+        old = session.goes_on(answer.cookie)
+        self._record.has_ended(old)
+        self._record.count("sessions that went on under a new id")
+        self._check(session, answer, before)
+        self._see_that_it_has_ended(old)
+
     def _log_out(self, session: Session, _key: str) -> None:
         self.session = None
         answer = self._site.ask("logout", session)
@@ -143,7 +160,8 @@ class User:
 
     def _is_of_use(self, session: Session, answer: Answer) -> bool:
         """Whether a page was shown, of a session that the other window has not ended meanwhile."""
-        return answer.outcome == ANSWERED and self.session is session
+        is_under_old_id = session.is_moving and not answer.content
+        return answer.outcome == ANSWERED and self.session is session and not is_under_old_id
 
     def _check(self, session: Session, answer: Answer, before: Possible) -> None:
         if answer.cookie not in {None, session.cookie}:

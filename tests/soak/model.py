@@ -30,13 +30,16 @@ class Session:
     """One session of a user: what was acknowledged of each key, and what was tried since.
 
     A change whose page has failed may have been stored, or not; one that was acknowledged ends
-    what was tried before it.
+    what was tried before it. While the session moves to a new id, who asks under the old one may
+    find nothing, or have loaded it, and change nothing any more.
     """
 
-    def __init__(self, user: str, cookie: str) -> None:
+    def __init__(self, user: str, cookie: str, large: int | None) -> None:
         self.user = user
         self.cookie = cookie
+        self.large = large
         self.has_ended = False
+        self.is_moving = False
         self._possible: Possible = {key: {None} for key in WINDOWS}
 
     @property
@@ -50,7 +53,8 @@ class Session:
 
     def acknowledge(self, key: str, number: int) -> None:
         """It was answered: nothing else can be there now."""
-        self._possible[key] = {number}
+        if not self.is_moving:
+            self._possible[key] = {number}
 
     def possible(self) -> Possible:
         """What can be there now."""
@@ -59,9 +63,14 @@ class Session:
     def allows(self, content: dict[str, Any], since: Possible) -> bool:
         """Whether a page may show this, that was asked for at a time."""
         at_once = self.possible()
-        return content.get("user") == self.user and all(
-            content.get(key) in since[key] | at_once[key] for key in WINDOWS
-        )
+        whole = (content.get("user"), content.get("large")) == (self.user, self.large)
+        return whole and all(content.get(key) in since[key] | at_once[key] for key in WINDOWS)
+
+    def goes_on(self, cookie: str) -> Session:
+        """It has a new id; what is returned is the one under the old id, which has ended."""
+        old = Session(self.user, self.cookie, self.large)
+        self.cookie = cookie
+        return old
 
 
 class Record:

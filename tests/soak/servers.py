@@ -17,6 +17,12 @@ from tests.support.dynamodb_local import MAVEN, free_port, running_engine
 
 START_TIMEOUT = 60
 WORKERS, THREADS = 2, 4
+ENVIRONMENT = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    # glibc gives large blocks back at once, so that resident memory is what is held (mallopt(3)).
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
 
 
 class RestartableEngine:
@@ -75,7 +81,7 @@ def running_gunicorn(endpoint: str, log: IO[bytes]) -> Iterator[Gunicorn]:
     options += [f"--threads={THREADS}", f"--bind=127.0.0.1:{port}", "--timeout=120"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *options, "tests.soak.application:from_environment()"],
-        env={**os.environ, "SOAK_ENDPOINT": endpoint, "AWS_EC2_METADATA_DISABLED": "true"},
+        env={**os.environ, **ENVIRONMENT, "SOAK_ENDPOINT": endpoint},
         stdout=log,
         stderr=log,
     )
