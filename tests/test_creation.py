@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from beaker.cache import Cache
+from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import LockTimeout, lock, session_model
+from beaker_dynamodb import LockTimeout, StoreUnavailable, lock, session_model
+from tests.support.fork import in_a_forked_worker
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -319,6 +321,8 @@ class TestThreads:
         assert wire.operations.count("UpdateItem") == 1
         assert wire.operations.count("PutItem") == 1
 
+    # moto's updates are not atomic among threads.
+    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
     @pytest.mark.usefixtures("machines")
     def test_that_take_the_lease_again_and_again_are_never_two_inside(self, engine: Any) -> None:
         inside, most = [], []
@@ -338,6 +342,37 @@ class TestThreads:
                 each.result(PATIENCE)
         assert len(most) == THREADS * TURNS
         assert max(most) == 1
+
+    def test_wait_for_no_one_to_whom_the_engine_has_not_answered(
+        self, engine: Any, wire: Wire, threads: ThreadPoolExecutor
+    ) -> None:
+        cache = make_cache(engine, max_retries=0)
+        waiting = []
+
+        def another_waits_and_then_no_answer() -> None:
+            waiting.append(threads.submit(cache.get, "a", createfunc=lambda: 2))
+            while wire.operations.count("GetItem") < 2:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            raise ReadTimeoutError(endpoint_url="http://engine")
+
+        wire.before_next("UpdateItem", another_waits_and_then_no_answer)
+        with pytest.raises(StoreUnavailable):
+            cache.get("a", createfunc=never)
+        assert waiting[0].result(LEASE / 2) == 2
+
+    def test_of_one_process_wait_no_longer_than_lock_wait_either(
+        self, engine: Any, threads: ThreadPoolExecutor
+    ) -> None:
+        cache = make_cache(engine, lock_wait=0.1)
+
+        def make() -> int:
+            waiting = threads.submit(cache.get, "a", createfunc=never)
+            with pytest.raises(LockTimeout, match=r"being made for 0\.1 s"):
+                waiting.result(PATIENCE)
+            return 1
+
+        assert cache.get("a", createfunc=make) == 1
 
     def test_may_acquire_it_again(self, engine: Any, wire: Wire) -> None:
         cache = make_cache(engine)
@@ -388,16 +423,36 @@ class TestProcesses:
         cache.put("a", 1)
         creation_lock = cache.namespace.get_creation_lock(b"b")
         creation_lock.acquire()
-        read_end, write_end = os.pipe()
-        if not os.fork():
-            again = cache.namespace.get_creation_lock(b"b").acquire(wait=False)
-            os.write(write_end, f"{cache.get('a')} {again}".encode())
-            os._exit(0)
-        os.wait()
-        assert os.read(read_end, 100) == b"1 False"
+
+        def again() -> tuple[int, bool]:
+            return cache.get("a"), cache.namespace.get_creation_lock(b"b").acquire(wait=False)
+
+        assert in_a_forked_worker(again) == "(1, False)"
         assert cache.get("a") == 1
         creation_lock.release()
         assert [row.item for row in rows(engine)] == ["a"]
+
+    def test_forked_wait_for_no_thread_of_their_parents(
+        self, engine: Any, threads: ThreadPoolExecutor
+    ) -> None:
+        cache = make_cache(engine, lock_wait=2)
+        made, forked = threading.Event(), threading.Event()
+
+        def make() -> int:
+            made.set()
+            assert forked.wait(PATIENCE)
+            return 1
+
+        def make_without_a_lease() -> Any:
+            for row in rows(engine):
+                row.delete()
+            return cache.get("a", createfunc=lambda: 2)
+
+        making = threads.submit(cache.get, "a", createfunc=make)
+        assert made.wait(PATIENCE)
+        assert in_a_forked_worker(make_without_a_lease) == "2"
+        forked.set()
+        making.result(PATIENCE)
 
     def test_of_greenlets_make_it_once(self, engine: Any) -> None:
         worker = subprocess.run(

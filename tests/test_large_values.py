@@ -10,7 +10,7 @@ from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
-from beaker_dynamodb.store import RowKey
+from beaker_dynamodb.store import RowKey, batches
 from beaker_dynamodb.store.parts import PART_SIZE, PartsName
 from tests.sites import KINDS, Site, log_out, read, save
 from tests.support.wire import Wire
@@ -92,6 +92,14 @@ class TestAValue:
         wire.lose_answer_of("PutItem")
         cache.put("a", noise(MEGABYTE, 2), expiretime=expire)
         assert cache.get("a") == noise(MEGABYTE, 2)
+
+    def test_that_is_made_is_whole_where_an_answer_is_lost(self, engine: Any, wire: Wire) -> None:
+        cache = Cache("large", type="ext:dynamodb", **engine.options)
+        wire.lose_answer_of("PutItem")
+        assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
+        assert cache.get("a") == noise(MEGABYTE)
+        assert all_parts_are_named(engine)
+        assert {row.expires for row in rows(engine)} == {None}
 
     def test_is_made_once_and_read_after(self, cache: Cache, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
@@ -195,6 +203,33 @@ class TestParts:
             cache.get("a")
 
 
+class SlowEngine:
+    """A clock by which each look takes a second."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 1
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def test_a_slow_engine_that_hands_parts_back_is_asked_for_no_longer_than_a_call_may_take(
+    cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.put("a", noise(MEGABYTE))
+    monkeypatch.setattr(batches, "time", SlowEngine())
+    for _ in range(batches.TRIES - 1):
+        wire.leave_next_unprocessed("BatchGetItem")
+    with pytest.raises(StoreUnavailable, match="left a part of a batch undone"):
+        cache.get("a")
+    # Without another try, a call takes four seconds.
+    assert wire.operations.count("BatchGetItem") <= 5
+
+
 class TestAReader:
     def test_sees_the_new_value_where_the_old_one_is_replaced_under_it(
         self, cache: Cache, wire: Wire
@@ -282,6 +317,21 @@ class TestASession:
         assert (found["a"], found["b"]) == (1, noise(MEGABYTE, 2))
         assert found["n"] == noise(MEGABYTE)
         assert all_parts_are_named(engine)
+
+    def test_is_merged_with_what_has_replaced_it_under_the_merge(
+        self, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=2))
+            wire.before_next("BatchGetItem", lambda: other.request(put(c=3)))
+            put(a=1)(session)
+
+        one.request(changed_meanwhile)
+        found = other.request(lambda session: {**session})
+        assert (found["a"], found["b"], found["c"]) == (1, 2, 3)
 
     def test_is_read_whole_where_it_is_replaced_under_a_reader(
         self, sites: list[Site], wire: Wire

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb import CorruptItem, DynamoDBSession, StoreUnavailable, session_model
+from beaker_dynamodb import (
+    BeakerDynamoDBError,
+    CorruptItem,
+    DynamoDBSession,
+    StoreUnavailable,
+    session_model,
+)
 from beaker_dynamodb.codec import SessionText
 from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support.wire import Wire
@@ -192,6 +198,15 @@ class TestAFailedLoad:
         assert site.cookie == cookie
         assert site.request(read) == 1
 
+    @pytest.mark.parametrize("code", ["AccessDeniedException", "SomethingNewException"])
+    def test_that_was_refused_is_an_error(self, site: Site, wire: Wire, code: str) -> None:
+        site.request(count)
+        cookie = site.cookie
+        wire.fail_next("GetItem", (400, code))
+        with wire.expect("GetItem"), pytest.raises(BeakerDynamoDBError, match=code):
+            site.request(read)
+        assert (site.request(read), site.cookie) == (1, cookie)
+
     def test_of_a_corrupt_row_costs_one_session_and_leaves_it_to_who_can_read_it(
         self, site: Site, engine: Any
     ) -> None:
@@ -202,6 +217,7 @@ class TestAFailedLoad:
         row.save()
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session") as caught:
             assert site.request(read) is None
+        assert [row.data for row in rows(engine)] == [b"\xff"]
         row.data = whole
         row.save()
         site.use_cookie(cookie)

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lock, session_model
 from beaker_dynamodb.store.pauses import FIRST_PAUSE, LONGEST_PAUSE
 from tests.sites import KINDS, Site, count, log_out
+from tests.support.fork import in_a_forked_worker
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -157,7 +159,7 @@ def test_it_outlives_a_logout_under_it(site: Site, engine: Any) -> None:
 
 
 def test_a_holder_that_died_holds_others_up_for_lock_timeout(
-    site: Site, other: Site, engine: Any, clock: Any, threads: ThreadPoolExecutor
+    clock: Any, site: Site, other: Site, engine: Any, threads: ThreadPoolExecutor
 ) -> None:
     site.request(lambda session: (session.get("n"), session.lock()))
     [row] = lock_rows(engine)
@@ -221,6 +223,67 @@ def test_a_caches_write_lock_asks_nothing(engine: Any, wire: Wire) -> None:
         cache.release_write_lock()
 
 
+@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+def test_a_forked_worker_does_not_hold_its_parents(site: Site) -> None:
+    def locks_again(session: Any) -> bool:
+        try:
+            session.lock()
+        except LockTimeout:
+            return False
+        return True
+
+    def page(session: Any) -> str:
+        return in_a_forked_worker(lambda: locks_again(session))
+
+    assert site.request(hold_while(page)) == "False"
+
+
+def test_clearing_a_cache_of_a_sessions_name_leaves_it_and_its_lock(engine: Any) -> None:
+    site = Site(engine.options, hash_ids=False, compression="none", lock_wait=0)
+    text = "a" * 500_000
+    site.request(lambda session: session.update(n=text) or session.save())
+
+    def page(session: Any) -> None:
+        cache = Cache(session.id, type="ext:dynamodb", **engine.options)
+        cache.put("session lock", 1)
+        cache.clear()
+        assert [row.lock_owner is not None for row in lock_rows(engine)] == [True]
+
+    site.request(hold_while(page))
+    assert site.request(lambda session: session["n"]) == text
+
+
+class SlowLock:
+    """A lock among threads that is free after some seconds."""
+
+    def __init__(self, pauses: list[float], seconds: float) -> None:
+        self._pauses = pauses
+        self._seconds = seconds
+
+    def acquire(self, *, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking:
+            self._pauses.append(self._seconds)
+        return blocking
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class NeverFree:
+    """A claim that another machine has."""
+
+    def take(self) -> bool:
+        return False
+
+    look = take
+
+    def drop(self) -> None:
+        """Nothing is held."""
+
+    def timeout(self) -> LockTimeout:
+        return LockTimeout("waited for too long")
+
+
 class TestWaiting:
     @pytest.fixture
     def time(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -233,6 +296,15 @@ class TestWaiting:
         assert not lock.wait_for(lambda: False, 20)
         assert sum(time) == pytest.approx(20)
         assert 40 <= len(time) <= 90
+
+    def test_for_a_thread_and_then_for_a_machine_ends_with_one_limit(
+        self, time: list[float]
+    ) -> None:
+        creation_lock = lock.CreationLock(("name",), NeverFree(), 1)
+        creation_lock._local = SlowLock(time, 0.7)
+        with pytest.raises(LockTimeout):
+            creation_lock.acquire()
+        assert sum(time) == pytest.approx(1)
 
     def test_ends_as_soon_as_it_is_done(self, time: list[float]) -> None:
         assert lock.wait_for(lambda: len(time) == 3, 20)

@@ -423,6 +423,15 @@ class TestReadsThatMayBeStale:
             assert site.request(read) is None
         assert [call.body.get("ConsistentRead", False) for call in wire.calls] == [False, True]
 
+    def test_take_an_outage_of_the_second_for_no_missing_session(
+        self, engine: Any, wire: Wire
+    ) -> None:
+        site = Site(engine.options, consistent_read=False, max_retries=0)
+        site.use_cookie("unknown")
+        wire.before_next("GetItem", lambda: wire.fail_next("GetItem", (500, "InternalServerError")))
+        with pytest.raises(StoreUnavailable):
+            site.request(read)
+
     def test_ask_once_for_a_session_that_is_there(self, engine: Any, wire: Wire) -> None:
         site = Site(engine.options, consistent_read=False)
         site.request(count)

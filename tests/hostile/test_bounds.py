@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 
 from beaker_dynamodb import CorruptItem, ItemTooLarge, codec
 from beaker_dynamodb.codec import Content, SessionText
+from beaker_dynamodb.store.parts import PART_SIZE
 from tests.hostile.conftest import RawTable
 from tests.sites import Site, count, read
 from tests.support.wire import Wire
@@ -96,6 +98,15 @@ class TestALimit:
             text.data(compression, 1000)
         with pytest.raises(CorruptItem):
             SessionText.stored_as(text.data(compression, 1001), 1000)
+
+    def test_takes_all_parts_of_a_value_as_long(self, engine: Any, raw: RawTable) -> None:
+        options = {"compression": "none", "serializer": "json", "max_value_size": PART_SIZE}
+        cache = Cache("c", type="ext:dynamodb", **engine.options, **options)
+        longest = "a" * (PART_SIZE - len('[0.0,null,""]'))
+        cache.namespace.set_value("key", (0.0, None, longest))
+        assert cache.namespace["key"] == [0.0, None, longest]
+        with pytest.raises(ItemTooLarge):
+            cache.namespace.set_value("key", (0.0, None, longest + "a"))
 
     def test_is_that_of_beakers_json_before_its_compression(self) -> None:
         inside = [json.dumps({"a": "a" * size}).encode() for size in (900, 1100)]

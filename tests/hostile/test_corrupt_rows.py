@@ -35,6 +35,7 @@ ALTERED: dict[str, Callable[[Item], Item]] = {
     "no session inside": with_(version={"S": "other"}, data={"B": b"\x20nothing"}),
     "touched in no time": with_(version={"S": "other"}, touched={"N": "9e99"}),
     "expires in no time": with_(version={"S": "other"}, expires={"N": "9e99"}),
+    "expires past all clocks": with_(version={"S": "other"}, expires={"N": "9e17"}),
     "parts that are not there": with_(version={"S": "other"}, parts={"S": "other:3"}),
     "parts without a form": with_(version={"S": "other"}, parts={"S": "?"}),
     "not signed": lambda item: without("signature")({**item, "version": {"S": "other"}}),
@@ -47,7 +48,7 @@ each_alteration = pytest.mark.parametrize("altered", ALTERED.values(), ids=ALTER
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
 class TestARequest:
     @pytest.fixture
-    def site(self, engine: Any, raw: RawTable, kind: str) -> Site:
+    def site(self, clock: Any, engine: Any, raw: RawTable, kind: str) -> Site:
         site = Site(engine.options, **KINDS[kind], signing_key=KEY)
         site.request(count)
         return site
@@ -100,6 +101,25 @@ class TestARequest:
 
         assert other.request(self.then_alter(raw, altered, regenerate)) == 2
         assert other.request(read) == 2
+
+
+@pytest.mark.parametrize("kind", ["pickle", "json", "encrypted json"])
+@pytest.mark.parametrize(
+    "data", [b"\xff\xff", b"\x20nothing", b"\x21nothing", b"\x31x", b"\x10\xff"]
+)
+def test_a_row_without_a_signature_whose_data_cannot_be_read_is_overwritten(
+    engine: Any, raw: RawTable, kind: str, data: bytes
+) -> None:
+    site = Site(engine.options, **KINDS[kind])
+    site.request(count)
+
+    def page(session: Any) -> int:
+        session.get("n")
+        raw.alter(with_(version={"S": "other"}, data={"B": data}))
+        return count(session)
+
+    assert site.request(page) == 2
+    assert site.request(read) == 2
 
 
 @each_alteration

@@ -43,7 +43,8 @@ def keep(session: Any) -> None:
 
 def told(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
     """All that an error's reader and the log's may see."""
-    return "".join(traceback.format_exception(error)) + repr(error) + caplog.text
+    lines = traceback.format_exception(error)
+    return "".join([*lines, repr(error), repr(vars(error)), caplog.text])
 
 
 class TestASession:

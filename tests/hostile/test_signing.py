@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import uuid
+import warnings
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ SIGNED = {"signing_key": KEY, "invalidate_corrupt": False}
 
 
 @pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, engine: Any, raw: RawTable) -> Site:
+def site(request: pytest.FixtureRequest, clock: Any, engine: Any, raw: RawTable) -> Site:
     site = Site(engine.options, **KINDS[request.param], **SIGNED)
     site.request(count)
     return site
@@ -36,6 +37,15 @@ def last_byte_changed(data: bytes) -> bytes:
 ALTERATIONS: dict[str, Any] = {
     "data": lambda item: {**item, "data": {"B": last_byte_changed(item["data"]["B"])}},
     "another version": lambda item: {**item, "version": {"S": "AAAAAAAAAAAA"}},
+    "signature's end": lambda item: {
+        **item,
+        "signature": {"B": last_byte_changed(item["signature"]["B"])},
+    },
+    "signature's second half": lambda item: {
+        **item,
+        "signature": {"B": item["signature"]["B"][:16] + bytes(16)},
+    },
+    "lives longer": lambda item: later(later(item, "touched", 10), "expires", 10),
     "touched later": lambda item: later(item, "touched", 10),
     "expires later": lambda item: {**item, "expires": {"N": str(int(item["expires"]["N"]) + 99)}},
     "never expires": lambda item: {key: item[key] for key in item if key != "expires"},
@@ -80,6 +90,23 @@ class TestASession:
         with pytest.raises(CorruptItem):
             site.request(read)
 
+    def test_which_a_forger_has_changed_meanwhile_is_not_merged(
+        self, site: Site, engine: Any, raw: RawTable
+    ) -> None:
+        forger = Site(engine.options)
+
+        def page(session: Any) -> None:
+            session.get("n")
+            forger.use_cookie(session.id)
+            forger.request(lambda forged: forged.update(user="admin") or forged.save())
+            count(session)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            site.request(page)
+        assert site.request(lambda session: session.get("user")) is None
+        assert site.request(read) == 2
+
     def test_costs_one_session_and_not_the_page(self, engine: Any, raw: RawTable) -> None:
         site = Site(engine.options, signing_key=KEY)
         site.request(count)
@@ -123,6 +150,13 @@ class TestRotation:
         for number, keys in enumerate(workers, 2):
             assert self.use(engine, cookie, keys).request(count) == number
 
+    def test_takes_nothing_that_none_of_the_keys_has_signed(
+        self, engine: Any, raw: RawTable, cookie: str
+    ) -> None:
+        raw.alter(ALTERATIONS["data"])
+        with pytest.raises(CorruptItem, match=r"signature is missing or wrong"):
+            self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(read)
+
     def test_ends_with_the_old_key(self, engine: Any, cookie: str) -> None:
         with pytest.raises(CorruptItem):
             self.use(engine, cookie, OTHER_KEY).request(read)
@@ -164,6 +198,19 @@ class TestAValue:
     def test_of_a_size_comes_back(self, cache: Cache) -> None:
         cache.put("key", "o" * 900_000)
         assert cache.get("key") == "o" * 900_000
+
+    def test_whose_part_was_altered_with_its_digest_is_made_anew(
+        self, cache: Cache, raw: RawTable
+    ) -> None:
+        cache.put("key", "o" * 500_000)
+        items = sorted(raw.items(), key=lambda item: item["item"]["S"])
+        parts = [item for item in items if "part:" in item["item"]["S"]]
+        parts[-1]["data"] = {"B": parts[-1]["data"]["B"].replace(b"oo", b"ha")}
+        raw.put(parts[-1])
+        digest = hashlib.sha256(b"".join(part["data"]["B"] for part in parts)).digest()
+        [head] = [item for item in items if "parts" in item]
+        raw.put({**head, "data": {"B": digest}})
+        assert cache.get("key", createfunc=lambda: "new") == "new"
 
     def test_that_was_copied_to_another_key_is_missing(self, cache: Cache, raw: RawTable) -> None:
         cache.put("mine", "mine")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beaker.cache import Cache
 
 from beaker_dynamodb import (
     ConfigurationError,
@@ -65,6 +66,25 @@ def test_a_page_that_is_not_dynamodbs_is_no_answer_whatever_its_status(
         site.request(read)
     assert (f"status {status}" in str(no.value), "secret" in str(no.value)) == (True, False)
     assert (site.request(read), site.cookie) == (1, cookie)
+
+
+@pytest.mark.usefixtures("create_table")
+class TestAnErrorOfTheEngine:
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    def test_of_no_known_code_is_an_outage(self, engine: Any, wire: Wire, status: int) -> None:
+        site = Site(engine.options, max_retries=0)
+        site.request(count)
+        wire.fail_next("GetItem", (status, "SomethingNewException"))
+        with pytest.raises(StoreUnavailable, match="SomethingNewException"):
+            site.request(read)
+        assert site.request(read) == 1
+
+    @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
+    def test_that_refuses_access_is_no_miss(self, engine: Any, wire: Wire, operation: str) -> None:
+        cache = Cache("c", type="ext:dynamodb", on_outage="miss", **engine.options)
+        wire.fail_next(operation, (400, "AccessDeniedException"))
+        with pytest.raises(TableError, match="access was denied"):
+            cache.get("a", createfunc=lambda: 1)
 
 
 def test_an_endpoint_without_tls_is_named(behind: dict[str, Any], proxy: Proxy) -> None:
@@ -266,6 +286,11 @@ class TestCredentials:
         wire.fail_next("GetItem", (400, "ExpiredTokenException"))
         with wire.expect("GetItem"), pytest.raises(TableError):
             site.request(read)
+
+    def test_are_those_that_each_application_names(self, engine: Any) -> None:
+        names = ["one", "other"]
+        options = [{**engine.options, "aws_access_key_id": name} for name in names]
+        assert [self.key_in_use(each) for each in options] == names
 
     def test_that_are_missing_are_an_error_that_names_the_table(self, engine: Any) -> None:
         with pytest.raises(ConfigurationError, match="set region and credentials") as caught:
