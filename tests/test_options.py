@@ -1,5 +1,7 @@
 """Options: from ini strings and Python values, each right and wrong."""
 
+import inspect
+
 import pytest
 from beaker.middleware import SessionMiddleware
 from beaker.session import Session
@@ -7,6 +9,7 @@ from beaker.util import parse_cache_config_options
 
 from beaker_dynamodb import ConfigurationError, Options
 from beaker_dynamodb.options import option_rows, parse_options
+from beaker_dynamodb.options.reading import BEAKER_SESSION_KEYS
 
 #: name: (ini string, what it means, a wrong value)
 EXAMPLES = {
@@ -128,7 +131,10 @@ def test_secrets_are_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("typo", "nearest"),
-    [("tabel_name", "table_name"), ("touch_intervall", "touch_interval"), ("hosts", "host")],
+    [
+        *(("tabel_name", "table_name"), ("touch_intervall", "touch_interval"), ("hosts", "host")),
+        *(("cookie_expire", "cookie_expires"), ("htponly", "httponly")),
+    ],
 )
 def test_an_unknown_option_names_the_nearest_known_one(typo: str, nearest: str) -> None:
     with pytest.raises(ConfigurationError, match=f"unknown option {typo}: did you mean {nearest}"):
@@ -270,6 +276,11 @@ class TestContradictions:
 
 class TestBeakersOwnKeys:
     """Beaker hands more to a backend than the backend's options; pinned to the Beaker installed."""
+
+    def test_that_it_takes_itself_are_known(self) -> None:
+        parameters = inspect.signature(Session.__init__).parameters.keys()
+        handed_on = {"self", "request", "id", "type", "data_dir", "timeout", "namespace_class"}
+        assert parameters - handed_on - {"namespace_args"} == BEAKER_SESSION_KEYS
 
     def test_of_sessions_are_accepted(self) -> None:
         given = {

@@ -30,6 +30,27 @@ BEAKER_KEYS = frozenset(
         "webtest_varname",
     }
 )
+#: Options that Beaker takes itself, so that they come here only with a typo.
+BEAKER_SESSION_KEYS = frozenset(
+    {
+        "cookie_domain",
+        "cookie_expires",
+        "cookie_path",
+        "crypto_type",
+        "data_serializer",
+        "encrypt_key",
+        "encrypt_nonce_bits",
+        "httponly",
+        "invalidate_corrupt",
+        "key",
+        "samesite",
+        "save_accessed_time",
+        "secret",
+        "secure",
+        "use_cookies",
+        "validate_key",
+    }
+)
 #: Beaker's middleware hands a keyword such as `session.type` on as it is, besides parsing it.
 PARSED_BY_BEAKER = ("session.", "cache.", "beaker.session.", "beaker.cache.", "session_", "cache_")
 FORM_OF_URL = "dynamodb://REGION/TABLE?option=value&..."
@@ -84,7 +105,7 @@ def _parse(name: str, value: object) -> object:
 
 def _unknown(name: str) -> ConfigurationError:
     known = [*_FIELDS, *ALIASES, "url"]
-    nearest = difflib.get_close_matches(name, known, n=1)
+    nearest = difflib.get_close_matches(name, [*known, *BEAKER_SESSION_KEYS], n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
     return ConfigurationError(f"unknown option {name}: {hint}")
 

@@ -2,7 +2,7 @@
 
 python -m tests.fuzz.coverage_guided session_data -max_total_time=600 [CORPUS]
 
-The name is one of `targets.TARGETS`; what follows goes to libFuzzer.
+What follows the name goes to libFuzzer. Without a name, all names are told.
 """
 
 import sys
@@ -17,7 +17,9 @@ MEMORY = "-rss_limit_mb=512"
 
 
 def main() -> None:
-    name, *arguments = sys.argv[1:]
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in TARGETS:
+        sys.exit(f"name one of {', '.join(TARGETS)}")
     atheris.Setup([sys.argv[0], MEMORY, "-timeout=10", *arguments], TARGETS[name])
     atheris.Fuzz()
 
