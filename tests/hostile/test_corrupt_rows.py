@@ -200,6 +200,13 @@ class TestAValue:
         assert cache.get("key", createfunc=lambda: "new") == "new"
 
 
+def count_under_lock(session: Any) -> int:
+    session.lock()
+    number = count(session)
+    session.unlock()
+    return number
+
+
 NUMBER, TEXT, NOTHING = {"N": "9e9"}, {"S": "somebody"}, {"NULL": True}
 #: What nobody here has written, and nobody would ever give up.
 LEASES: dict[str, Item] = {
@@ -258,13 +265,7 @@ class TestALease:
         site.request(count)
         raw.put({**content(raw.item()), "item": {"S": "session lock"}, **lease})
 
-        def page(session: Any) -> int:
-            session.lock()
-            number = count(session)
-            session.unlock()
-            return number
-
-        assert site.request(page) == 2
+        assert site.request(count_under_lock) == 2
 
 
 class TestAValueInJson:
@@ -314,10 +315,4 @@ def test_a_lock_is_taken(engine: Any, raw: RawTable, altered: Callable[[Item], I
     lock = {**raw.item(), **content, "item": {"S": "session lock"}}
     raw.put(altered(lock))
 
-    def page(session: Any) -> int:
-        session.lock()
-        number = count(session)
-        session.unlock()
-        return number
-
-    assert site.request(page) == 2
+    assert site.request(count_under_lock) == 2
