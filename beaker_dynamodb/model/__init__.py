@@ -2,6 +2,7 @@
 
 from .binding import (
     bound_model,
+    client_in_use,
     forget_connections,
     location,
     renew_credentials,
@@ -14,6 +15,7 @@ __all__ = [
     "SessionModel",
     "UnusableAnswer",
     "bound_model",
+    "client_in_use",
     "forget_connections",
     "location",
     "renew_credentials",

@@ -40,12 +40,24 @@ def forget_connections() -> None:
     _registry.forget_connections()
 
 
-def renew_credentials(model: type[SessionModel]) -> bool:
-    """Read the credentials of the AWS chain anew; False where the options name them."""
+def client_in_use(model: type[SessionModel]) -> Any:
+    """The model's client, if there is one by now; for `renew_credentials`."""
+    return cast("EngineConnection", model.table_connection().connection).client_in_use
+
+
+def renew_credentials(model: type[SessionModel], refused: Any) -> bool:
+    """Read the credentials of the AWS chain anew; False where the options name them.
+
+    Args:
+        model: bound to the table.
+        refused: the client whose credentials were refused: of many threads that meet this at
+            once, the first makes a new one.
+    """
     connection = cast("EngineConnection", model.table_connection().connection)
     if connection.has_own_credentials:
         return False
-    connection.forget()
+    if connection.client_in_use is refused:
+        connection.forget()
     return True
 
 

@@ -85,6 +85,11 @@ class EngineConnection(Connection):
         """Whether the options give an access key."""
         return self._aws_access_key_id is not None
 
+    @property
+    def client_in_use(self) -> Any:
+        """The client, if there is one by now."""
+        return self._client
+
     def forget(self) -> None:
         """Begin with a new client; the sockets are left to the parent process or other threads."""
         self._client = None

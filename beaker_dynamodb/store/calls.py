@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import AttributeDeserializationError
 
 from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem, ItemTooLarge
-from ..model import SessionModel, bound_model, location, renew_credentials
+from ..model import SessionModel, bound_model, client_in_use, location, renew_credentials
 from ..options import Options
 from . import table
 from .faults import OUTDATED, TABLE_MISSING, translated
@@ -45,19 +45,20 @@ class Calls:
 
     def _ask(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
         """Make a call, and once more where what has refused it could be mended."""
+        client = client_in_use(self._model)
         try:
             return self._call(operation, key, call)
         except BeakerDynamoDBError as error:
-            if not self._is_mended(error):
+            if not self._is_mended(error, client):
                 raise self._explained(error) from error.cause
         return self._call(operation, key, call)
 
-    def _is_mended(self, error: BeakerDynamoDBError) -> bool:
+    def _is_mended(self, error: BeakerDynamoDBError, client: Any) -> bool:
         """Whether the table was missing and has been created, or new credentials were found."""
         if error.code == TABLE_MISSING and self._create_table:
             table.create(self._model, limit=WAIT_IN_REQUEST)
             return True
-        return error.code in OUTDATED and renew_credentials(self._model)
+        return error.code in OUTDATED and renew_credentials(self._model, client)
 
     def _call(self, operation: str, key: RowKey, call: Callable[[], Answer]) -> Answer:
         try:

@@ -16,6 +16,7 @@ from beaker_dynamodb import (
     create_table,
     session_model,
 )
+from beaker_dynamodb.model import renew_credentials
 from beaker_dynamodb.options import parse_options
 from beaker_dynamodb.store import table as tables
 from tests.outages.conftest import Bound, Pauses
@@ -264,6 +265,15 @@ class TestCredentials:
         with wire.expect("GetItem", "GetItem"):
             assert site.request(read) == 1
         assert self.key_in_use(options) == "after"
+
+    def test_that_many_threads_find_refused_are_read_once(self, options: dict[str, Any]) -> None:
+        model = session_model(**options)
+        connection: Any = model.table_connection().connection
+        refused = connection.client
+        assert renew_credentials(model, refused)
+        renewed = connection.client
+        assert renew_credentials(model, refused)
+        assert (renewed is refused, connection.client is renewed) == (False, True)
 
     def test_that_were_not_renewed_are_an_error_and_no_logout(
         self, options: dict[str, Any], wire: Wire
