@@ -16,7 +16,6 @@ from .live import LiveRow, Loaded, warn_of_opaque_sessions
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
-
 #: A conflict is met again only if yet another request has come between.
 TRIES = 10
 
@@ -46,6 +45,7 @@ class SessionRow:
         self._live = LiveRow(store, options, key, self._lifetime)
         self._loaded: Loaded | None = None
         self._handed_over: str | None = None
+        self._tried: set[str] = set()
 
     def load(self) -> str | None:
         """The text that Beaker has saved; None where the session is missing or expired.
@@ -152,6 +152,7 @@ class SessionRow:
         stored, attempt = self._on_top(saved, known), self._first_attempt()
         for _ in range(TRIES):
             row = self._row(stored, known, new_version(), now())
+            self._tried.add(row.version)
             written = attempt(self._key, row)
             if written.done or (written.found and written.found.version == row.version):
                 self._loaded = Loaded(saved, stored, row.version, row.touched, row.created)
@@ -193,12 +194,15 @@ class SessionRow:
 
     def _settle(self, saved: str, known: Known | None, found: Row | None) -> tuple[str, Attempt]:
         """What to write, and how, where another has written first; `found` is what can be read."""
-        if self._options.on_conflict == "raise":
-            raise self._store.conflict("another request has changed the session: load it again")
         if self._options.on_conflict == "merge" and known and found:
             merged = self._merged(saved, known, self._live.readable_text(found))
             if merged is not None:
                 return merged, partial(self._store.replace, version=found.version)
+        if found and found.version in self._tried:
+            # This request's own, which had no answer, and was saved again.
+            return saved, partial(self._store.replace, version=found.version)
+        if self._options.on_conflict == "raise":
+            raise self._store.conflict("another request has changed the session: load it again")
         return saved, self._store.overwrite
 
     def _on_top(self, saved: str, known: Known | None) -> str:

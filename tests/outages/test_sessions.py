@@ -1,7 +1,7 @@
 """Faults on the wire, each for each call of a request and for one, two and three calls in a row."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -64,6 +64,26 @@ class TestASession:
         assert site.cookie == cookie
         changed = 2 if name == "change" else 1
         assert site.request(read) in ({changed, 1} if fails else {changed})
+
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_that_is_saved_again_has_no_conflict_with_itself(
+        self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int, is_new: bool
+    ) -> None:
+        site = Site(behind, on_conflict="raise")
+        if not is_new:
+            site.request(count)
+
+        def page(session: Any) -> None:
+            count(session)
+            proxy.inject(fault, "PutItem", times)
+            with suppress(StoreUnavailable):
+                session.persist()
+            session["again"] = 1
+            session.save()
+
+        site.request(page)
+        found = site.request(lambda session: (session["n"], session["again"]))
+        assert found == (1 if is_new else 2, 1)
 
     def test_begins_once(
         self, behind: dict[str, Any], proxy: Proxy, bound: Bound, fault: Fault, times: int
