@@ -2,6 +2,7 @@
 
 import logging
 import random
+import sys
 import threading
 import uuid
 from typing import Any
@@ -120,6 +121,16 @@ class TestExpiry:
         cache.put("b", 1, expiretime=100)
         clock.advance(2)
         assert cache.namespace.keys() == [b"b"]
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "json"])
+@pytest.mark.parametrize("expire", [sys.maxsize, 10**12, float("inf")])
+def test_a_life_without_an_end_in_sight_has_none(
+    engine: Any, serializer: str, expire: float
+) -> None:
+    cache = Cache("endless", type="ext:dynamodb", serializer=serializer, **engine.options)
+    cache.put("key", 1, expiretime=expire)
+    assert cache.get("key") == 1
 
 
 class TestManyRows:

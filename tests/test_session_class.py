@@ -11,6 +11,7 @@ from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import (
     BeakerDynamoDBError,
+    ConflictError,
     CorruptItem,
     DynamoDBSession,
     StoreUnavailable,
@@ -111,6 +112,86 @@ class TestAnIdThatWasGivenUp:
         assert len(rows(engine)) == 1
         site.use_cookie(old)
         assert site.request(read) is None
+
+    def test_takes_with_it_what_is_taken_back_while_it_moves(
+        self, site: Site, options: dict[str, Any], wire: Wire
+    ) -> None:
+        site.request(lambda session: (session.update(flag=0), session.save()))
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def change(session: Any) -> None:
+            session.update(flag=1, new=1)
+            session.save()
+
+        def take_back(session: Any) -> None:
+            session["flag"] = 0
+            del session["new"]
+            session.save()
+
+        def moved(session: Any) -> None:
+            session.get("flag")
+            other.request(change)
+            wire.before_next("DeleteItem", partial(other.request, take_back))
+            regenerate_id(session)
+
+        site.request(moved)
+        assert site.request(lambda session: (session["flag"], session.get("new"))) == (0, None)
+
+    def test_stays_ended_where_it_is_changed_and_ended_while_it_moves(
+        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire
+    ) -> None:
+        site.request(count)
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def moved(session: Any) -> None:
+            session.get("n")
+            wire.before_next("DeleteItem", partial(other.request, count))
+            wire.before_next("GetItem", lambda: None)
+            wire.before_next("GetItem", lambda: None)
+            wire.before_next("GetItem", partial(other.request, log_out))
+            regenerate_id(session)
+
+        site.request(moved)
+        assert rows(engine) == []
+        assert site.request(read) is None
+
+    def test_that_is_cleared_as_well_leaves_nothing(
+        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire
+    ) -> None:
+        site.request(count)
+        other = Site(options)
+        other.use_cookie(str(site.cookie))
+
+        def page(session: Any) -> None:
+            session.get("n")
+            other.request(lambda session: (session.update(b=2), session.save()))
+            session.regenerate_id()
+            session.delete()
+
+        site.request(page)
+        assert rows(engine) == []
+
+    def test_is_to_be_raised_where_another_has_changed_it(
+        self, options: dict[str, Any], engine: Any, wire: Wire
+    ) -> None:
+        site = Site({**options, "on_conflict": "raise"})
+        site.request(count)
+        old = str(site.cookie)
+        other = Site(options)
+        other.use_cookie(old)
+
+        def moved(session: Any) -> None:
+            session.get("n")
+            wire.before_next("DeleteItem", partial(other.request, count))
+            regenerate_id(session)
+
+        with pytest.raises(ConflictError):
+            site.request(moved)
+        assert len(rows(engine)) == 1
+        site.use_cookie(old)
+        assert site.request(read) == 2
 
     def test_stays_ended_where_another_request_has_ended_it(
         self, site: Site, options: dict[str, Any], engine: Any

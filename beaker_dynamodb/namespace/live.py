@@ -41,9 +41,9 @@ class LiveRow:
         self._key = key
         self._lifetime = lifetime
 
-    def read(self) -> Row | None:
+    def read(self, consistently: bool = False) -> Row | None:  # noqa: FBT002
         """The row; None where it is missing or has expired."""
-        consistent = self._options.consistent_read
+        consistent = consistently or self._options.consistent_read
         row = self._store.get(self._key, consistent)
         if not consistent and (row is None or self._lifetime.is_over(row)):
             # A read that may be a second old has not seen a login or a renewal of this moment.

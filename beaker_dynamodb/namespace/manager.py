@@ -16,9 +16,8 @@ from ..options import Options, parse_options
 from ..store import SESSION, Leases, RowKey, session_key
 from .caches import CacheRows
 from .envelope import BASE64, Envelope
-from .moves import move
+from .moves import MovableRow
 from .reading import MISSING
-from .sessions import SessionRow
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
@@ -41,7 +40,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self.namespace = namespace
         self._options, self._store = _bound(arguments)
         self._values = CacheRows(self._store, self._options, namespace)
-        self._session_row: SessionRow | None = None
+        self._session_row: MovableRow | None = None
         self._envelope = BASE64
         self._cookie_age: int | None = None
         self._predecessor: DynamoDBNamespaceManager | None = None
@@ -83,10 +82,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._values.put(key, value, expiretime)
 
     def __delitem__(self, key: str | bytes) -> None:
-        if key == SESSION:
-            self._session().delete()
-        else:
+        if key != SESSION:
             self._values.delete(key)
+            return
+        if self._predecessor is not None:
+            # It was to go on under this id, and may be stored under both.
+            del self._predecessor[SESSION]
+            self._predecessor = None
+        self._session().delete()
 
     def keys(self) -> list[bytes]:
         """The keys of all live cache values, in bytes as Beaker's `Cache` gives them."""
@@ -156,14 +159,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._session().save(text)
             return
         old = self._predecessor._session()  # noqa: SLF001  # of this class
-        if move(text, old, self._session(), self._store):
+        if self._session().take_over(text, old):
             self._predecessor = None
         else:
             logger.warning("a session was ended while a request ran, not stored under its new id")
 
-    def _session(self) -> SessionRow:
+    def _session(self) -> MovableRow:
         if self._session_row is None:
-            self._session_row = SessionRow(
+            self._session_row = MovableRow(
                 self._store, self._options, self._key(), self._envelope, self._cookie_age
             )
         return self._session_row

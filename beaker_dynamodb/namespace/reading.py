@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any, NamedTuple
 
 from .. import codec
@@ -12,8 +13,8 @@ from ..store import READ_TRIES, Leases, Row, RowKey, Seen, Standing, now
 
 logger = logging.getLogger("beaker_dynamodb.namespace")
 
-#: In seconds; Beaker adds up times (beaker/container.py, Value._is_expired).
-LATEST = 1e15
+#: Beaker adds up times (beaker/container.py, Value._is_expired): a larger int fits no float.
+LATEST = 1e300
 #: What a key without a value reads as; None is a value.
 MISSING = object()
 
@@ -107,7 +108,7 @@ def is_beakers(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, (int, float)) and abs(value) < LATEST
+    return isinstance(value, (int, float)) and (abs(value) < LATEST or value == math.inf)
 
 
 def _log_unreadable(key: RowKey, error: CorruptItem) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import snapshot
-from ..errors import BeakerDynamoDBError, CorruptItem
+from ..errors import BeakerDynamoDBError
 from ..options import Options
 from ..store import Row, RowKey, Store, Written, new_version, now
 from .envelope import BASE64, Envelope
@@ -44,8 +44,8 @@ class SessionRow:
         self._lifetime = Lifetime.of(options, cookie_age)
         self._live = LiveRow(store, options, key, self._lifetime)
         self._loaded: Loaded | None = None
-        self._handed_over: str | None = None
-        self._tried: set[str] = set()
+        #: What was saved, by the version of each write that has had no answer.
+        self._tried: dict[str, str] = {}
 
     def load(self) -> str | None:
         """The text that Beaker has saved; None where the session is missing or expired.
@@ -76,7 +76,7 @@ class SessionRow:
             self.delete()
         elif self._loaded is None:
             self._create_unless_empty(text, known)
-        elif self._has_changed(self._loaded, known):
+        elif self._tried or self._has_changed(self._loaded, known):
             self._store_changes(text, known)
         else:
             self._renew_if_due(text, known, self._loaded)
@@ -85,46 +85,6 @@ class SessionRow:
         """End the session: its row is removed, whoever has written to it meanwhile."""
         self._store.delete(self._key)
         self._loaded = None
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether this request has found a row, or written one."""
-        return self._loaded is not None
-
-    def has_served(self, text: str) -> None:
-        """Take note of what the application has, where more is stored than that."""
-        if self._loaded:
-            self._loaded = self._loaded._replace(text=text)
-
-    def to_hand_over(self, text: str) -> str | None:
-        """What to store of this session under another id: its changes on top of what is there now.
-
-        Args:
-            text: the session as Beaker has serialized it.
-
-        Returns:
-            The text to store; None where the session was ended since it was loaded.
-        """
-        self._handed_over = None
-        if self._loaded is None:
-            return text
-        known = self._recognise(text)
-        try:
-            row = self._live.read()
-        except CorruptItem as error:
-            logger.warning("%s: goes on with what was loaded: %s", self._key, error)
-            return text
-        if row is None or self._is_begun_anew(known, row):
-            return None
-        self._handed_over = row.version
-        return text if row.version == self._loaded.version else self._settle(text, known, row)[0]
-
-    def is_removed_as_handed_over(self) -> bool:
-        """Remove the row; False where another request has changed it since it was handed over."""
-        if self._handed_over is None:
-            self.delete()
-            return True
-        return self._store.delete_version(self._key, self._handed_over)
 
     def _recognise(self, text: str) -> Known | None:
         return snapshot.recognise(self._envelope.inside(text), *self._envelope.formats)
@@ -152,10 +112,11 @@ class SessionRow:
         stored, attempt = self._on_top(saved, known), self._first_attempt()
         for _ in range(TRIES):
             row = self._row(stored, known, new_version(), now())
-            self._tried.add(row.version)
+            self._tried[row.version] = saved
             written = attempt(self._key, row)
             if written.done or (written.found and written.found.version == row.version):
                 self._loaded = Loaded(saved, stored, row.version, row.touched, row.created)
+                self._tried.clear()
                 return
             again = self._after_refusal(saved, known, written)
             if again is None:
@@ -195,7 +156,8 @@ class SessionRow:
     def _settle(self, saved: str, known: Known | None, found: Row | None) -> tuple[str, Attempt]:
         """What to write, and how, where another has written first; `found` is what can be read."""
         if self._options.on_conflict == "merge" and known and found:
-            merged = self._merged(saved, known, self._live.readable_text(found))
+            base = self._tried.get(found.version) or (self._loaded and self._loaded.text)
+            merged = self._merged(saved, known, self._live.readable_text(found), base)
             if merged is not None:
                 return merged, partial(self._store.replace, version=found.version)
         if found and found.version in self._tried:
@@ -210,11 +172,11 @@ class SessionRow:
         loaded = self._loaded
         if loaded is None or known is None or loaded.stored == loaded.text:
             return saved
-        return self._merged(saved, known, loaded.stored) or saved
+        return self._merged(saved, known, loaded.stored, loaded.text) or saved
 
-    def _merged(self, saved: str, known: Known, theirs: str) -> str | None:
+    def _merged(self, saved: str, known: Known, theirs: str, base: str | None) -> str | None:
         unwrap = self._envelope.inside
-        before = unwrap(self._loaded.text) if self._loaded else None
+        before = unwrap(base) if base else None
         merged = snapshot.merge(known[0], before, unwrap(saved), unwrap(theirs))
         if merged is None:
             logger.warning("%s: what another request has stored cannot be read", self._key)

@@ -84,6 +84,30 @@ class TestASession:
         assert site.request(lambda session: (session["n"], session["later"])) == (2, 1)
         assert seen_under(table, before) is None
 
+    def test_ends_under_both_ids_where_the_application_ends_it_instead(
+        self,
+        site: Site,
+        table: dict[str, Any],
+        proxy: Proxy,
+        fault: Fault,
+        times: int,
+    ) -> None:
+        ids = []
+
+        def page(session: Any) -> None:
+            session.get("n")
+            proxy.inject(fault, "DeleteItem", times)
+            session.regenerate_id()
+            ids.append(session.id)
+            count(session)
+            with suppress(StoreUnavailable):
+                session.persist()
+            session.invalidate()
+
+        ids.append(str(site.cookie))
+        site.request(page)
+        assert [seen_under(table, session_id) for session_id in ids] == [None, None]
+
     def test_that_was_invalidated_has_ended_or_the_caller_is_told(
         self,
         site: Site,

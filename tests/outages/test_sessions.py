@@ -85,6 +85,25 @@ class TestASession:
         found = site.request(lambda session: (session["n"], session["again"]))
         assert found == (1 if is_new else 2, 1)
 
+    def test_that_is_saved_again_takes_back_what_had_no_answer(
+        self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int
+    ) -> None:
+        site = Site(behind)
+        site.request(count)
+
+        def page(session: Any) -> None:
+            session.update(n=2, extra=1)
+            proxy.inject(fault, "PutItem", times)
+            session.save()
+            with suppress(StoreUnavailable):
+                session.persist()
+            session["n"] = 1
+            del session["extra"]
+            session.save()
+
+        site.request(page)
+        assert site.request(lambda session: (session["n"], session.get("extra"))) == (1, None)
+
     def test_begins_once(
         self, behind: dict[str, Any], proxy: Proxy, bound: Bound, fault: Fault, times: int
     ) -> None:
