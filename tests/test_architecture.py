@@ -94,5 +94,5 @@ def test_modules_and_functions_stay_short(path: Path) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     longest = max((node.end_lineno - node.lineno + 1 for node in functions), default=0)
-    assert len(source.splitlines()) <= 250
+    assert len(source.splitlines()) <= 400
     assert longest <= 40

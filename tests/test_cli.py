@@ -1,4 +1,4 @@
-"""The command: its options, what it says, and how it fails."""
+"""The command: its options, what it prints, and how it fails."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from beaker_dynamodb import __main__, session_model
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.errors import ConfigurationError
-from beaker_dynamodb.options import SECRETS, TABLE_OPTIONS
+from beaker_dynamodb.options import names_of
 from beaker_dynamodb.store import describe
 
 Ini = Callable[[str], Path]
@@ -41,7 +41,7 @@ def credentials(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def place(engine: Any, credentials: None) -> dict[str, str]:
     """The options that lead to the engine's table."""
-    return {name: value for name, value in engine.options.items() if name not in SECRETS}
+    return {name: value for name, value in engine.options.items() if name not in names_of("secret")}
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ class TestCreateTable:
         assert lines_of(result) == [
             "table created",
             "TTL switched on",
-            f"table {place['table_name']} in us-east-1 is ready: created now",
+            f"table {place['table_name']} in us-east-1 is ready: created",
         ]
 
     def test_says_that_the_table_was_there(self, place: dict[str, str]) -> None:
         run("create-table", *arguments(place))
         result = run("create-table", *arguments(place))
         assert result.exit_code == 0
-        assert lines_of(result)[-1].endswith("is ready: it was there")
+        assert lines_of(result)[-1].endswith("is ready: it existed")
 
     def test_takes_the_names_and_units_of_the_table(self, engine: Any, place: Any) -> None:
         names = {"hash_key": "pk", "range_key": "sk", "ttl_attribute": "until"}
@@ -115,7 +115,7 @@ class TestCreateTable:
         result = run("create-table", "--config", config, "--table-name", table)
         assert lines_of(result)[-1].startswith(f"table {table} in")
 
-    def test_tells_an_error_in_one_line(self, place: dict[str, str]) -> None:
+    def test_prints_an_error_in_one_line(self, place: dict[str, str]) -> None:
         run("create-table", *arguments(place))
         result = run("create-table", *arguments(place), "--hash-key", "pk")
         assert result.exit_code == 1
@@ -125,8 +125,9 @@ class TestCreateTable:
 class TestItsOptions:
     def test_are_those_that_matter_to_a_table(self) -> None:
         given = {name for option in command.commands["create-table"].params for name in option.opts}
-        names = {f"--{name.replace('_', '-')}" for name in {*TABLE_OPTIONS, "host"} - {*SECRETS}}
-        assert given == names | {"--url", "--config"}
+        names = {*names_of("table"), *names_of("client"), "host"} - {*names_of("secret")}
+        words = {f"--{name.replace('_', '-')}" for name in names}
+        assert given == words | {"--url", "--config"}
 
     def test_include_no_secret(self) -> None:
         assert "aws" not in run("create-table", "--help").output.replace("the AWS chain", "")
@@ -179,10 +180,10 @@ class TestAnIniFile:
         ("content", "reason"),
         [
             ("[app:main]\ndebug = true\n", "site.ini has no key that begins with session."),
-            (section({"table_name": "%(table)s"}), "composes session.table_name of other keys"),
+            (section({"table_name": "%(table)s"}), "composes session.table_name from other keys"),
             (
                 section({"region": "a"}) + "[app:other]\nsession.region = b\n",
-                "gives session.region twice, and not the same",
+                "gives session.region two different values",
             ),
             ("session.aws_secret_access_key = hush\n", "site.ini, line 1 cannot be read as an ini"),
             ("[app:main]\nhush\n", "site.ini cannot be read as an ini file"),
@@ -202,20 +203,20 @@ class TestAnIniFile:
 
 
 class TestTheCommand:
-    def test_tells_its_version(self) -> None:
+    def test_prints_its_version(self) -> None:
         assert run("--version").output == f"beaker-dynamodb {beaker_dynamodb.__version__}\n"
 
-    def test_names_the_extra_where_click_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_extra_if_click_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "click", None)
         monkeypatch.delitem(sys.modules, "beaker_dynamodb.cli.commands")
         with pytest.raises(SystemExit, match=r"pip install 'beaker-dynamodb\[cli\]'"):
             __main__.main()
 
     def test_hides_no_other_missing_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "beaker.session", None)
+        monkeypatch.setitem(sys.modules, "configparser", None)
         for name in ("configuration", "commands"):
             monkeypatch.delitem(sys.modules, f"beaker_dynamodb.cli.{name}")
-        with pytest.raises(ModuleNotFoundError, match=r"beaker\.session"):
+        with pytest.raises(ModuleNotFoundError, match="configparser"):
             __main__.main()
 
     def test_runs_as_a_module_and_prints_errors_to_stderr(self) -> None:

@@ -8,8 +8,7 @@ from beaker.session import Session
 from beaker.util import parse_cache_config_options
 
 from beaker_dynamodb import ConfigurationError, Options
-from beaker_dynamodb.options import option_rows, parse_options
-from beaker_dynamodb.options.reading import BEAKER_SESSION_KEYS
+from beaker_dynamodb.options import BEAKER_SESSION_OPTIONS, OPTIONS, names_of, parse_options
 
 #: name: (ini string, what it means, a wrong value)
 EXAMPLES = {
@@ -51,7 +50,7 @@ CREDENTIALS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 
 
 def test_each_option_has_an_example_here() -> None:
-    assert EXAMPLES.keys() | CREDENTIALS == {name.strip("`") for name, *_ in option_rows()}
+    assert EXAMPLES.keys() | CREDENTIALS == OPTIONS.keys()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -110,9 +109,15 @@ def test_a_table_name_that_dynamodb_does_not_take_is_refused(name: str) -> None:
         parse_options({"table_name": name})
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 255, "my.table-1_x", "arn:aws:dynamodb:r:1:table/a"])
-def test_a_table_name_may_be_any_that_dynamodb_takes(name: str) -> None:
+@pytest.mark.parametrize("name", ["abc", "a" * 255, "my.table-1_x"])
+def test_a_table_name_may_be_any_that_dynamodb_accepts(name: str) -> None:
     assert parse_options({"table_name": name}).table_name == name
+
+
+@pytest.mark.parametrize("prefix", ["\ud800", "\u00e9" * 513])
+def test_a_key_prefix_is_measured_in_bytes_of_utf8(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="key_prefix must be a text of at most 1024 bytes"):
+        parse_options({"key_prefix": prefix})
 
 
 @pytest.mark.parametrize("wrong", [[b"a" * 32], ["a" * 32, 5], "\ud800" * 32, (), {"a" * 32: 1}])
@@ -122,11 +127,37 @@ def test_a_signing_key_that_is_no_text_is_refused(wrong: object) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    options = Options(
-        aws_access_key_id="AKIA", aws_secret_access_key="hidden", aws_session_token="hidden"
-    )
+    secrets = {name: f"hidden-{name}" for name in CREDENTIALS}
+    options = Options(**secrets, signing_key=("hidden" * 6,))
     assert "hidden" not in repr(options)
-    assert "AKIA" not in repr(options)
+
+
+class TestFlags:
+    def test_secret_is_on_credentials_and_signing_keys(self) -> None:
+        assert {*names_of("secret")} == CREDENTIALS | {"signing_key"}
+
+    def test_client_is_on_how_dynamodb_is_reached_and_as_whom(self) -> None:
+        times = {"connect_timeout", "read_timeout", "max_retries", "max_pool_connections"}
+        place = {"region", "endpoint_url", "profile"}
+        assert {*names_of("client")} == CREDENTIALS | place | times
+
+    def test_table_is_on_what_table_it_is_and_how_it_is_created(self) -> None:
+        names = {"table_name", "hash_key", "range_key", "ttl_attribute"}
+        units = {"billing_mode", "read_capacity_units", "write_capacity_units"}
+        assert {*names_of("table")} == names | units
+
+    @pytest.mark.parametrize("option", sorted(EXAMPLES))
+    def test_tell_tables_and_clients_apart(self, option: str) -> None:
+        other, default = parse_options({option: EXAMPLES[option][0]}), Options()
+        assert (other.table_key() != default.table_key()) == (option in names_of("table"))
+        assert (other.client_key() != default.client_key()) == (option in names_of("client"))
+
+    def test_tell_credentials_apart(self) -> None:
+        keys = [
+            Options(aws_access_key_id="a", aws_secret_access_key=secret).client_key()
+            for secret in ("b", "c")
+        ]
+        assert keys[0] != keys[1]
 
 
 @pytest.mark.parametrize(
@@ -208,56 +239,11 @@ class TestUrl:
             parse_options({"url": "dynamodb:///?tablename=x"})
 
 
-class TestLife:
-    def test_is_one_day_where_nothing_else_is_said(self) -> None:
-        assert Options().session_life() == 86_400
-
-    def test_is_beakers_timeout_and_the_two_minutes_that_beaker_adds(self) -> None:
-        assert Options(timeout=1800 + 120).session_life() == 1920
-
-    def test_is_ttl_before_beakers_timeout(self) -> None:
-        assert Options(ttl=60, timeout=1800 + 120).session_life() == 60
-
-    def test_is_the_cookies_age_where_only_that_is_known(self) -> None:
-        assert Options().session_life(3600) == 3600
-        assert Options(timeout=1800 + 120).session_life(3600) == 1920
-        assert Options(ttl=60).session_life(3600) == 60
-        assert Options().touch_after(100) == 10
-
-    def test_has_no_end_with_ttl_0(self) -> None:
-        assert Options(ttl=0).session_life() is None
-
-    @pytest.mark.parametrize(
-        ("options", "touch_after"),
-        [
-            (Options(), 30),
-            (Options(ttl=0), 30),
-            (Options(ttl=100), 10),
-            (Options(timeout=4 + 120), 0.4),
-            (Options(ttl=3600, timeout=50 + 120), 5),
-            (Options(touch_interval=0), 0),
-            (Options(touch_interval=300), 300),
-        ],
-    )
-    def test_sets_how_often_a_session_is_touched(
-        self, options: Options, touch_after: float
-    ) -> None:
-        assert options.touch_after() == pytest.approx(touch_after)
-
-    @pytest.mark.parametrize(
-        "life", [{"ttl": 60}, {"timeout": 60 + 120}, {"ttl": 600, "timeout": 180}]
-    )
-    def test_must_be_longer_than_the_touch_interval(self, life: dict[str, int]) -> None:
-        assert Options(touch_interval=59, **life)
-        with pytest.raises(ConfigurationError, match=r"touch_interval \(60 s\) must be shorter"):
-            Options(touch_interval=60, **life)
-
-
 class TestContradictions:
     def test_of_attribute_names(self) -> None:
-        with pytest.raises(ConfigurationError, match="the attribute name data is taken twice"):
+        with pytest.raises(ConfigurationError, match="two attributes have the name data"):
             Options(hash_key="data")
-        with pytest.raises(ConfigurationError, match="taken twice"):
+        with pytest.raises(ConfigurationError, match="two attributes have the name pk"):
             Options(hash_key="pk", range_key="pk")
 
     def test_of_profile_and_keys(self) -> None:
@@ -280,7 +266,7 @@ class TestBeakersOwnKeys:
     def test_that_it_takes_itself_are_known(self) -> None:
         parameters = inspect.signature(Session.__init__).parameters.keys()
         handed_on = {"self", "request", "id", "type", "data_dir", "timeout", "namespace_class"}
-        assert parameters - handed_on - {"namespace_args"} == BEAKER_SESSION_KEYS
+        assert parameters - handed_on - {"namespace_args"} == BEAKER_SESSION_OPTIONS
 
     def test_of_sessions_are_accepted(self) -> None:
         given = {

@@ -1,26 +1,23 @@
-"""Options of the table from an ini file, as Beaker's frameworks read it."""
+"""The table's options from an ini file, as Beaker's frameworks read it."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from configparser import ConfigParser, Error
 from pathlib import Path
 from typing import NamedTuple
 
-from beaker.session import Session
-
 from ..errors import ConfigurationError
-from ..options import ALIASES, BEAKER_KEYS, TABLE_OPTIONS, Options
+from ..options import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, OPTIONS, names_of
 
 PREFIXES = ("session.", "beaker.session.")
 _DEFAULT = "DEFAULT"
-_NEEDED = {*TABLE_OPTIONS, "url"}
-#: What Beaker and pyramid_beaker keep to themselves, and what matters to sessions only.
-_PASSED_OVER = (
-    {*inspect.signature(Session.__init__).parameters, *BEAKER_KEYS, *Options.__dataclass_fields__}
-    | {"cookie_on_exception"}
-) - _NEEDED
+#: What Beaker and pyramid_beaker keep to themselves, and what concerns sessions alone.
+_IGNORED = (
+    {*BEAKER_SESSION_OPTIONS, *BEAKER_KEYS, *OPTIONS, "cookie_on_exception"}
+    - {*names_of("table")}
+    - {*names_of("client")}
+)
 
 
 class _Key(NamedTuple):
@@ -33,7 +30,7 @@ def options_in(path: Path) -> dict[str, str]:
     """The options under `session.*` or `beaker.session.*` that concern the table.
 
     Args:
-        path: the ini file; each of its sections is read; [DEFAULT] gives way to the others.
+        path: the ini file. All of its sections are read; each of them overrides [DEFAULT].
 
     Raises:
         ConfigurationError: the file cannot be read, has none of these keys, or contradicts itself.
@@ -41,14 +38,15 @@ def options_in(path: Path) -> dict[str, str]:
     keys = list(_session_keys(_parsed(path)))
     if not keys:
         raise ConfigurationError(f"{path.name} has no key that begins with session.")
-    # An unknown name is passed on: the options' own check names the nearest known one.
-    needed = [key for key in keys if key.name not in _PASSED_OVER]
+    # An unknown name is kept: `parse_options` refuses it and names the nearest known one.
+    needed = [key for key in keys if key.name not in _IGNORED]
     options = {key.name: key.value for key in needed if key.section == _DEFAULT}
     options.update(_agreed([key for key in needed if key.section != _DEFAULT], path.name))
     for name, value in options.items():
         if "%(" in value:
             raise ConfigurationError(
-                f"{path.name} composes session.{name} of other keys: give its value beside --config"
+                f"{path.name} composes session.{name} from other keys, which --config cannot read: "
+                "leave --config out and give the options to the command"
             )
     return options
 
@@ -57,12 +55,13 @@ def _agreed(keys: list[_Key], file: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for key in keys:
         if options.setdefault(key.name, key.value) != key.value:
-            raise ConfigurationError(f"{file} gives session.{key.name} twice, and not the same")
+            raise ConfigurationError(f"{file} gives session.{key.name} two different values")
     return options
 
 
 def _parsed(path: Path) -> ConfigParser:
-    # Under a name that no file uses, [DEFAULT] is a section like the others.
+    # configparser adds the keys of its default section to each other section. No file has a
+    # section of this name, so [DEFAULT] is read as it is.
     parser = ConfigParser(interpolation=None, default_section="\0")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:

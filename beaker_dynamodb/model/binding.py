@@ -10,7 +10,7 @@ from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from pynamodb.constants import PROVISIONED_BILLING_MODE
 from pynamodb.models import MetaModel
 
-from ..options import TABLE_OPTIONS, Options, parse_options
+from ..options import Options, parse_options
 from .connection import EngineConnection
 from .item import SessionModel
 
@@ -127,7 +127,7 @@ class _Registry:
         self._models: dict[tuple[Any, ...], type[SessionModel]] = {}
 
     def model(self, options: Options) -> type[SessionModel]:
-        binding = tuple(getattr(options, name) for name in TABLE_OPTIONS)
+        binding = (options.client_key(), options.table_key())
         with self._lock:
             if binding not in self._models:
                 self._models[binding] = _bind(options)

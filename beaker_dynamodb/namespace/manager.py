@@ -16,6 +16,7 @@ from ..options import Options, parse_options
 from ..store import SESSION, Leases, RowKey, session_key
 from .caches import CacheRows
 from .envelope import BASE64, Envelope
+from .lifetime import Lifetime
 from .moves import MovableRow
 from .reading import MISSING
 
@@ -221,6 +222,7 @@ def _bound(arguments: dict[str, Any]) -> tuple[Options, Leases]:
 def _bind(**arguments: object) -> tuple[Options, Leases]:
     """Options and store for arguments: the same ones come with every request."""
     options = parse_options(arguments)
+    Lifetime.of(options, None)  # raises ConfigurationError for a wrong touch_interval
     return options, Leases(options)
 
 

@@ -1,17 +1,18 @@
-"""Options: parse, check, document."""
+"""The options: what each means, and how it is parsed and checked."""
 
-from .binding import SECRETS, TABLE_OPTIONS
-from .fields import LONGEST_LIFE, ONE_DAY, Options
-from .reading import ALIASES, BEAKER_KEYS, option_rows, parse_options
+from .fields import LONGEST_LIFE, ONE_DAY, OPTIONS, Option, Options, names_of, option_rows
+from .parse import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, parse_options
 
 __all__ = [
     "ALIASES",
     "BEAKER_KEYS",
+    "BEAKER_SESSION_OPTIONS",
     "LONGEST_LIFE",
     "ONE_DAY",
-    "SECRETS",
-    "TABLE_OPTIONS",
+    "OPTIONS",
+    "Option",
     "Options",
+    "names_of",
     "option_rows",
     "parse_options",
 ]

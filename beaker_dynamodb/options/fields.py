@@ -1,19 +1,21 @@
-"""The options: name, type, default, unit and meaning of each."""
+"""The options: default, parser, unit, meaning and flags of each."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 from ..errors import ConfigurationError
-from .checks import check_together
-from .values import (
+from .parsers import (
+    Parser,
     choice,
     credential,
     endpoint,
     flag,
     keys,
-    option,
     prefix,
     seconds,
     table,
@@ -21,73 +23,149 @@ from .values import (
     whole,
 )
 
-#: Beaker adds this to ``timeout`` before it passes it on (beaker/session.py, Session.__init__).
-BEAKER_TIMEOUT_MARGIN = 120
 ONE_DAY = 86_400
-#: A row that lives longer than this lives for ever: that is ``ttl = 0``.
+#: In seconds. An item that lives longer has `ttl = 0`: it never expires.
 LONGEST_LIFE = 100 * 365 * ONE_DAY
-DEFAULT_TOUCH_INTERVAL = 30.0
-#: botocore's between two attempts, in seconds.
+#: Of botocore, between two attempts, in seconds.
 LONGEST_PAUSE = 20
+#: Attributes of an item whose names are fixed.
+RESERVED_ATTRIBUTES = (
+    *("data", "version", "touched", "created", "parts", "key", "signature"),
+    *("lock_owner", "lock_until"),
+)
+
+_AWS_CHAIN = "the AWS chain"
+
+Flag = Literal["table", "client", "secret"]
+
+
+class Option(NamedTuple):
+    """What one option is, apart from its name.
+
+    Attributes:
+        parser: makes its value from an ini string or a Python value.
+        meaning: in words, for the documentation.
+        unit: of a quantity, such as `seconds`; else empty.
+        default: in words, for the documentation.
+        flags: what `option` was called with.
+    """
+
+    parser: Parser
+    meaning: str
+    unit: str
+    default: str
+    flags: frozenset[str]
+
+
+def option(
+    default: Any,
+    parser: Parser,
+    meaning: str,
+    *,
+    unit: str = "",
+    shown: str = "",
+    table: bool = False,
+    client: bool = False,
+    secret: bool = False,
+) -> Any:
+    """A field of `Options`.
+
+    Args:
+        default: the value if the option is not given.
+        parser: makes the value from an ini string or a Python value.
+        meaning: in words, for the documentation.
+        unit: of a quantity.
+        shown: the default in words, if it depends on something.
+        table: says which table it is, or how the package creates it.
+        client: says how DynamoDB is reached, and as whom.
+        secret: never printed, and never given on a command line.
+    """
+    given = {"table": table, "client": client, "secret": secret}
+    flags = frozenset(name for name, is_set in given.items() if is_set)
+    described = Option(parser, meaning, unit, shown or f"`{str(default).lower()}`", flags)
+    return dataclasses.field(default=default, repr=not secret, metadata={"option": described})
 
 
 @dataclass(frozen=True)
 class Options:
-    """Every option of the backend, parsed and checked; immutable, so that it can be a cache key."""
+    """Every option of the backend, parsed and checked; immutable and hashable.
 
-    table_name: str = option("beaker", table, "one table serves sessions and caches")
-    region: str | None = option(None, text, "where the table is", shown="the AWS chain")
+    Raises:
+        ConfigurationError: two options contradict each other; it names them.
+    """
+
+    table_name: str = option(
+        "beaker", table, "name or ARN of the table; one table holds sessions and caches", table=True
+    )
+    region: str | None = option(None, text, "region of the table", shown=_AWS_CHAIN, client=True)
     endpoint_url: str | None = option(
-        None, endpoint, "another engine than AWS's, also given as `host`", shown="the AWS chain"
+        None,
+        endpoint,
+        "URL of another DynamoDB than that of the region, such as DynamoDB Local; `host` is "
+        "another name of this option",
+        shown=_AWS_CHAIN,
+        client=True,
     )
     aws_access_key_id: str | None = option(
-        None, credential, "who asks", shown="the AWS chain", secret=True
+        None, credential, "access key ID", shown=_AWS_CHAIN, client=True, secret=True
     )
     aws_secret_access_key: str | None = option(
-        None, credential, "the secret to it", shown="the AWS chain", secret=True
+        None, credential, "secret access key", shown=_AWS_CHAIN, client=True, secret=True
     )
     aws_session_token: str | None = option(
-        None, credential, "for temporary credentials", shown="the AWS chain", secret=True
+        None,
+        credential,
+        "session token of temporary credentials",
+        shown=_AWS_CHAIN,
+        client=True,
+        secret=True,
     )
     profile: str | None = option(
-        None, text, "a profile of the AWS configuration files", shown="the AWS chain"
+        None, text, "profile in the AWS configuration files", shown=_AWS_CHAIN, client=True
     )
-    hash_key: str = option("id", text, "name of the table's partition key attribute")
-    range_key: str = option("item", text, "name of the table's sort key attribute")
-    ttl_attribute: str = option("expires", text, "name of the attribute that DynamoDB's TTL reads")
+    hash_key: str = option("id", text, "name of the table's partition key attribute", table=True)
+    range_key: str = option("item", text, "name of the table's sort key attribute", table=True)
+    ttl_attribute: str = option(
+        "expires", text, "name of the attribute that DynamoDB's TTL reads", table=True
+    )
     key_prefix: str = option(
         "",
         prefix,
-        "put before each namespace, so that applications can share a table",
+        "prefix of each namespace, so that several applications can share a table",
         shown="empty",
     )
-    create_table: bool = option(True, flag, "create the table when the engine says it is missing")
+    create_table: bool = option(
+        True, flag, "create the table if DynamoDB reports that it is missing"
+    )
     billing_mode: str | None = option(
         None,
         choice("on_demand", "provisioned"),
-        "for a table that we create: `on_demand` or `provisioned`",
-        shown="`on_demand`, or `provisioned` where units are given",
+        "of a table that the package creates: `on_demand` or `provisioned`",
+        shown="`on_demand`, or `provisioned` if capacity units are given",
+        table=True,
     )
     read_capacity_units: int | None = option(
         None,
         whole(1, 1_000_000),
-        "read capacity of a provisioned table that we create",
+        "read capacity of a provisioned table that the package creates",
         unit="units",
         shown="1",
+        table=True,
     )
     write_capacity_units: int | None = option(
         None,
         whole(1, 1_000_000),
-        "write capacity of a provisioned table that we create",
+        "write capacity of a provisioned table that the package creates",
         unit="units",
         shown="1",
+        table=True,
     )
     ttl: int | None = option(
         None,
         whole(0, LONGEST_LIFE),
-        "life of a session since its last touch; 0 = never expires",
+        "life of a session after its last touch; 0 = never expires",
         unit="seconds",
-        shown="Beaker's `timeout`, or 86400 (one day) where there is none",
+        shown="Beaker's `timeout`, or 86400 (one day) if there is none",
     )
     timeout: int | None = option(
         None,
@@ -99,35 +177,35 @@ class Options:
     max_lifetime: int | None = option(
         None,
         whole(1, LONGEST_LIFE),
-        "a session ends this long after its creation, however busy it is",
+        "a session expires this long after its creation, even if it is in use",
         unit="seconds",
         shown="none",
     )
     touch_interval: float | None = option(
         None,
         seconds(0, LONGEST_LIFE),
-        "least time between two writes that only renew a session; 0 = every request",
+        "least time between two writes that only renew a session; 0 = every request writes",
         unit="seconds",
-        shown="30, or a tenth of the session's life where that is less",
+        shown="30, or a tenth of the session's life if that is less",
     )
     keep_expired: bool = option(
-        False, flag, "leave expired sessions to DynamoDB's TTL, instead of deleting them when met"
+        False, flag, "leave expired sessions to DynamoDB's TTL instead of deleting them on a read"
     )
     consistent_read: bool = option(
         True,
         flag,
-        "false halves the cost of reads; a session that such a read does not find is asked for "
-        "once more, strongly",
+        "`false` halves the cost of reads; if such a read does not find a session, a strongly "
+        "consistent read follows",
     )
-    hash_ids: bool = option(True, flag, "store session ids as their SHA-256")
+    hash_ids: bool = option(True, flag, "store the SHA-256 of each session id instead of the id")
     save_empty: bool = option(
-        False, flag, "also store new sessions into which the application has put nothing"
+        False, flag, "also store a new session into which the application has put nothing"
     )
     on_conflict: str = option(
         "merge",
         choice("merge", "overwrite", "raise"),
-        "where another request has changed the session: `merge` this one's changes into it, "
-        "`overwrite` it, or `raise` a ConflictError",
+        "if another request has changed the session: `merge` the changes of this request into it, "
+        "`overwrite` it, or `raise` ConflictError",
     )
     compression: str = option(
         "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
@@ -135,8 +213,8 @@ class Options:
     signing_key: tuple[str, ...] = option(
         (),
         keys,
-        "each row is signed with it, and what is not is refused; several, comma separated: the "
-        "first signs, all are taken",
+        "signs each item; an item without a valid signature is refused; several keys are separated "
+        "by commas: the first signs, and each of them is accepted",
         shown="none",
         secret=True,
     )
@@ -146,92 +224,70 @@ class Options:
     lock_timeout: int = option(
         60,
         whole(1, ONE_DAY),
-        "how long a lock can be held: who dies holds the others up for no longer",
+        "how long a lock can be held; a process that dies blocks the others no longer than this",
         unit="seconds",
     )
     lock_wait: float = option(
         60.0,
         seconds(0, ONE_DAY),
-        "how long a lock is waited for before LockTimeout",
+        "how long a request waits for a lock before LockTimeout",
         unit="seconds",
     )
     stale_ttl: int = option(
         0,
         whole(0, LONGEST_LIFE),
-        "how long an expired cache value is still served while one worker makes the new one",
+        "how long an expired cache value is still served while one worker creates the new one",
         unit="seconds",
     )
     on_outage: str = option(
         "raise",
         choice("raise", "miss"),
-        "for caches, where the engine does not answer: `raise` StoreUnavailable, or take a value "
-        "for a `miss`; it is made then, and not stored",
+        "for caches, if DynamoDB does not answer: `raise` StoreUnavailable, or count it as a "
+        "`miss`: the value is created and not stored",
     )
     max_value_size: int = option(
         8 * 1024 * 1024,
         whole(1, 39_999_999),
-        "before compression: past it a value is refused, to be stored and to be read; past 400 KB, "
-        "DynamoDB's limit for an item, it is split",
+        "before compression; a larger value is neither stored nor read; a value of more than "
+        "400 KB, DynamoDB's limit for an item, is split",
         unit="bytes",
     )
     connect_timeout: float = option(
-        1.0, seconds(0.01, 300), "how long one attempt waits for a connection", unit="seconds"
+        1.0,
+        seconds(0.01, 300),
+        "how long one attempt waits for a connection",
+        unit="seconds",
+        client=True,
     )
     read_timeout: float = option(
-        3.0, seconds(0.01, 300), "how long one attempt waits for the answer", unit="seconds"
+        3.0,
+        seconds(0.01, 300),
+        "how long one attempt waits for the answer",
+        unit="seconds",
+        client=True,
     )
-    max_retries: int = option(2, whole(0, 20), "attempts after the first one", unit="attempts")
+    max_retries: int = option(
+        2, whole(0, 20), "attempts after the first one", unit="attempts", client=True
+    )
     max_pool_connections: int = option(
         25,
         whole(1, 10_000),
-        "connections kept open, one for each thread that asks at once",
+        "connections kept open, one for each thread that calls DynamoDB at the same time",
         unit="connections",
+        client=True,
     )
 
     def __post_init__(self) -> None:
-        check_together(self)
-        self.touch_after()
-
-    @property
-    def session_timeout(self) -> int | None:
-        """Beaker's idle time in seconds, as the application gave it; None where there is none."""
-        if self.timeout is None or self.timeout <= BEAKER_TIMEOUT_MARGIN:
-            return None
-        return self.timeout - BEAKER_TIMEOUT_MARGIN
-
-    def session_life(self, cookie_age: int | None = None) -> int | None:
-        """Seconds that a session's row lives after its last touch; None = for ever.
-
-        Args:
-            cookie_age: seconds that the session's cookie lives, where that is known.
-        """
-        if self.ttl is not None:
-            return self.ttl or None
-        return self.timeout if self.session_timeout else cookie_age or ONE_DAY
-
-    def touch_after(self, cookie_age: int | None = None) -> float:
-        """Seconds since the last touch from which a mere renewal is written.
-
-        Raises:
-            ConfigurationError: `touch_interval` is not shorter than one of the session's lives.
-        """
-        lives = [self.session_timeout, self.session_life(cookie_age)]
-        given = [life for life in lives if life]
-        if self.touch_interval is None:
-            return min([DEFAULT_TOUCH_INTERVAL] + [life / 10 for life in given])
-        if self.touch_interval and self.touch_interval >= min(given, default=math.inf):
-            raise ConfigurationError(
-                f"touch_interval ({self.touch_interval:g} s) must be shorter than a session's life "
-                f"({min(given)} s), or sessions end under active users"
-            )
-        return self.touch_interval
+        _check_attribute_names(self)
+        _check_credentials(self)
+        _check_billing(self)
 
     @property
     def longest_call(self) -> float:
-        """Seconds that one call to the engine takes at most, with all its attempts.
+        """Seconds that one call to DynamoDB takes at most, with all its attempts.
 
-        Each waits for the connection and for the answer. Before each but the first there is a
-        pause of less than 1, 2, 4, ... 20 s, so long only where the engine throttles
+        Each attempt waits for the connection and for the answer. Before each but the first there
+        is a pause of less than 1, 2, 4, ... 20 s; it is that long only if DynamoDB throttles
         (botocore/retries/standard.py, ExponentialBackoff).
         """
         pauses = sum(min(1 << attempt, LONGEST_PAUSE) for attempt in range(self.max_retries))
@@ -239,6 +295,57 @@ class Options:
 
     @property
     def is_provisioned(self) -> bool:
-        """Whether a table that we create has provisioned capacity."""
+        """Whether a table that the package creates has provisioned capacity."""
         units_given = bool(self.read_capacity_units or self.write_capacity_units)
         return self.billing_mode == "provisioned" or units_given
+
+    def table_key(self) -> tuple[Any, ...]:
+        """The values that tell one table from another, for the same client."""
+        return tuple(getattr(self, name) for name in names_of("table"))
+
+    def client_key(self) -> tuple[Any, ...]:
+        """The values that tell one client from another; the credentials are among them."""
+        return tuple(getattr(self, name) for name in names_of("client"))
+
+
+#: Each option by its name.
+OPTIONS: Mapping[str, Option] = {
+    field.name: field.metadata["option"] for field in dataclasses.fields(Options)
+}
+
+
+@cache
+def names_of(flag: Flag) -> tuple[str, ...]:
+    """The names of the options that have a flag, in the order of `Options`."""
+    return tuple(name for name, described in OPTIONS.items() if flag in described.flags)
+
+
+def option_rows() -> Iterator[tuple[str, str, str, str]]:
+    """Name, default, unit and meaning of each option, for the documentation."""
+    for name, described in OPTIONS.items():
+        yield f"`{name}`", described.default, described.unit, described.meaning
+
+
+def _check_attribute_names(options: Options) -> None:
+    names = [options.hash_key, options.range_key, options.ttl_attribute, *RESERVED_ATTRIBUTES]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigurationError(
+            f"two attributes have the name {repeated[0]}: give hash_key, range_key and "
+            f"ttl_attribute names of their own, other than {', '.join(RESERVED_ATTRIBUTES)}"
+        )
+
+
+def _check_credentials(options: Options) -> None:
+    if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
+        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
+    if options.aws_session_token and not options.aws_access_key_id:
+        raise ConfigurationError("aws_session_token needs aws_access_key_id: give both")
+    if options.profile and options.aws_access_key_id:
+        raise ConfigurationError("give profile or aws_access_key_id, not both")
+
+
+def _check_billing(options: Options) -> None:
+    units_given = options.read_capacity_units or options.write_capacity_units
+    if options.billing_mode == "on_demand" and units_given:
+        raise ConfigurationError("capacity units need billing_mode = provisioned")

@@ -1,12 +1,11 @@
-"""Values of options: how a field is described, and what parses it.
+"""The parsers of options.
 
-A parser takes an ini string or a Python value. It raises ValueError with what it expected, and
-never quotes the value: it may be a secret.
+A parser accepts an ini string or a Python value. It raises ValueError with what it expects, and
+never quotes the value: the value may be a secret.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,10 +14,11 @@ from urllib.parse import urlsplit
 Parser = Callable[[object], Any]
 Number = TypeVar("Number", int, float)
 
-#: DynamoDB's longest partition key is 2048 bytes; the prefix may take half of it.
+#: In bytes. A partition key has at most 2048; the prefix may take half of them.
 LONGEST_PREFIX = 1024
 #: Of a key for HMAC-SHA256, in characters.
 SHORTEST_KEY = 32
+#: DynamoDB's developer guide, "Naming rules".
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
@@ -33,7 +33,7 @@ def text(value: object) -> str:
 
 
 def credential(value: object) -> str:
-    """A text that fits into an HTTP header, where a library would quote what does not."""
+    """A text that fits into an HTTP header; the client library quotes one that does not."""
     try:
         given = text(value)
     except ValueError:
@@ -44,7 +44,7 @@ def credential(value: object) -> str:
 
 
 def table(value: object) -> str:
-    """A table's name or ARN; DynamoDB's developer guide, "Naming rules"."""
+    """The name or the ARN of a table."""
     name = text(value)
     if TABLE_NAME.fullmatch(name) or name.startswith("arn:"):
         return name
@@ -52,14 +52,14 @@ def table(value: object) -> str:
 
 
 def prefix(value: object) -> str:
-    """A text that leaves room for a namespace behind it; may be empty."""
-    if isinstance(value, str) and len(value.encode()) <= LONGEST_PREFIX:
+    """A text that leaves room for a namespace after it; may be empty."""
+    if isinstance(value, str) and _is_utf8(value) and len(value.encode()) <= LONGEST_PREFIX:
         return value
     raise ValueError(f"a text of at most {LONGEST_PREFIX} bytes")
 
 
 def endpoint(value: object) -> str:
-    """The URL of an engine."""
+    """The URL of DynamoDB or of its stand-in."""
     expected = "a URL such as http://127.0.0.1:8000"
     url = text(value)
     try:
@@ -73,7 +73,7 @@ def endpoint(value: object) -> str:
 
 
 def flag(value: object) -> bool:
-    """True or false, or one of the words that ini files have for them."""
+    """True or false, or one of the words for them in ini files."""
     word = str(value).strip().lower()
     if isinstance(value, (bool, str)) and word in _WORDS:
         return _WORDS[word]
@@ -93,24 +93,15 @@ def seconds(smallest: float, largest: float) -> Parser:
 
 
 def keys(value: object) -> tuple[str, ...]:
-    """One key or several, in a text by commas; RFC 2104 asks for as many bytes as SHA-256 has."""
+    """One key, or several separated by commas; RFC 2104 recommends the length of the digest."""
     expected = f"one text or several, comma separated, of at least {SHORTEST_KEY} characters each"
     given = value.split(",") if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not all(isinstance(key, str) for key in given):
         raise ValueError(expected)
     parsed = tuple(key.strip() for key in given)
-    if min(map(len, parsed), default=0) < SHORTEST_KEY or not _is_unicode("".join(parsed)):
+    if min(map(len, parsed), default=0) < SHORTEST_KEY or not _is_utf8("".join(parsed)):
         raise ValueError(expected)
     return parsed
-
-
-def _is_unicode(value: str) -> bool:
-    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def choice(*choices: str) -> Parser:
@@ -124,6 +115,15 @@ def choice(*choices: str) -> Parser:
     return parse
 
 
+def _is_utf8(value: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _number(
     value: object, kind: type[Number], smallest: Number, largest: Number, expected: str
 ) -> Number:
@@ -135,26 +135,3 @@ def _number(
         if smallest <= number <= largest:
             return number
     raise ValueError(expected)
-
-
-def option(
-    default: Any,
-    parser: Parser,
-    meaning: str,
-    *,
-    unit: str = "",
-    shown: str | None = None,
-    secret: bool = False,
-) -> Any:
-    """A field of the dataclass of options.
-
-    Args:
-        default: what it is where it is not given.
-        parser: from an ini string or a Python value.
-        meaning: in words, for the table of options.
-        unit: of a quantity.
-        shown: the default in words, where it depends.
-        secret: whether it is left out of what is printed.
-    """
-    metadata = {"parser": parser, "meaning": meaning, "unit": unit, "shown": shown}
-    return dataclasses.field(default=default, repr=not secret, metadata=metadata)

@@ -1,6 +1,6 @@
-"""The table of options in README.md, made from the Options themselves.
+"""The table of options in README.md, generated from the options themselves.
 
-python -m tests.support.option_table    writes it anew
+python -m tests.support.option_table    updates README.md
 """
 
 from pathlib import Path
@@ -12,8 +12,8 @@ BEGIN, END = "<!-- options: generated -->", "<!-- end of options -->"
 
 
 def table() -> str:
-    rows = [("option", "default", "unit", "meaning"), ("---", "---", "---", "---"), *option_rows()]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    header = [("option", "default", "unit", "meaning"), ("---", "---", "---", "---")]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [*header, *option_rows()])
 
 
 def table_in(text: str) -> str:
