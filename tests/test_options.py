@@ -114,6 +114,53 @@ def test_a_table_name_may_be_any_that_dynamodb_accepts(name: str) -> None:
     assert parse_options({"table_name": name}).table_name == name
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"])
+def test_a_table_name_may_be_an_arn(partition: str) -> None:
+    arn = f"arn:{partition}:dynamodb:eu-west-1:123456789012:table/my.table-1_x"
+    assert parse_options({"table_name": f" {arn} "}).table_name == arn
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:",
+        "arn:aws:s3:::bucket",
+        "arn:aws:dynamodb:eu-west-1:123456789012:beaker",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/ab",
+        f"arn:aws:dynamodb:eu-west-1:123456789012:table/{'a' * 256}",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/beaker/index/user",
+        "arn:aws:dynamodb:eu-west-1:1234:table/beaker",
+        "arn:aws:dynamodb::123456789012:table/beaker",
+        "arn:azure:dynamodb:eu-west-1:123456789012:table/beaker",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/bea ker",
+    ],
+)
+def test_an_arn_that_names_no_table_is_refused(arn: str) -> None:
+    with pytest.raises(ConfigurationError, match="option table_name must be an ARN such as arn:"):
+        parse_options({"table_name": arn})
+
+
+ATTRIBUTES = ["hash_key", "range_key", "ttl_attribute"]
+
+
+@pytest.mark.parametrize("option", ATTRIBUTES)
+@pytest.mark.parametrize(
+    "name", ["a.b", ".", "a[0]", "a]", "[a", "", " ", "a" * 256, "\u00e9" * 128, "\ud800", 7]
+)
+def test_an_attribute_name_that_no_expression_can_contain_is_refused(
+    option: str, name: object
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"option {option} must be a text of 1 to 255"):
+        parse_options({option: name})
+
+
+@pytest.mark.parametrize("option", ATTRIBUTES)
+@pytest.mark.parametrize("name", ["a", "a" * 255, "\u00e9" * 127, "ttl-1", "size", "a b", "#a:b"])
+def test_any_other_attribute_name_is_accepted(option: str, name: str) -> None:
+    assert getattr(parse_options({option: name}), option) == name
+
+
 @pytest.mark.parametrize("prefix", ["\ud800", "\u00e9" * 513])
 def test_a_key_prefix_is_measured_in_bytes_of_utf8(prefix: str) -> None:
     with pytest.raises(ConfigurationError, match="key_prefix must be a text of at most 1024 bytes"):

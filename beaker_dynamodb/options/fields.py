@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import ConfigurationError
 from .parsers import (
     Parser,
+    attribute_name,
     choice,
     credential,
     endpoint,
@@ -123,10 +124,14 @@ class Options:
     profile: str | None = option(
         None, text, "profile in the AWS configuration files", shown=_AWS_CHAIN, client=True
     )
-    hash_key: str = option("id", text, "name of the table's partition key attribute", table=True)
-    range_key: str = option("item", text, "name of the table's sort key attribute", table=True)
+    hash_key: str = option(
+        "id", attribute_name, "name of the table's partition key attribute", table=True
+    )
+    range_key: str = option(
+        "item", attribute_name, "name of the table's sort key attribute", table=True
+    )
     ttl_attribute: str = option(
-        "expires", text, "name of the attribute that DynamoDB's TTL reads", table=True
+        "expires", attribute_name, "name of the attribute that DynamoDB's TTL reads", table=True
     )
     key_prefix: str = option(
         "",

@@ -16,10 +16,15 @@ Number = TypeVar("Number", int, float)
 
 #: In bytes. A partition key has at most 2048; the prefix may take half of them.
 LONGEST_PREFIX = 1024
+#: Of the name of a key attribute or TTL attribute, in bytes.
+LONGEST_ATTRIBUTE_NAME = 255
 #: Of a key for HMAC-SHA256, in characters.
 SHORTEST_KEY = 32
 #: DynamoDB's developer guide, "Naming rules".
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+TABLE_ARN = re.compile(
+    rf"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{{12}}:table/{TABLE_NAME.pattern}"
+)
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -46,9 +51,28 @@ def credential(value: object) -> str:
 def table(value: object) -> str:
     """The name or the ARN of a table."""
     name = text(value)
-    if TABLE_NAME.fullmatch(name) or name.startswith("arn:"):
+    if name.startswith("arn:"):
+        if TABLE_ARN.fullmatch(name):
+            return name
+        raise ValueError("an ARN such as arn:aws:dynamodb:eu-west-1:123456789012:table/beaker")
+    if TABLE_NAME.fullmatch(name):
         return name
     raise ValueError("3 to 255 of the characters a-z, A-Z, 0-9, _, - and .")
+
+
+def attribute_name(value: object) -> str:
+    """The name of an attribute that an expression can contain."""
+    expected = f"a text of 1 to {LONGEST_ATTRIBUTE_NAME} bytes without the characters . [ and ]"
+    try:
+        name = text(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    # PynamoDB reads them as a path into a document (pynamodb/expressions/util.py).
+    if any(character in name for character in ".[]"):
+        raise ValueError(expected)
+    if not _is_utf8(name) or len(name.encode()) > LONGEST_ATTRIBUTE_NAME:
+        raise ValueError(expected)
+    return name
 
 
 def prefix(value: object) -> str:
