@@ -1,13 +1,14 @@
-"""Lifetime: the times of a session."""
+"""Lifetime: the times of a session from the options, and its creation time."""
 
 import math
 from typing import Any
 
 import pytest
 
-from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Options
+from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Options, session_model
 from beaker_dynamodb.namespace.lifetime import Lifetime
 from beaker_dynamodb.options import LONGEST_LIFE
+from tests.sites import KINDS, Site, count, read
 
 BEAKER_MARGIN = 120
 
@@ -93,3 +94,59 @@ def test_a_touch_interval_that_is_too_long_fails_when_beaker_builds_the_manager(
     assert DynamoDBNamespaceManager("id", touch_interval="59", **life)
     with pytest.raises(ConfigurationError, match=r"touch_interval \(60 s\) must be shorter"):
         DynamoDBNamespaceManager("id", touch_interval="60", **life)
+
+
+WRONG_TIMES = [False, True, None, "0", [], -1, -0.5, math.nan, math.inf, -math.inf, 10**400]
+
+
+class TestTheCreationTimeOfASession:
+    @pytest.fixture
+    def lifetime(self) -> Lifetime:
+        return Lifetime.of(Options(max_lifetime=3600), None)
+
+    @pytest.mark.parametrize("wrong", [*WRONG_TIMES, 10**10])
+    def test_is_now_if_the_session_has_no_past_time(
+        self, lifetime: Lifetime, clock: Any, wrong: object
+    ) -> None:
+        created = lifetime.created({"_creation_time": wrong}, None)
+        assert created == pytest.approx(clock.now, abs=0.001)
+        assert type(created) is float
+
+    @pytest.mark.parametrize(
+        ("time", "created"), [(0, 0.0), (-0.0, 0.0), (1e-300, 0.0), (7, 7.0), (7.0019, 7.001)]
+    )
+    def test_is_a_float_in_whole_milliseconds(
+        self, lifetime: Lifetime, time: float, created: float
+    ) -> None:
+        kept = lifetime.created({"_creation_time": time}, None)
+        assert repr(kept) == repr(created)
+
+    def test_is_the_earliest_that_is_known(self, lifetime: Lifetime, clock: Any) -> None:
+        earlier, later = clock.now - 20, clock.now - 10
+        for session, row in [(earlier, later), (later, earlier)]:
+            kept = lifetime.created({"_creation_time": session}, row)
+            assert kept == pytest.approx(earlier, abs=0.001)
+
+
+def save_with(creation_time: object) -> Any:
+    def page(session: Any) -> None:
+        session["_creation_time"] = creation_time
+        session.save()
+
+    return page
+
+
+@pytest.mark.usefixtures("create_table")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrong", [False, True, -1, math.nan, math.inf, 10**400])
+def test_a_session_with_a_wrong_creation_time_is_saved(
+    engine: Any, clock: Any, kind: str, wrong: object
+) -> None:
+    site = Site(engine.options, max_lifetime=3600, **KINDS[kind])
+    site.request(count)
+    clock.advance(100)
+    site.request(save_with(wrong))
+    assert site.request(read) == 1
+    [row] = session_model(**engine.options).scan()
+    assert type(row.created) is not bool
+    assert row.created <= clock.now - 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError
 from ..options import LONGEST_LIFE, ONE_DAY, Options
@@ -57,11 +57,8 @@ class Lifetime(NamedTuple):
         if self.longest is None:
             return None
         moment = now()
-        stored = (session or {}).get("_creation_time")
-        times = [moment if before is None else min(moment, before)]
-        if isinstance(stored, (int, float)) and 0 <= stored <= moment:
-            times.append(stored)
-        return min(times)
+        stored = _past_time((session or {}).get("_creation_time"), moment)
+        return min(time for time in (moment, before, stored) if time is not None)
 
     def life(self, touched: float, created: float | None) -> int | None:
         """Seconds that a row lives if it is touched at a time; 0 or less if it has expired."""
@@ -103,3 +100,16 @@ def _touch_after(interval: float | None, timeout: int | None, idle: int | None) 
             f"({shortest} s): else a session expires while its user is active"
         )
     return interval
+
+
+def _past_time(value: Any, moment: float) -> float | None:
+    """A time from a session, in whole milliseconds as `now` gives it; None if it is none.
+
+    An application can store anything there. A bool is an int in Python, but no number in
+    DynamoDB; a number closer to 0 than 1E-130 is refused by DynamoDB.
+    """
+    # Not isinstance, which accepts a bool. The comparison is false for NaN and infinity.
+    if type(value) not in {int, float} or not 0 <= value <= moment:
+        return None
+    milliseconds: int = math.floor(value * 1000)
+    return milliseconds / 1000
