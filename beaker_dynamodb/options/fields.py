@@ -102,8 +102,7 @@ class Options:
     endpoint_url: str | None = option(
         None,
         endpoint,
-        "URL of another DynamoDB than that of the region, such as DynamoDB Local; `host` is "
-        "another name of this option",
+        "URL of DynamoDB or its stand-in, if not the region's; `host` is another name for it",
         shown=_AWS_CHAIN,
         client=True,
     )
@@ -218,8 +217,8 @@ class Options:
     signing_key: tuple[str, ...] = option(
         (),
         keys,
-        "signs each item; an item without a valid signature is refused; several keys are separated "
-        "by commas: the first signs, and each of them is accepted",
+        "key that signs each item; an item without a valid signature is refused; of several keys, "
+        "separated by commas, the first signs and all are accepted",
         shown="none",
         secret=True,
     )
@@ -235,7 +234,7 @@ class Options:
     lock_wait: float = option(
         60.0,
         seconds(0, ONE_DAY),
-        "how long a request waits for a lock before LockTimeout",
+        "how long to wait for a lock before LockTimeout",
         unit="seconds",
     )
     stale_ttl: int = option(
