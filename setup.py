@@ -10,7 +10,7 @@ VERSION_FILE = (HERE / "beaker_dynamodb" / "version.py").read_text(encoding="utf
 VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group(1)
 
 CLI = ["click>=8.1"]
-DEMO = [*CLI, "moto>=5.0.10", "waitress>=3.0"]
+DEMO = [*CLI, "jinja2>=3.1", "moto>=5.0.10", "waitress>=3.0"]
 PYRAMID = ["pyramid_beaker>=0.9"]
 EXAMPLES = [
     *PYRAMID,
@@ -45,7 +45,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["beaker_dynamodb", "beaker_dynamodb.*"]),
-    package_data={"beaker_dynamodb": ["py.typed", "cli/*.html", "cli/*.css"]},
+    package_data={"beaker_dynamodb": ["py.typed", "demo/*.html", "demo/*.css"]},
     python_requires=">=3.10",
     install_requires=["beaker>=1.14", "pynamodb>=6.1"],
     extras_require={

@@ -1,4 +1,4 @@
-"""The demo: its page, what it counts, and how it starts and ends."""
+"""The demo: its page, the calls that it counts, and how it starts and ends."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -16,13 +16,12 @@ import pytest
 from click.testing import CliRunner
 from webtest import TestApp, TestResponse
 
-from beaker_dynamodb import session_model
-from beaker_dynamodb.cli import demo, visits, words
+from beaker_dynamodb import ConfigurationError, session_model
 from beaker_dynamodb.cli.commands import command
-from beaker_dynamodb.cli.markup import Markup, fill
-from beaker_dynamodb.cli.page import TABLE, demo_application
-from beaker_dynamodb.cli.stored import item_size
-from beaker_dynamodb.store import create
+from beaker_dynamodb.demo import server, visits, wording
+from beaker_dynamodb.demo.calls import CallCounter
+from beaker_dynamodb.demo.site import demo_application
+from beaker_dynamodb.demo.table import TABLE, DemoTable, Endpoint, endpoint_at, item_size
 from tests.support.wire import Wire
 
 READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
@@ -43,6 +42,18 @@ class Visitor:
 
     def post(self, path: str) -> None:
         self.page = self.browser.post(path).follow()
+
+    def in_another_browser(self) -> "Visitor":
+        """The same session in a browser that the demo does not know."""
+        other = Visitor(self.browser.app)
+        other.browser.set_cookie(TABLE, str(self.session_id))
+        return other
+
+    @property
+    def focused(self) -> list[str]:
+        """The controls that take the keyboard focus when the page is loaded."""
+        controls = self.page.html.select("[autofocus]")
+        return [control.get_text() or control["name"] for control in controls]
 
     @property
     def session_id(self) -> str | None:
@@ -82,28 +93,32 @@ class Visitor:
 
 
 @pytest.fixture
-def embedded() -> Iterator[Any]:
-    """The demo's own engine, with its table."""
-    with demo.embedded_engine() as engine:
-        create(session_model(table_name=TABLE, **engine.options))
-        yield engine
+def embedded() -> Iterator[Endpoint]:
+    """Moto in this process, with the demo's table."""
+    with server.moto_in_process() as endpoint:
+        DemoTable(endpoint).create()
+        yield endpoint
 
 
 @pytest.fixture
-def visitor(embedded: Any, clock: Any) -> Visitor:
+def visitor(embedded: Endpoint, clock: Any) -> Visitor:
     return Visitor(demo_application(embedded))
 
 
-def rows(embedded: Any) -> list[str]:
-    """The keys of all rows in the demo's table."""
-    model = session_model(table_name=TABLE, **embedded.options)
-    return [item.id for item in model.scan()]
+def items(endpoint: Endpoint) -> list[Any]:
+    """All items in the demo's table."""
+    return list(session_model(table_name=TABLE, **endpoint.options).scan())
+
+
+def keys(endpoint: Endpoint) -> list[str]:
+    """The partition keys of all items in the demo's table."""
+    return [item.id for item in items(endpoint)]
 
 
 class TestAVisitor:
     def test_who_is_new_costs_one_write(self, visitor: Visitor, wire: Wire) -> None:
         visitor.view()
-        assert wire.operations == [WRITE, READ]  # the read is the page's own look
+        assert wire.operations == [WRITE, READ]  # the read is the page's own
         assert visitor.log == [("view", [WRITE], "stored")]
         assert visitor.figures == {"Reads": "0", "Writes": "1", "Touches skipped": "0"}
         assert "You had no session" in visitor.text
@@ -113,7 +128,7 @@ class TestAVisitor:
         visitor.view()
         assert visitor.log[0] == ("view", [READ], "nothing to write")
         assert visitor.figures == {"Reads": "1", "Writes": "1", "Touches skipped": "1"}
-        assert "You came twice since" in visitor.text
+        assert "You have viewed this page twice since" in visitor.text
 
     def test_who_comes_after_the_interval_costs_a_renewal(
         self, visitor: Visitor, clock: Any
@@ -150,11 +165,11 @@ class TestAVisitor:
         assert visitor.stored["basket"].startswith("['2 xxx")
         assert visitor.stored["basket"].count("x" * 37) == 12
 
-    def test_who_logs_out_has_no_row(self, visitor: Visitor, embedded: Any) -> None:
+    def test_who_logs_out_has_no_row(self, visitor: Visitor, embedded: Endpoint) -> None:
         visitor.view()
-        assert len(rows(embedded)) == 1
+        assert len(keys(embedded)) == 1
         visitor.post("/logout")
-        assert rows(embedded) == []
+        assert keys(embedded) == []
         assert visitor.heading == "Goodbye"
         assert visitor.log[:2] == [
             ("goodbye", [], "session not used"),
@@ -164,7 +179,7 @@ class TestAVisitor:
         visitor.view()
         assert visitor.log[0] == ("view", [WRITE], "stored")
 
-    def test_who_has_not_logged_out_is_not_told_goodbye(self, visitor: Visitor) -> None:
+    def test_who_has_not_logged_out_sees_no_farewell(self, visitor: Visitor) -> None:
         visitor.view()
         visitor.page = visitor.browser.get("/goodbye").follow()
         assert visitor.heading.startswith("You are session")
@@ -176,22 +191,54 @@ class TestAVisitor:
         visitor.post("/renew")
         assert visitor.session_id != before
         assert visitor.stored["basket"] == "['apple']"
-        assert visitor.log[1][:2] == ("renew the id", [READ, WRITE])
+        assert visitor.log[1] == (
+            "renew the id",
+            [READ, READ, WRITE, DELETE],
+            "moved to the new id",
+        )
         assert "You have a new id" in visitor.text
+        assert "deleted: two reads, one write and one delete." in visitor.text
 
-    def test_whose_row_is_gone_gets_another(
-        self, visitor: Visitor, embedded: Any, clock: Any
+    def test_who_renews_the_id_leaves_no_row_under_the_old_one(
+        self, visitor: Visitor, embedded: Endpoint
+    ) -> None:
+        visitor.view()
+        before = keys(embedded)
+        visitor.post("/renew")
+        after = keys(embedded)
+        assert len(before) == len(after) == 1
+        assert before != after
+
+    def test_whose_session_has_expired_gets_another(
+        self, visitor: Visitor, embedded: Endpoint, clock: Any
     ) -> None:
         visitor.view()
         clock.advance(901)
         visitor.view()
-        assert "stored a new session" in visitor.text
-        assert visitor.log[0][1][0] == READ
-        assert len(rows(embedded)) == 1
+        assert "Your session had expired, so this view stored a new session" in visitor.text
+        assert visitor.log[0] == ("view", [READ, DELETE, WRITE], "expired, new session")
+        assert len(keys(embedded)) == 1
+
+    def test_who_posts_after_the_session_has_expired_gets_another(
+        self, visitor: Visitor, clock: Any
+    ) -> None:
+        visitor.view()
+        clock.advance(901)
+        visitor.add("apple")
+        assert "The session had expired before “add” arrived" in visitor.text
+        assert visitor.log[1] == ("add", [READ, DELETE, WRITE], "expired, new session")
+
+    def test_whose_cookie_is_unknown_gets_a_session(self, visitor: Visitor) -> None:
+        visitor.browser.set_cookie(TABLE, "0" * 32)
+        visitor.view()
+        assert visitor.log == [("view", [READ, WRITE], "stored")]
+        assert "The table has no row for your cookie" in visitor.text
 
     @pytest.mark.parametrize("path", ["/add", "/renew", "/logout"])
     def test_may_post_first(self, visitor: Visitor, path: str) -> None:
-        visitor.browser.post(path, {"item": "apple"}).follow()
+        visitor.page = visitor.browser.post(path, {"item": "apple"}).follow()
+        assert "You had no session" in visitor.text
+        assert visitor.log[1][2] in {"stored", "nothing to delete"}
         visitor.view()
         assert visitor.heading.startswith("You are session")
 
@@ -201,6 +248,161 @@ class TestAVisitor:
         visitor.view()
         other.view()
         assert other.figures == {"Reads": "0", "Writes": "1", "Touches skipped": "0"}
+
+
+@pytest.fixture
+def old_tab(visitor: Visitor) -> Visitor:
+    """A browser that has logged out in one tab, and has the page still open in another."""
+    visitor.view()
+    visitor.post("/logout")
+    return visitor
+
+
+class TestATabWhoseSessionWasEndedInAnother:
+    def test_adds_to_a_new_session(self, old_tab: Visitor, embedded: Endpoint) -> None:
+        old_tab.add("apple")
+        assert old_tab.log[1] == ("add", [WRITE], "ended elsewhere, new session")
+        assert (
+            "Another tab or browser ended the session before “add” arrived, so a new session is "
+            "stored: one write."
+        ) in old_tab.text
+        assert old_tab.stored["basket"] == "['apple']"
+        assert len(keys(embedded)) == 1
+
+    def test_renews_the_id_of_a_new_session(self, old_tab: Visitor, embedded: Endpoint) -> None:
+        old_tab.post("/renew")
+        assert old_tab.log[1] == ("renew the id", [WRITE], "ended elsewhere, new session")
+        assert "ended the session before “renew the id” arrived" in old_tab.text
+        assert len(keys(embedded)) == 1
+
+    def test_has_nothing_to_log_out_of(self, old_tab: Visitor, embedded: Endpoint) -> None:
+        old_tab.post("/logout")
+        assert old_tab.log[1] == ("log out", [DELETE], "ended elsewhere, nothing to delete")
+        assert "ended the session before you logged out" in old_tab.text
+        assert "You are logged out" not in old_tab.text
+        assert keys(embedded) == []
+
+    def test_that_adds_nothing_begins_nothing(self, old_tab: Visitor) -> None:
+        old_tab.page = old_tab.browser.post("/add", {"item": ""})
+        old_tab.page = old_tab.browser.get("/goodbye")
+        assert old_tab.log[1] == ("add", [], "session not used")
+        assert old_tab.heading == "Goodbye"
+
+    def test_begins_a_new_session_by_a_view(self, old_tab: Visitor) -> None:
+        old_tab.view()
+        assert old_tab.log[0] == ("view", [WRITE], "stored")
+
+    def test_says_nothing_of_it_once_the_new_session_is_in_use(self, old_tab: Visitor) -> None:
+        old_tab.add("apple")
+        old_tab.add("pear")
+        assert old_tab.log[1] == ("add", [READ, WRITE], "changed")
+        assert "Another tab" not in old_tab.text
+
+
+class TestASessionThatAnotherBrowserHasEnded:
+    def test_is_begun_again_by_a_view(self, visitor: Visitor) -> None:
+        visitor.view()
+        visitor.in_another_browser().post("/logout")
+        visitor.view()
+        assert visitor.log[0] == ("view", [READ, WRITE], "ended elsewhere, new session")
+        assert "Another tab or browser ended your session" in visitor.text
+
+    def test_is_begun_again_by_an_addition(self, visitor: Visitor) -> None:
+        visitor.view()
+        visitor.in_another_browser().post("/logout")
+        visitor.add("apple")
+        assert visitor.log[1] == ("add", [READ, WRITE], "ended elsewhere, new session")
+
+    def test_is_begun_again_under_a_new_id(self, visitor: Visitor, embedded: Endpoint) -> None:
+        visitor.view()
+        before = visitor.session_id
+        visitor.in_another_browser().post("/renew")
+        visitor.post("/renew")
+        assert visitor.session_id != before
+        assert visitor.log[1][2] == "ended elsewhere, new session"
+        assert len(keys(embedded)) == 2
+
+    def test_cannot_be_logged_out_of(self, visitor: Visitor) -> None:
+        visitor.view()
+        visitor.in_another_browser().post("/logout")
+        visitor.post("/logout")
+        assert visitor.log[1][2] == "ended elsewhere, nothing to delete"
+
+    def test_is_not_blamed_on_anybody_if_the_browser_has_lost_its_cookie(
+        self, visitor: Visitor
+    ) -> None:
+        visitor.view()
+        visitor.browser.cookiejar.clear("localhost.local", "/", TABLE)
+        visitor.add("apple")
+        assert visitor.log[1] == ("add", [WRITE], "stored")
+
+
+class TestASessionThatIsEndedWhileARequestRuns:
+    def test_is_not_written_by_an_addition(
+        self, visitor: Visitor, wire: Wire, embedded: Endpoint
+    ) -> None:
+        visitor.view()
+        other = visitor.in_another_browser()
+        wire.before_next(WRITE, lambda: other.post("/logout"))
+        answer = visitor.browser.post("/add", {"item": "apple"})
+        assert keys(embedded) == []
+        visitor.page = answer.follow()
+        assert visitor.log[1] == ("add", [READ, WRITE, READ], "ended elsewhere, nothing written")
+        assert (
+            "Another tab or browser ended the session while “add” ran, so nothing is stored: "
+            "two reads and one refused write."
+        ) in visitor.text
+        assert visitor.page.html.select("tbody tr")[1].select_one(".result").get_text() == "refused"
+        assert "basket" not in visitor.stored
+
+    def test_is_not_stored_under_a_new_id(
+        self, visitor: Visitor, wire: Wire, embedded: Endpoint
+    ) -> None:
+        visitor.view()
+        other = visitor.in_another_browser()
+        # The first read loads the session, the second one sees that it has ended.
+        end = partial(other.post, "/logout")
+        wire.before_next(READ, lambda: wire.before_next(READ, end))
+        answer = visitor.browser.post("/renew")
+        assert keys(embedded) == []
+        visitor.page = answer.follow()
+        assert visitor.log[1][2] == "ended elsewhere, nothing written"
+
+    def test_is_not_renewed(self, visitor: Visitor, wire: Wire, clock: Any) -> None:
+        visitor.view()
+        clock.advance(11)
+        other = visitor.in_another_browser()
+        wire.before_next(WRITE, lambda: other.post("/logout"))
+        visitor.view()
+        assert visitor.log[0] == ("view", [READ, WRITE, READ], "not renewed")
+        assert "the row was not renewed: two reads and one refused write." in visitor.text
+        assert "No row: another tab or browser has ended the session." in visitor.text
+
+
+class TestTheKeyboardFocus:
+    def test_is_nowhere_at_first(self, visitor: Visitor) -> None:
+        visitor.view()
+        assert visitor.focused == []
+
+    def test_stays_where_it_was(self, visitor: Visitor) -> None:
+        visitor.add("apple")
+        assert visitor.focused == ["item"]
+        visitor.post("/renew")
+        assert visitor.focused == ["Renew the id"]
+        visitor.page = visitor.page.click("View again")
+        assert visitor.focused == ["View again"]
+
+    def test_is_on_the_only_control_after_a_logout(self, visitor: Visitor) -> None:
+        visitor.view()
+        visitor.post("/logout")
+        assert visitor.focused == ["Start again"]
+        visitor.page = visitor.page.click("Start again")
+        assert visitor.focused == ["View again"]
+
+    def test_is_nowhere_for_a_control_that_does_not_exist(self, visitor: Visitor) -> None:
+        visitor.page = visitor.browser.get("/?focus=<script>")
+        assert visitor.focused == []
+        assert "<script" not in visitor.page.text
 
 
 class TestThePage:
@@ -223,26 +425,26 @@ class TestThePage:
         visitor.view()
         assert visitor.heading == "You are session <b>$id…"
 
-    def test_tells_what_is_stored_and_until_when(
-        self, visitor: Visitor, embedded: Any, clock: Any
+    def test_shows_what_is_stored_and_until_when(
+        self, visitor: Visitor, embedded: Endpoint, clock: Any
     ) -> None:
         visitor.view()
         clock.advance(4)
         visitor.view()
-        item = next(iter(session_model(table_name=TABLE, **embedded.options).scan()))
+        (item,) = items(embedded)
         assert visitor.stored["version"].startswith(item.version)
         assert visitor.stored["data"].startswith(f"{len(item.data)} bytes compressed from")
         assert visitor.stored["touched"].endswith("4 s ago")
         assert visitor.stored["expires"].endswith("in 14 min 56 s")
         assert f"The item takes {item_size(item.serialize())} bytes" in visitor.text
 
-    def test_tells_when_the_next_renewal_is_due(self, visitor: Visitor, clock: Any) -> None:
+    def test_says_when_the_next_renewal_is_due(self, visitor: Visitor, clock: Any) -> None:
         visitor.view()
         clock.advance(4)
         visitor.view()
         assert "The row was last written 4 s ago. The next renewal is due in 6 s." in visitor.text
 
-    def test_tells_what_other_backends_would_have_written(self, visitor: Visitor) -> None:
+    def test_counts_the_writes_of_other_backends(self, visitor: Visitor) -> None:
         visitor.view()
         visitor.view()
         visitor.post("/logout")
@@ -282,52 +484,59 @@ class TestThePage:
             visitor.browser.get(path, status=404)
 
     @pytest.mark.parametrize("operation", [READ, WRITE])
-    def test_tells_an_outage(self, visitor: Visitor, wire: Wire, operation: str) -> None:
+    def test_reports_an_outage(self, visitor: Visitor, wire: Wire, operation: str) -> None:
         visitor.view()
         for _ in range(3):
             wire.fail_next(operation, (503, "ServiceUnavailable"))
         answer = visitor.browser.post("/add", {"item": "apple"}, status=503)
         assert answer.text.startswith("StoreUnavailable: the engine refused for now")
 
-    def test_tells_an_outage_of_its_own_look(self, visitor: Visitor, wire: Wire) -> None:
+    def test_reports_an_outage_of_its_own_read(self, visitor: Visitor, wire: Wire) -> None:
         for _ in range(3):
             wire.fail_next(READ, (503, "ServiceUnavailable"))
         assert visitor.browser.get("/", status=503).text.startswith("StoreUnavailable")
 
 
-class TestAnotherEngine:
-    @contextmanager
-    def site(self, endpoint: str) -> Iterator[tuple[Any, Visitor]]:
-        with demo._elsewhere(endpoint) as engine:
-            create(session_model(table_name=TABLE, **engine.options))
-            yield engine, Visitor(demo_application(engine))
+def visitor_at(endpoint: Endpoint) -> Visitor:
+    DemoTable(endpoint).create()
+    return Visitor(demo_application(endpoint))
 
+
+class TestAnEndpoint:
     @pytest.mark.dynamodb_local
-    def test_is_shown_with_the_units_that_it_charges(self, dynamodb_local: str) -> None:
-        with self.site(dynamodb_local) as (_, visitor):
-            visitor.view()
-            visitor.view()
-            visitor.add("apple")
+    def test_is_shown_with_the_units_that_it_reports(self, dynamodb_local: str) -> None:
+        visitor = visitor_at(endpoint_at(dynamodb_local))
+        visitor.view()
+        visitor.view()
+        visitor.add("apple")
         assert visitor.figures["Read units"] == "3"
         assert visitor.figures["Write units"] == "2"
-        assert f"Engine: {dynamodb_local}" in visitor.text
+        assert f"DynamoDB: {dynamodb_local}" in visitor.text
 
     @pytest.mark.dynamodb_local
     def test_gets_dummy_credentials_that_are_not_shown(self, dynamodb_local: str) -> None:
-        with self.site(dynamodb_local) as (engine, visitor):
-            visitor.view()
-        assert engine.options["aws_secret_access_key"] == "demo"
-        assert engine.options["region"] == "us-east-1"
+        endpoint = endpoint_at(dynamodb_local)
+        visitor = visitor_at(endpoint)
+        visitor.view()
+        assert endpoint.options["aws_secret_access_key"] == "demo"
+        assert endpoint.options["region"] == "us-east-1"
         assert "aws_" not in visitor.page.text
 
-    def test_is_asked_with_the_credentials_of_the_environment(
+    def test_is_used_with_the_credentials_of_the_environment(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "own")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        with demo._elsewhere("http://127.0.0.1:9") as engine:
-            assert engine.options == {"endpoint_url": "http://127.0.0.1:9"}
+        endpoint = endpoint_at("http://127.0.0.1:9")
+        assert endpoint.options == {"endpoint_url": "http://127.0.0.1:9"}
+
+    def test_with_a_profile_that_is_missing_is_an_error(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "nobody")
+        with pytest.raises(ConfigurationError, match="nobody"):
+            endpoint_at("http://127.0.0.1:9")
 
     def test_that_does_not_answer_is_an_error_in_one_line(self) -> None:
         result = CliRunner().invoke(command, ["demo", "--endpoint-url", "http://127.0.0.1:9"])
@@ -336,18 +545,18 @@ class TestAnotherEngine:
         assert len(result.output.splitlines()) == 1
 
 
-class TestTheEmbeddedEngine:
+class TestMotoInProcess:
     def test_knows_nothing_of_this_machines_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        with demo.embedded_engine() as engine:
-            assert create(session_model(table_name=f"{TABLE}-2", **engine.options))
+        with server.moto_in_process() as endpoint:
+            visitor_at(endpoint).view()
             assert "AWS_PROFILE" not in os.environ
         assert os.environ["AWS_PROFILE"] == "nobody"
 
-    def test_forgets_all_when_it_ends(self, embedded: Any) -> None:
+    def test_forgets_all_when_it_ends(self, embedded: Endpoint) -> None:
         Visitor(demo_application(embedded)).view()
-        assert len(rows(embedded)) == 1
+        assert len(keys(embedded)) == 1
 
 
 @pytest.fixture
@@ -366,10 +575,12 @@ def running_demo() -> Iterator[subprocess.Popen[str]]:
 
 
 class TestTheServer:
-    @pytest.mark.parametrize("library", ["waitress", "moto"])
-    def test_names_the_extra_where_a_library_is_missing(
+    @pytest.mark.parametrize("library", ["jinja2", "moto", "waitress"])
+    def test_names_the_extra_if_a_library_is_missing(
         self, monkeypatch: pytest.MonkeyPatch, library: str
     ) -> None:
+        for name in [name for name in sys.modules if name.startswith("beaker_dynamodb.demo.")]:
+            monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, library, None)
         result = CliRunner().invoke(command, ["demo"])
         assert result.exit_code == 1
@@ -377,7 +588,37 @@ class TestTheServer:
             f"Error: the demo needs {library}: pip install 'beaker-dynamodb[demo]'\n"
         )
 
-    def test_tells_that_its_port_is_taken(self) -> None:
+    def test_hides_no_other_missing_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "beaker_dynamodb.demo.server")
+        monkeypatch.setitem(sys.modules, "beaker_dynamodb.demo.site", None)
+        result = CliRunner().invoke(command, ["demo"])
+        assert isinstance(result.exception, ModuleNotFoundError)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--help"],
+            ["demo", "--help"],
+            ["create-table", "--endpoint-url=http://127.0.0.1:9", "--max-retries=0"],
+        ],
+    )
+    def test_is_imported_by_its_own_command_only(self, arguments: list[str]) -> None:
+        code = (
+            "import atexit, sys; from beaker_dynamodb.__main__ import main; "
+            "atexit.register(lambda: print('\\n', *sys.modules)); main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        imported = set(done.stdout.splitlines()[-1].split())
+        assert "beaker_dynamodb.cli.commands" in imported
+        assert not imported & {"beaker_dynamodb.demo", "jinja2", "moto", "waitress"}
+
+    def test_reports_that_its_port_is_taken(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             result = CliRunner().invoke(command, ["demo", "--port", str(port)])
@@ -406,7 +647,7 @@ class TestTheServer:
         class Server:
             effective_listen = (listening,)
 
-        assert demo._address(Server()) == address
+        assert server.address(Server()) == address
 
 
 class TestVisits:
@@ -425,7 +666,7 @@ class TestVisits:
         assert visits.Visits().find(cookies).log == visits.Visits().find("").log
 
 
-class TestWords:
+class TestWording:
     @pytest.mark.parametrize(
         ("seconds", "expected"),
         [
@@ -438,21 +679,21 @@ class TestWords:
             (86_400 + 59, "1 d"),
         ],
     )
-    def test_tell_a_duration(self, seconds: float, expected: str) -> None:
-        assert words.duration(seconds) == expected
+    def test_of_a_duration(self, seconds: float, expected: str) -> None:
+        assert wording.duration(seconds) == expected
 
     def test_tell_the_date_of_another_day(self, clock: Any) -> None:
-        assert re.fullmatch(r"\d\d:\d\d:\d\d", words.clock_time(clock.now))
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", wording.clock_time(clock.now))
         assert re.fullmatch(
-            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", words.clock_time(clock.now + 2 * words.DAY)
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", wording.clock_time(clock.now + 2 * wording.DAY)
         )
 
     def test_tell_how_often(self) -> None:
-        assert [words.times(number) for number in (1, 2, 3)] == ["once", "twice", "3 times"]
+        assert [wording.times(number) for number in (1, 2, 3)] == ["once", "twice", "3 times"]
 
 
-def test_a_template_escapes_all_but_markup() -> None:
-    assert fill("<p>$a$b</p>", a="<&", b=Markup("<br>")) == "<p>&lt;&amp;<br></p>"
+def test_calls_are_counted_in_words() -> None:
+    assert wording.calls_in_words(CallCounter()) == "no call to DynamoDB"
 
 
 def test_an_items_size_counts_names_and_values() -> None:

@@ -1,1 +1,1 @@
-"""The command `beaker-dynamodb`; the only part that prints."""
+"""The command `beaker-dynamodb`; only it and the demo print."""

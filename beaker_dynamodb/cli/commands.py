@@ -14,7 +14,6 @@ from ..model import location, session_model
 from ..options import ALIASES, OPTIONS, names_of
 from ..version import __version__
 from .configuration import options_in
-from .demo import HOST, PORT, serve
 
 
 class _Command(click.Group):
@@ -84,17 +83,30 @@ def create_table_command(config: Path | None, url: str | None, **given: str | No
 
 
 @command.command("demo")
-@click.option("--host", default=HOST, show_default=True, help="address to listen on")
-@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
     "--endpoint-url",
     metavar="URL",
-    help="DynamoDB to use instead of the embedded stand-in, such as http://127.0.0.1:8000",
+    help="DynamoDB or its stand-in, such as http://127.0.0.1:8000, instead of moto",
 )
 def demo_command(host: str, port: int, endpoint_url: str | None) -> None:
     """Serve a page that shows how a session works.
 
-    Shows what is stored, and which calls each request makes. Needs no AWS account and no network:
-    a stand-in for DynamoDB runs in this process, and its data are lost when the process ends.
+    Shows what is stored, and the calls to DynamoDB of each request. Needs no AWS account and no
+    network: moto stands in for DynamoDB in this process, and forgets everything when it ends.
     """
-    serve(host, port, endpoint_url)
+    _serve_demo()(host, port, endpoint_url)
+
+
+def _serve_demo() -> Callable[[str, int, str | None], None]:
+    try:
+        # Imported here, as its libraries come with an extra and no other command needs them.
+        from ..demo.server import serve  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if f"{error.name}".startswith("beaker_dynamodb"):
+            raise
+        raise click.ClickException(
+            f"the demo needs {error.name}: pip install 'beaker-dynamodb[demo]'"
+        ) from error
+    return serve

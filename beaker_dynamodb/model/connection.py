@@ -98,6 +98,27 @@ class EngineConnection(Connection):
         self._local = threading.local()
 
 
+def missing_settings() -> frozenset[str]:
+    """The options that must be given, as the AWS chain has no value for them.
+
+    Reads the environment, the shared files and, if nothing else has credentials, the metadata
+    service of the machine.
+
+    Returns:
+        Any of `region`, `aws_access_key_id` and `aws_secret_access_key`.
+
+    Raises:
+        BotoCoreError: the chain is misconfigured, for example by the name of a missing profile.
+    """
+    chain = botocore.session.Session()
+    missing = set()
+    if chain.get_config_variable("region") is None:
+        missing.add("region")
+    if chain.get_credentials() is None:
+        missing.update({"aws_access_key_id", "aws_secret_access_key"})
+    return frozenset(missing)
+
+
 def _see_that_it_is_dynamodbs(answer: Mapping[str, Any]) -> None:
     """Refuse the page of a web server or proxy, whatever its status: DynamoDB gives request ids."""
     metadata = answer["ResponseMetadata"]

@@ -1,0 +1,1 @@
+"""The demo: one page that shows a session and its calls to DynamoDB."""

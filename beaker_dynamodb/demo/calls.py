@@ -1,0 +1,107 @@
+"""The calls to DynamoDB, counted as they leave this process, request by request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+WRITES = frozenset({"BatchWriteItem", "PutItem", "UpdateItem"})
+DELETES = frozenset({"DeleteItem"})
+
+ACCEPTED, REFUSED, FAILED = "accepted", "refused", "failed"
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+@dataclass
+class Call:
+    """One call, its result, and the capacity units that DynamoDB reports for it.
+
+    A condition that is not met makes the result REFUSED; each other error, FAILED.
+    """
+
+    operation: str
+    result: str = FAILED
+    units: float = 0
+
+    @property
+    def kind(self) -> str:
+        """What the call does, in a word: `read`, `write`, `refused write` or `delete`."""
+        if self.operation in READS:
+            return "read"
+        kind = "delete" if self.operation in DELETES else "write"
+        return kind if self.result == ACCEPTED else f"{self.result} {kind}"
+
+
+@dataclass
+class CallCounter:
+    """The calls of one request, in their order."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def reads(self) -> list[Call]:
+        """The calls that read items."""
+        return [call for call in self.calls if call.operation in READS]
+
+    @property
+    def writes(self) -> list[Call]:
+        """The calls that write or delete items, refused ones included: they are charged too."""
+        return [call for call in self.calls if call.operation in WRITES | DELETES]
+
+    @property
+    def begins_with_read(self) -> bool:
+        """Whether the first call loads the session: the browser has sent the id of one."""
+        return bool(self.calls) and self.calls[0].operation in READS
+
+    @property
+    def ends_stored(self) -> bool:
+        """Whether the session is stored at the end.
+
+        It is if the last call, deletes aside, is an accepted write. A refused write stores
+        nothing, and the package reads the row again to see why it was refused.
+        """
+        rest = [call for call in self.calls if call.operation not in DELETES]
+        return bool(rest) and rest[-1].kind == "write"
+
+
+_current: ContextVar[CallCounter | None] = ContextVar("call_counter", default=None)
+
+
+@contextmanager
+def counted_by(counter: CallCounter | None) -> Iterator[None]:
+    """Count the calls made inside, in this thread; for None, count none of them."""
+    token = _current.set(counter)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def attach(client: Any) -> None:
+    """Watch a botocore client; a client that is watched already is not counted twice."""
+    events = client.meta.events
+    events.register("before-send.dynamodb", _note_call, unique_id="beaker-dynamodb-calls")
+    events.register("after-call.dynamodb", _note_answer, unique_id="beaker-dynamodb-answers")
+
+
+def _note_call(event_name: str, **_: object) -> None:
+    counter = _current.get()
+    if counter is not None:
+        counter.calls.append(Call(event_name.rsplit(".", 1)[-1]))
+
+
+def _note_answer(parsed: dict[str, Any], **_: object) -> None:
+    counter = _current.get()
+    if not counter or not counter.calls:
+        return
+    code = parsed.get("Error", {}).get("Code")
+    results = {None: ACCEPTED, CONDITION_FAILED: REFUSED}
+    counter.calls[-1].result = results.get(code, FAILED)
+    # BatchWriteItem reports a list; a session's own calls concern one item each.
+    consumed = parsed.get("ConsumedCapacity")
+    if isinstance(consumed, dict):
+        counter.calls[-1].units = float(consumed.get("CapacityUnits", 0))

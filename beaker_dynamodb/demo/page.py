@@ -1,0 +1,104 @@
+"""The page in HTML: one Jinja2 template, and the values that it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..version import __version__
+from . import wording
+from .table import StoredRow
+from .visits import Visit
+
+#: A session id is a credential: no more of it is ever shown.
+SHOWN_OF_ID = 8
+#: DynamoDB charges one write capacity unit for each of these, in bytes.
+WRITE_UNIT = 1024
+#: Suggested for the basket, in turn.
+SUGGESTIONS = ("apple", "pear", "plum", "quince", "cherry", "medlar")
+
+_templates = Environment(
+    loader=PackageLoader(__package__, ""),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(
+    ago=wording.ago,
+    clock_time=wording.clock_time,
+    count=wording.count,
+    duration=wording.duration,
+)
+
+
+class SiteData(NamedTuple):
+    """What all pages share; times in seconds, and the configuration without its secrets."""
+
+    endpoint: str
+    reports_units: bool
+    touch_interval: int
+    ttl: int
+    configuration: Mapping[str, str]
+
+
+class PageData(NamedTuple):
+    """A session as the page shows it.
+
+    `row` is None if another request has ended the session; `focus` names the control that the
+    visitor has just used.
+    """
+
+    session_id: str
+    values: Mapping[str, Any]
+    row: StoredRow | None
+    focus: str = ""
+
+
+def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
+    """The page of a session, or without one the farewell."""
+    row = page.row if page else None
+    context: dict[str, Any] = {
+        "version": __version__,
+        "site": site,
+        "visit": visit,
+        "log": list(visit.log),
+        "story": wording.story(visit, site.touch_interval, row),
+        "page": page,
+        "row": row,
+    }
+    if page:
+        context.update(_session(page))
+    if row:
+        left = max(0.0, site.touch_interval - row.age)
+        context.update(attributes=_attributes(row), renewal=math.ceil(round(left, 3)))
+        context.update(write_units=math.ceil(row.item_size / WRITE_UNIT))
+    return _templates.get_template("page.html").render(context)
+
+
+def _session(page: PageData) -> dict[str, Any]:
+    """The session's values: the application's, and the names of Beaker's own."""
+    values = sorted(page.values.items())
+    own = {name: value for name, value in page.values.items() if not name.startswith("_")}
+    return {
+        "shown_id": page.session_id[:SHOWN_OF_ID],
+        "values": {name: v if isinstance(v, str) else repr(v) for name, v in own.items()},
+        "beakers_own": [name for name, _ in values if name.startswith("_")],
+        "suggestion": SUGGESTIONS[len(own.get("basket", [])) % len(SUGGESTIONS)],
+    }
+
+
+def _attributes(row: StoredRow) -> Iterator[tuple[str, str, str]]:
+    """Name, value and note of each attribute of a row."""
+    how = "compressed from" if row.data_size <= row.payload_size else "not compressed, from"
+    text = f"{how} {row.payload_size}; Beaker's text of them has {row.text_size}"
+    left = wording.duration(math.ceil(row.left))
+    yield "id", f"{row.partition[:SHOWN_OF_ID]}…", "SHA-256 of the session id"
+    yield "item", "session", ""
+    yield "data", f"{row.data_size} bytes", text
+    yield "version", row.version, "new with each change"
+    yield "touched", wording.clock_time(row.touched), wording.ago(row.age)
+    yield "expires", wording.clock_time(row.expires), f"in {left}"

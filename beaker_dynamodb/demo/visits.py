@@ -1,0 +1,135 @@
+"""The visits to the demo, kept in this process's memory and not in the session."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from enum import Enum
+from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
+
+from .calls import CallCounter
+
+COOKIE = "beaker-demo-visit"
+LOG_LENGTH = 12
+MOST_VISITS = 1000
+
+VIEW, ADD, RENEW_ID, LOG_OUT, GOODBYE = "view", "add", "renew the id", "log out", "goodbye"
+
+
+class Outcome(str, Enum):
+    """What became of the session's row in a request, as the log shows it."""
+
+    STORED = "stored"
+    CHANGED = "changed"
+    MOVED = "moved to the new id"
+    RENEWED = "renewed"
+    NOT_RENEWED = "not renewed"
+    NOTHING_TO_WRITE = "nothing to write"
+    NOTHING_WRITTEN = "ended elsewhere, nothing written"
+    ENDED_AND_STORED = "ended elsewhere, new session"
+    EXPIRED_AND_STORED = "expired, new session"
+    DELETED = "deleted"
+    ENDED_BEFORE = "ended elsewhere, nothing to delete"
+    NOTHING_TO_DELETE = "nothing to delete"
+    NOT_USED = "session not used"
+
+
+class Request(NamedTuple):
+    """One request of a visit: its action, what became of the row, and its calls."""
+
+    time: float
+    action: str
+    outcome: Outcome
+    counter: CallCounter
+
+
+@dataclass
+class Visit:
+    """The figures of one browser since its first request."""
+
+    token: str
+    began: float
+    views: int = 0
+    reads: int = 0
+    writes: int = 0
+    skipped: int = 0
+    sessions_used: int = 0
+    read_units: float = 0
+    write_units: float = 0
+    is_logged_out: bool = False
+    #: When the session ends if nobody uses it, in seconds since the epoch; None if none is known.
+    expires: float | None = None
+    log: deque[Request] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+
+    def note(self, request: Request) -> None:
+        """Count a request, and put it at the head of the log."""
+        counter, used_session = request.counter, request.outcome is not Outcome.NOT_USED
+        self.reads += len(counter.reads)
+        self.writes += len(counter.writes)
+        self.read_units += sum(call.units for call in counter.reads)
+        self.write_units += sum(call.units for call in counter.writes)
+        self.views += request.action == VIEW
+        self.sessions_used += used_session
+        self.skipped += request.outcome is Outcome.NOTHING_TO_WRITE
+        self.log.appendleft(request)
+        if request.action == LOG_OUT:
+            self.is_logged_out, self.expires = True, None
+        elif counter.ends_stored:
+            self.is_logged_out = False
+
+    def stored_outcome(self, action: str, counter: CallCounter) -> Outcome:
+        """The outcome of a request that finds no session, and so stores a new one."""
+        if action != VIEW and self._is_ended_elsewhere(counter):
+            return Outcome.ENDED_AND_STORED
+        if self.is_logged_out or self.expires is None or not counter.begins_with_read:
+            return Outcome.STORED
+        has_expired = time.time() >= self.expires
+        return Outcome.EXPIRED_AND_STORED if has_expired else Outcome.ENDED_AND_STORED
+
+    def deleted_outcome(self, counter: CallCounter) -> Outcome:
+        """The outcome of a logout that finds no session."""
+        is_ended = self._is_ended_elsewhere(counter)
+        return Outcome.ENDED_BEFORE if is_ended else Outcome.NOTHING_TO_DELETE
+
+    def _is_ended_elsewhere(self, counter: CallCounter) -> bool:
+        # The farewell has no forms: only a page in another tab can still post one.
+        if self.is_logged_out:
+            return True
+        is_live = self.expires is not None and time.time() < self.expires
+        return is_live and counter.begins_with_read
+
+
+class Visits:
+    """The latest visits; a cookie of the demo's own identifies each."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
+
+    def find(self, cookies: str) -> Visit:
+        """The visit that a `Cookie` header names, or a new one."""
+        token = _token(cookies)
+        with self._lock:
+            visit = self._visits.get(token) or Visit(secrets.token_urlsafe(12), time.time())
+            self._visits[visit.token] = visit
+            self._visits.move_to_end(visit.token)
+            if len(self._visits) > MOST_VISITS:
+                self._visits.popitem(last=False)
+        return visit
+
+
+def cookie_header(visit: Visit) -> tuple[str, str]:
+    """The header by which the browser's next request names the visit."""
+    return "Set-Cookie", f"{COOKIE}={visit.token}; Path=/; HttpOnly; SameSite=Lax"
+
+
+def _token(cookies: str) -> str:
+    try:
+        morsel = SimpleCookie(cookies).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
