@@ -58,6 +58,11 @@ class CallCounter:
         return bool(self.calls) and self.calls[0].operation in READS
 
     @property
+    def has_refusal(self) -> bool:
+        """Whether the condition of a write was not met: another request came first."""
+        return any(call.result == REFUSED for call in self.calls)
+
+    @property
     def ends_stored(self) -> bool:
         """Whether the session is stored at the end.
 

@@ -94,7 +94,7 @@ def _session(page: PageData) -> dict[str, Any]:
 def _attributes(row: StoredRow) -> Iterator[tuple[str, str, str]]:
     """Name, value and note of each attribute of a row."""
     how = "compressed from" if row.data_size <= row.payload_size else "not compressed, from"
-    text = f"{how} {row.payload_size}; Beaker's text of them has {row.text_size}"
+    text = f"{how} {row.payload_size} ({row.text_size} as Beaker's text)"
     left = wording.duration(math.ceil(row.left))
     yield "id", f"{row.partition[:SHOWN_OF_ID]}…", "SHA-256 of the session id"
     yield "item", "session", ""

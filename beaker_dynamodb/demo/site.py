@@ -164,7 +164,9 @@ def _view_outcome(visit: Visit, is_new: bool, counter: CallCounter) -> Outcome:
         return visit.stored_outcome(VIEW, counter)
     if not counter.writes:
         return Outcome.NOTHING_TO_WRITE
-    return Outcome.RENEWED if counter.ends_stored else Outcome.NOT_RENEWED
+    if counter.ends_stored:
+        return Outcome.RENEWED
+    return Outcome.NOT_RENEWED if counter.has_refusal else Outcome.RENEWAL_FAILED
 
 
 def _form_outcome(form: _Form, found: bool | None, visit: Visit, counter: CallCounter) -> Outcome:

@@ -28,6 +28,7 @@ class Outcome(str, Enum):
     MOVED = "moved to the new id"
     RENEWED = "renewed"
     NOT_RENEWED = "not renewed"
+    RENEWAL_FAILED = "renewal failed"
     NOTHING_TO_WRITE = "nothing to write"
     NOTHING_WRITTEN = "ended elsewhere, nothing written"
     ENDED_AND_STORED = "ended elsewhere, new session"

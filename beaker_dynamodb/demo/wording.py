@@ -11,11 +11,11 @@ from .calls import CallCounter
 from .table import StoredRow
 from .visits import ADD, GOODBYE, LOG_OUT, RENEW_ID, Outcome, Request, Visit
 
-FORMS = {ADD, LOG_OUT, RENEW_ID}
+_POSTED = {ADD, LOG_OUT, RENEW_ID}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
-#: A view, by its outcome. NOTHING_TO_WRITE and STORED have more than one reason.
+#: A view, by its outcome; for STORED, one of the two below.
 _VIEWS = {
     Outcome.RENEWED: (
         "More than {interval} had passed since the row was written, so this view renewed it: "
@@ -25,8 +25,12 @@ _VIEWS = {
         "Another request changed or ended the session while this view ran, so the row was not "
         "renewed: {calls}."
     ),
+    Outcome.RENEWAL_FAILED: (
+        "The row was due for renewal, but DynamoDB did not accept the write, and the page is shown "
+        "all the same: {calls}."
+    ),
     Outcome.NOTHING_TO_WRITE: (
-        "The row was written {written}, less than the touch interval of {interval}, so this view "
+        "The row was written {written}, within the touch interval of {interval}, so this view "
         "wrote nothing: {calls}."
     ),
     Outcome.ENDED_AND_STORED: (
@@ -80,7 +84,7 @@ def story(visit: Visit, touch_interval: int, row: StoredRow | None) -> Iterator[
         return
     if visit.views > 1:
         yield f"You have viewed this page {times(visit.views)} since {clock_time(visit.began)}."
-    yield from (_of_form(entry) for entry in list(visit.log)[1:2] if entry.action in FORMS)
+    yield from (_of_form(entry) for entry in list(visit.log)[1:2] if entry.action in _POSTED)
     yield _of_view(visit.log[0], touch_interval, row)
 
 
