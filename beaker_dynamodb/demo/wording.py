@@ -68,10 +68,10 @@ _FORMS = {
     ),
     Outcome.DELETED: "You are logged out. Your row and your cookie are deleted: {calls}.",
     Outcome.ENDED_BEFORE: (
-        "Another tab or browser ended the session before you logged out, so there was no row to "
-        "delete: {calls}."
+        "Another tab or browser ended the session before you logged out, so the delete found no "
+        "row: {calls}."
     ),
-    Outcome.NOTHING_TO_DELETE: "You had no session, so there was no row to delete: {calls}.",
+    Outcome.NOTHING_TO_DELETE: "You had no session, so the delete found no row: {calls}.",
 }
 
 
