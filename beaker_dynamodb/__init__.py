@@ -19,11 +19,11 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TableError,
     )
+    from .manager import DynamoDBNamespaceManager
     from .middleware import SessionMiddleware
-    from .model import SessionModel, session_model
-    from .namespace import DynamoDBNamespaceManager
     from .options import Options
     from .session import DynamoDBSession
+    from .table import SessionModel, session_model
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -44,14 +44,14 @@ __all__ = [
     "session_model",
 ]
 
-_HOMES = {
-    "DynamoDBNamespaceManager": ".namespace",
+_MODULES = {
+    "DynamoDBNamespaceManager": ".manager",
     "DynamoDBSession": ".session",
     "Options": ".options",
     "SessionMiddleware": ".middleware",
-    "SessionModel": ".model",
+    "SessionModel": ".table",
     "create_table": ".admin.table",
-    "session_model": ".model",
+    "session_model": ".table",
 }
 
 
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first asked for: botocore and Beaker take a tenth of a second."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, ".errors"), __name__), name)
+    return getattr(import_module(_MODULES.get(name, ".errors"), __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -13,19 +13,19 @@ _PREFIXES = ("session.", "beaker.session.")
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Beaker has no types
-    """Beaker's middleware, whose sessions are in DynamoDB where nothing else is said.
+    """Beaker's middleware, with sessions in DynamoDB unless the settings name another type.
 
-    An ini file cannot name a class. Where its `session.type` is `ext:dynamodb` or missing, the
-    sessions are `DynamoDBSession`s; any other type is left to Beaker.
+    An ini file cannot name a class. If its `session.type` is `ext:dynamodb` or missing, the
+    sessions are `DynamoDBSession`s; Beaker handles any other type.
 
     Args:
         wrap_app: the WSGI application.
         config: settings with Beaker's prefix `session.` or `beaker.session.`.
-        environ_key: where the session stands in the WSGI environment.
-        settings: settings without a prefix; they win.
+        environ_key: key of the session in the WSGI environment.
+        settings: settings without a prefix; they take precedence.
 
     Raises:
-        ConfigurationError: by the first request, for an unknown option or a wrong value.
+        ConfigurationError: in the first request, for an unknown option or a wrong value.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ def session_filter(
     """The Paste filter `egg:beaker-dynamodb#session`: SessionMiddleware from a section's lines.
 
     Args:
-        global_config: the ini file's defaults; what has Beaker's prefix in them counts.
+        global_config: the ini file's defaults; those with Beaker's prefix count.
         settings: the section's lines, with or without Beaker's prefix.
     """
     own = {_prefixed(name): value for name, value in settings.items()}

@@ -1,6 +1,6 @@
 """`config.include("beaker_dynamodb.pyramid")`: pyramid_beaker's sessions and caches, and the class.
 
-Needs pyramid_beaker, which `pip install "beaker-dynamodb[pyramid]"` brings.
+Needs pyramid_beaker: `pip install "beaker-dynamodb[pyramid]"`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def includeme(config: Any) -> None:
     """Set the session factory and the cache regions that the settings describe.
 
     Does what `config.include("pyramid_beaker")` does, with `DynamoDBSession` as the session class
-    where `session.type` is `ext:dynamodb` or missing.
+    if `session.type` is `ext:dynamodb` or missing.
 
     Args:
         config: Pyramid's `Configurator`.

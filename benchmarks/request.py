@@ -32,8 +32,8 @@ import botocore.session
 from beaker.session import Session
 from beaker.util import JsonSerializer, PickleSerializer
 
-from beaker_dynamodb import DynamoDBNamespaceManager, create_table, snapshot
-from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb import DynamoDBNamespaceManager, create_table
+from beaker_dynamodb.codec import SavedSession
 from tests.support.dynamodb_local import running_engine
 
 Block = Callable[[], object]
@@ -145,7 +145,7 @@ def report_cpu(options: dict[str, str]) -> None:
     quiet = {**options, "ttl": 0, "touch_interval": 10**6}
     raw = raw_get_item(options, partition)
     bare = raw_get_item(options, partition, parameter_validation=False)
-    stored = SessionText.of(texts[0]).data("zlib", 10_000)
+    stored = SavedSession.from_text(texts[0]).data("zlib", 10_000)
     print(f"session: {len(payload)} bytes as a pickle, {len(stored)} stored")
     for name, ours, others in (
         ("read-only request / raw GetItem", read_only_request(quiet, texts), raw),
@@ -168,10 +168,9 @@ def report_steps(options: dict[str, str]) -> None:
 
 
 def decide(stored: bytes, text: str) -> bool:
-    known, after = snapshot.recognise(SessionText.of(text).payload) or (None, {})
-    assert known is not None
-    before = snapshot.read(stored, known.read)
-    return before is None or snapshot.has_changed(before, after)
+    saved = SavedSession.from_text(text)
+    assert saved.content is not None
+    return saved.has_changed(SavedSession.from_payload(stored))
 
 
 def best_of(call: Block, blocks: int = 31, calls: int = 500) -> float:

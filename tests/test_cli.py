@@ -16,7 +16,7 @@ from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.options import names_of
-from beaker_dynamodb.store import describe
+from beaker_dynamodb.table import TableDefinition
 
 Ini = Callable[[str], Path]
 
@@ -87,7 +87,7 @@ class TestCreateTable:
         assert run("create-table", *arguments({**place, **names, **units})).exit_code == 0
         model = session_model(**engine.options, **names)
         table = model.describe_table()
-        state = describe(model)
+        state = TableDefinition(model).describe()
         assert state is not None
         assert state.keys == (("pk", "S"), ("sk", "S"))
         assert table["ProvisionedThroughput"]["ReadCapacityUnits"] == 3
@@ -232,5 +232,5 @@ class TestTheCommand:
         )
         assert done.returncode == 1
         assert done.stdout == ""
-        assert done.stderr.startswith("Error: the engine was not reached")
+        assert done.stderr.startswith("Error: DynamoDB could not be reached")
         assert len(done.stderr.splitlines()) == 1

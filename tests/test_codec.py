@@ -8,7 +8,7 @@ import random
 import pytest
 
 from beaker_dynamodb import CorruptItem, codec
-from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb.codec import SavedSession
 
 #: Bytes that a payload may have.
 MOST = 10_000
@@ -27,23 +27,26 @@ TEXTS = {
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_a_session_comes_back_to_the_letter(text: str, compression: str) -> None:
-    assert SessionText.stored_as(SessionText.of(text).data(compression, MOST), MOST).text == text
+    assert (
+        SavedSession.from_data(SavedSession.from_text(text).data(compression, MOST), MOST).text
+        == text
+    )
 
 
 def test_a_session_is_stored_without_its_base64() -> None:
     text = base64.b64encode(random.Random(1).randbytes(3000)).decode()
-    assert len(SessionText.of(text).data("none", MOST)) == 3001
-    assert len(SessionText.of(text).data("zlib", MOST)) == 3001
+    assert len(SavedSession.from_text(text).data("none", MOST)) == 3001
+    assert len(SavedSession.from_text(text).data("zlib", MOST)) == 3001
 
 
 def test_text_like_data_are_compressed() -> None:
-    assert len(SessionText.of(TEXTS["base64"]).data("zlib", MOST)) < 80
+    assert len(SavedSession.from_text(TEXTS["base64"]).data("zlib", MOST)) < 80
 
 
 def test_nothing_grows_by_compression() -> None:
     for size in (0, 1, 10, 100):
         text = base64.b64encode(random.Random(1).randbytes(size)).decode()
-        assert len(SessionText.of(text).data("zlib", MOST)) <= size + 1
+        assert len(SavedSession.from_text(text).data("zlib", MOST)) <= size + 1
 
 
 @pytest.mark.parametrize("compression", ["zlib", "none"])
@@ -90,7 +93,7 @@ CORRUPT_SESSIONS = {
 @pytest.mark.parametrize("data", CORRUPT_SESSIONS.values(), ids=CORRUPT_SESSIONS.keys())
 def test_a_session_that_was_not_written_here_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptItem):
-        SessionText.stored_as(data, MOST)
+        SavedSession.from_data(data, MOST)
 
 
 CORRUPT_VALUES = {
@@ -98,7 +101,7 @@ CORRUPT_VALUES = {
     "truncated pickle": codec.encode_value([1, 2], "pickle", "none", MOST)[:-3],
     "class that is gone": bytes([codec.Content.PICKLE << 4]) + b"cno_such_module\nname\n.",
     "truncated json": codec.encode_value([1, 2], "json", "none", MOST)[:-1],
-    "a session": SessionText.of("YWJj").data("none", MOST),
+    "a session": SavedSession.from_text("YWJj").data("none", MOST),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beaker_dynamodb import ConflictError, session_model
-from beaker_dynamodb.store import Store, new_version
+from beaker_dynamodb.rows import Rows, new_version
 from tests.sites import KINDS, Site, log_out
 from tests.support.wire import Wire
 
@@ -218,16 +218,16 @@ class TestOtherPolicies:
     def test_a_session_changed_again_and_again_is_given_up(
         self, sites: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        replace = Store.replace
+        replace = Rows.replace
 
-        def overtaken(self: Store, key: Any, row: Any, version: str) -> Any:
+        def overtaken(self: Rows, key: Any, row: Any, version: str) -> Any:
             found = self.get(key, consistent=True)
             assert found
             self.put(key, found._replace(version=new_version()))
             return replace(self, key, row, version)
 
         one, _ = sites()
-        monkeypatch.setattr(Store, "replace", overtaken)
+        monkeypatch.setattr(Rows, "replace", overtaken)
         with pytest.raises(ConflictError, match="10 times"):
             one.request(put(a=1))
 

@@ -16,7 +16,9 @@ import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import LockTimeout, StoreUnavailable, lock, session_model
+from beaker_dynamodb import LockTimeout, StoreUnavailable, session_model
+from beaker_dynamodb.caches import creation
+from beaker_dynamodb.table import backoff
 from tests.support.fork import in_a_forked_worker
 from tests.support.wire import Wire
 
@@ -40,7 +42,7 @@ def never() -> None:
 @pytest.fixture
 def machines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each lock counts as one of another machine's: only the table stands between them."""
-    monkeypatch.setattr(lock._local_locks, "lock", lambda _: threading.RLock())
+    monkeypatch.setattr(creation._local_locks, "lock", lambda _: threading.RLock())
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ class TestTwoMachines:
         with caplog.at_level(logging.INFO):
             assert make_cache(engine).get("a", createfunc=overtaken) == "first"
         assert make_cache(engine).get("a", createfunc=never) == "second"
-        assert "made by another meanwhile" in caplog.text
+        assert "another has made or removed it since" in caplog.text
 
     def test_the_first_stores_its_value_where_nobody_has_taken_over(
         self, engine: Any, clock: Any
@@ -292,7 +294,7 @@ class Paced:
 @pytest.fixture
 def paced(monkeypatch: pytest.MonkeyPatch) -> Paced:
     paced = Paced()
-    monkeypatch.setattr(lock, "time", _Time(paced.sleep))
+    monkeypatch.setattr(backoff, "time", _Time(paced.sleep))
     return paced
 
 

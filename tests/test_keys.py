@@ -4,23 +4,23 @@ from hashlib import sha256
 
 import pytest
 
-from beaker_dynamodb.store.keys import original_key, partition_key, session_key, value_key
+from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 HOSTILE_IDS = ["", "x" * 100_000, "é", "\ud800", "\xff\xfe", "a b\n\0", "../..", "🍪"]
 
 
 def test_a_session_id_is_stored_as_its_sha256() -> None:
-    assert session_key("", "abc", hash_ids=True).partition == sha256(b"abc").hexdigest()
+    assert session_key("", "abc", hash_id=True).partition == sha256(b"abc").hexdigest()
 
 
 def test_a_session_id_is_stored_as_it_is_where_that_is_asked_for() -> None:
-    assert session_key("", "abc", hash_ids=False).partition == "abc"
+    assert session_key("", "abc", hash_id=False).partition == "abc"
 
 
 @pytest.mark.parametrize("hash_ids", [True, False])
 @pytest.mark.parametrize("session_id", HOSTILE_IDS, ids=range(len(HOSTILE_IDS)))
 def test_any_id_makes_a_key(session_id: str, hash_ids: bool) -> None:
-    key = session_key("p:", session_id, hash_ids)
+    key = session_key("p:", session_id, hash_id=hash_ids)
     assert key.partition.startswith("p:")
     assert 2 < len(key.partition.encode()) <= 2048
 
@@ -28,7 +28,7 @@ def test_any_id_makes_a_key(session_id: str, hash_ids: bool) -> None:
 @pytest.mark.parametrize("hash_ids", [True, False])
 def test_different_ids_make_different_keys(hash_ids: bool) -> None:
     ids = [*HOSTILE_IDS, "sha256:" + sha256(b"").hexdigest(), "x" * 99_999]
-    assert len({session_key("", one, hash_ids).partition for one in ids}) == len(ids)
+    assert len({session_key("", one, hash_id=hash_ids).partition for one in ids}) == len(ids)
 
 
 NAMESPACES = ["", "a", "/srv/app.py|load", "n" * 3000, "Ж" * 1025, "sha256:x"]
@@ -73,7 +73,7 @@ def test_a_key_of_another_type_is_refused() -> None:
 
 def test_a_log_shows_no_more_than_eight_characters_of_an_id() -> None:
     session_id = "0123456789abcdef" * 2
-    shown = str(session_key("prefix:", session_id, hash_ids=False))
+    shown = str(session_key("prefix:", session_id, hash_id=False))
     assert not any(session_id[at : at + 9] in shown for at in range(len(session_id) - 8))
-    assert "\n" not in str(session_key("", "a\nb", hash_ids=False))
+    assert "\n" not in str(session_key("", "a\nb", hash_id=False))
     assert str(value_key("partition", b"secret-key")).endswith(".../value")

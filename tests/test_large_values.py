@@ -10,8 +10,10 @@ from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
-from beaker_dynamodb.store import RowKey, batches
-from beaker_dynamodb.store.parts import PART_SIZE, PartsName
+from beaker_dynamodb.rows.parts import PART_SIZE
+from beaker_dynamodb.rows.row import PartsName
+from beaker_dynamodb.table import RowKey
+from beaker_dynamodb.table import table as table_module
 from tests.sites import KINDS, Site, log_out, read, save
 from tests.support.wire import Wire
 
@@ -156,7 +158,7 @@ class TestParts:
         cache.put("a", "small")
         assert cache.get("a") == "small"
         assert None not in {part.expires for part in parts(engine)}
-        assert "parts of a value that was replaced were not removed" in caplog.text
+        assert "parts of a replaced value were not removed" in caplog.text
 
     def test_that_are_missing_are_a_miss(
         self, cache: Cache, engine: Any, caplog: pytest.LogCaptureFixture
@@ -199,7 +201,7 @@ class TestParts:
         cache.put("a", noise(MEGABYTE))
         for _ in range(10):
             wire.leave_next_unprocessed("BatchGetItem")
-        with pytest.raises(StoreUnavailable, match="left a part of a batch undone"):
+        with pytest.raises(StoreUnavailable, match="left part of a batch undone"):
             cache.get("a")
 
 
@@ -221,10 +223,10 @@ def test_a_slow_engine_that_hands_parts_back_is_asked_for_no_longer_than_a_call_
     cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.put("a", noise(MEGABYTE))
-    monkeypatch.setattr(batches, "time", SlowEngine())
-    for _ in range(batches.TRIES - 1):
+    monkeypatch.setattr(table_module, "time", SlowEngine())
+    for _ in range(table_module.BATCH_TRIES - 1):
         wire.leave_next_unprocessed("BatchGetItem")
-    with pytest.raises(StoreUnavailable, match="left a part of a batch undone"):
+    with pytest.raises(StoreUnavailable, match="left part of a batch undone"):
         cache.get("a")
     # Without another try, a call takes four seconds.
     assert wire.operations.count("BatchGetItem") <= 5

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Options, session_model
-from beaker_dynamodb.namespace.lifetime import Lifetime
 from beaker_dynamodb.options import LONGEST_LIFE
+from beaker_dynamodb.sessions.lifetime import Lifetime
 from tests.sites import KINDS, Site, count, read
 
 BEAKER_MARGIN = 120

@@ -56,7 +56,7 @@ class TestTheLog:
 
     def test_shows_each_call_on_stderr_where_that_is_asked_for(self) -> None:
         shown = run(self.PROGRAM, BEAKER_DYNAMODB_DEBUG="true").stderr
-        assert "beaker_dynamodb.store GetItem" in shown
+        assert "beaker_dynamodb.table GetItem" in shown
         assert "not found" in shown
 
     def test_shows_nothing_where_it_is_not(self) -> None:

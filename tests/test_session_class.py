@@ -17,7 +17,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb.codec import SavedSession
 from tests.sites import KINDS, Site, count, log_out, read, save
 from tests.support.wire import Wire
 
@@ -352,7 +352,7 @@ def change(session: Any) -> None:
 class TestAHostileRow:
     """A pickle that somebody who can write to the table has put there executes nothing."""
 
-    HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
+    HOSTILE = SavedSession.from_payload(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
 
     @pytest.fixture(autouse=True)
     def _nothing_is_executed(self) -> Iterator[None]:

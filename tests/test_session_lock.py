@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lock, session_model
-from beaker_dynamodb.store.pauses import FIRST_PAUSE, LONGEST_PAUSE
+from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, session_model
+from beaker_dynamodb.caches import CreationLock
+from beaker_dynamodb.table import backoff
+from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from tests.sites import KINDS, Site, count, log_out
 from tests.support.fork import in_a_forked_worker
 from tests.support.wire import Wire
@@ -105,7 +107,7 @@ def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
             assert released.wait(10)
 
     released = threading.Event()
-    monkeypatch.setattr(lock.time, "sleep", pause)
+    monkeypatch.setattr(backoff.time, "sleep", pause)
     waiting = []
 
     def meanwhile(_: Any) -> None:
@@ -270,14 +272,14 @@ class SlowLock:
 
 
 class NeverFree:
-    """A claim that another machine has."""
+    """A lease that another machine holds."""
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         return False
 
-    look = take
+    acquire_if_free = acquire
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Nothing is held."""
 
     def timeout(self) -> LockTimeout:
@@ -288,29 +290,29 @@ class TestWaiting:
     @pytest.fixture
     def time(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         pauses: list[float] = []
-        monkeypatch.setattr(lock.time, "sleep", pauses.append)
-        monkeypatch.setattr(lock.time, "monotonic", lambda: sum(pauses))
+        monkeypatch.setattr(backoff.time, "sleep", pauses.append)
+        monkeypatch.setattr(backoff.time, "monotonic", lambda: sum(pauses))
         return pauses
 
     def test_ends_with_the_limit(self, time: list[float]) -> None:
-        assert not lock.wait_for(lambda: False, 20)
+        assert not backoff.wait_until(lambda: False, 20)
         assert sum(time) == pytest.approx(20)
         assert 40 <= len(time) <= 90
 
     def test_for_a_thread_and_then_for_a_machine_ends_with_one_limit(
         self, time: list[float]
     ) -> None:
-        creation_lock = lock.CreationLock(("name",), NeverFree(), 1)
+        creation_lock = CreationLock(("name",), NeverFree(), 1)
         creation_lock._local = SlowLock(time, 0.7)
         with pytest.raises(LockTimeout):
             creation_lock.acquire()
         assert sum(time) == pytest.approx(1)
 
     def test_ends_as_soon_as_it_is_done(self, time: list[float]) -> None:
-        assert lock.wait_for(lambda: len(time) == 3, 20)
+        assert backoff.wait_until(lambda: len(time) == 3, 20)
         assert len(time) == 3
         assert time[0] <= FIRST_PAUSE
 
     def test_varies(self, time: list[float]) -> None:
-        lock.wait_for(lambda: False, 20)
+        backoff.wait_until(lambda: False, 20)
         assert len(set(time)) > 20

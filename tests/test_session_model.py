@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from beaker_dynamodb.model import forget_connections
+from beaker_dynamodb.table import forget_connections
 from tests.sites import KINDS
 from tests.support.plugin import Clock
 from tests.support.wire import Wire

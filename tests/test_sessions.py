@@ -16,7 +16,10 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.store import RowKey, Store
+from beaker_dynamodb.manager import Backend
+from beaker_dynamodb.options import parse_options
+from beaker_dynamodb.rows import Rows
+from beaker_dynamodb.table import RowKey
 from tests.sites import Site, count, log_out, read, save
 from tests.support.wire import Wire
 
@@ -184,7 +187,7 @@ class TestATouch:
         wire.fail_next("PutItem", outage)
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             assert site.request(read) == 1
-        assert "was not renewed" in caplog.text
+        assert "was not touched" in caplog.text
         assert site.request(read) == 1
 
 
@@ -280,12 +283,12 @@ class TestExpiry:
         [row] = rows(engine)
         clock.advance(61)
         model = session_model(**engine.options)
-        store = DynamoDBNamespaceManager("x", **engine.options)._store
-        expired = store.get(key_of(row), consistent=True)
+        table_rows = Backend.of(parse_options(engine.options)).rows
+        expired = table_rows.get(key_of(row), consistent=True)
         row.touched = clock.now
         row.save()
         assert expired
-        assert store.delete_expired(key_of(row), expired) is False
+        assert table_rows.delete_expired(key_of(row), expired) is False
         assert len(list(model.scan())) == 1
 
     def test_a_session_ends_no_later_than_its_life(self, engine: Any, clock: Any) -> None:
@@ -331,7 +334,7 @@ class TestAnOutage:
         site.request(count)
         cookie = site.cookie
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "get", fails)
+            patch.setattr(Rows, "get", fails)
             told = pytest.raises(BeakerDynamoDBError, match="a fault of this package")
             with told, pytest.warns():
                 site.request(read)
@@ -340,7 +343,7 @@ class TestAnOutage:
     def test_of_a_change_is_an_error(self, site: Site, wire: Wire) -> None:
         site.request(count)
         wire.fail_next("PutItem", (500, "InternalServerError"))
-        with pytest.raises(StoreUnavailable, match="the engine refused for now") as caught:
+        with pytest.raises(StoreUnavailable, match="DynamoDB refused the call for now") as caught:
             site.request(count)
         assert caught.value.code == "InternalServerError"
         assert site.request(read) == 1
@@ -411,7 +414,7 @@ class TestACorruptRow:
             UpdateExpression="SET expires = :text",
             ExpressionAttributeValues={":text": {"S": "tomorrow"}},
         )
-        with pytest.raises(CorruptItem, match="not of the form"):
+        with pytest.raises(CorruptItem, match="do not have the form"):
             site.request(read)
 
 

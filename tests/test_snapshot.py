@@ -15,7 +15,8 @@ from typing import ClassVar, NamedTuple
 import pytest
 from beaker.util import JsonSerializer, PickleSerializer
 
-from beaker_dynamodb import snapshot
+from beaker_dynamodb.codec import SavedSession
+from beaker_dynamodb.codec.session import changed_keys
 
 
 class Colour(enum.Enum):
@@ -97,13 +98,11 @@ def pickled(**session: object) -> bytes:
 
 
 def changed(before: bytes, after: bytes) -> frozenset[object]:
-    recognised = snapshot.recognise(after)
-    assert recognised
-    known, session = recognised
-    stored = snapshot.read(before, known.read)
-    assert stored is not None
-    keys = snapshot.changed_keys(stored, session)
-    assert snapshot.has_changed(stored, session) == bool(keys)
+    saved, base = SavedSession.from_payload(after), SavedSession.from_payload(before)
+    assert saved.content is not None
+    assert base.content is not None
+    keys = changed_keys(base.content, saved.content)
+    assert saved.has_changed(base) == bool(keys)
     return keys
 
 
@@ -204,15 +203,16 @@ class Hostile:
 )
 def test_reading_executes_nothing(payload: bytes) -> None:
     Hostile.marks.clear()
-    recognised = snapshot.recognise(payload)
-    if recognised:
-        snapshot.changed_keys(recognised[1], recognised[1])
+    saved = SavedSession.from_payload(payload)
+    if saved.content is not None:
+        changed_keys(saved.content, saved.content)
     assert Hostile.marks == []
 
 
 def test_a_stored_pickle_is_not_read_as_such_where_this_process_writes_json() -> None:
-    known, _ = snapshot.recognise(JsonSerializer().dumps({"a": 1})) or pytest.fail("unreadable")
-    assert snapshot.read(pickled(a=1), known.read) is None
+    known = SavedSession.from_payload(JsonSerializer().dumps({"a": 1})).format
+    assert known is not None
+    assert SavedSession.from_payload(pickled(a=1)).read_as(known) is None
 
 
 @pytest.mark.parametrize(
@@ -229,13 +229,13 @@ def test_a_stored_pickle_is_not_read_as_such_where_this_process_writes_json() ->
     ],
 )
 def test_what_cannot_be_read_is_not_recognised(payload: bytes) -> None:
-    assert snapshot.recognise(payload) is None
+    assert SavedSession.from_payload(payload).format is None
 
 
 def test_an_application_with_pickle_extensions_is_left_alone() -> None:
     copyreg.add_extension(__name__, "Hostile", 240)
     try:
-        assert snapshot.recognise(pickled(a=1)) is None
+        assert SavedSession.from_payload(pickled(a=1)).format is None
     finally:
         copyreg.remove_extension(__name__, "Hostile", 240)
 
@@ -243,7 +243,7 @@ def test_an_application_with_pickle_extensions_is_left_alone() -> None:
 def test_cleared_and_empty_are_told_apart() -> None:
     cleared = {"_domain": None, "_path": "/"}
     empty = {**cleared, "_creation_time": 1, "_accessed_time": 1}
-    assert snapshot.is_cleared(cleared)
-    assert not snapshot.is_cleared(empty)
-    assert snapshot.is_empty(empty)
-    assert not snapshot.is_empty({**empty, "_csrft_": "token"})
+    saved = [SavedSession.from_payload(pickled(**each)) for each in (cleared, empty)]
+    assert [each.is_cleared for each in saved] == [True, False]
+    assert [each.is_empty for each in saved] == [True, True]
+    assert not SavedSession.from_payload(pickled(**empty, _csrft_="token")).is_empty

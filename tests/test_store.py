@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import Row, RowKey, Store, Written, new_version, now
+from beaker_dynamodb.rows import Row, Rows, WriteResult, new_version, now
+from beaker_dynamodb.table import RowKey
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -13,68 +15,68 @@ KEY = RowKey("a-partition", "session")
 
 
 @pytest.fixture
-def store(engine: Any) -> Store:
-    return Store(parse_options(engine.options))
+def rows(engine: Any) -> Rows:
+    return Backend.of(parse_options(engine.options)).rows
 
 
 def row(data: bytes = b"data", life: int | None = 60, version: str | None = None) -> Row:
     return Row(data, version or new_version(), now(), life)
 
 
-def test_a_row_comes_back_as_it_was_stored(store: Store, clock: Any) -> None:
+def test_a_row_comes_back_as_it_was_stored(rows: Rows, clock: Any) -> None:
     clock.advance(0.123)
     for stored in (row(), row(life=None)):
-        store.put(KEY, stored)
-        assert store.get(KEY, consistent=True) == stored
+        rows.put(KEY, stored)
+        assert rows.get(KEY, consistent=True) == stored
 
 
-def test_a_row_is_created_only_where_no_live_one_is(store: Store, clock: Any) -> None:
+def test_a_row_is_created_only_where_no_live_one_is(rows: Rows, clock: Any) -> None:
     first, second, third = (row(data) for data in (b"1", b"2", b"3"))
-    assert store.create(KEY, first).done
-    assert store.create(KEY, second) == Written(False, first)
-    assert store.get(KEY, consistent=True) == first
+    assert rows.create(KEY, first).done
+    assert rows.create(KEY, second) == WriteResult(False, first)
+    assert rows.get(KEY, consistent=True) == first
     clock.advance(61)
     later = third._replace(touched=now())
-    assert store.create(KEY, later).done
-    assert store.get(KEY, consistent=True) == later
+    assert rows.create(KEY, later).done
+    assert rows.get(KEY, consistent=True) == later
 
 
-def test_a_row_that_never_expires_is_not_created_over(store: Store, clock: Any) -> None:
-    assert store.create(KEY, row(life=None)).done
+def test_a_row_that_never_expires_is_not_created_over(rows: Rows, clock: Any) -> None:
+    assert rows.create(KEY, row(life=None)).done
     clock.advance(10**9)
-    assert not store.create(KEY, row()._replace(touched=now())).done
+    assert not rows.create(KEY, row()._replace(touched=now())).done
 
 
-def test_a_row_is_overwritten_only_where_one_is(store: Store) -> None:
-    assert store.overwrite(KEY, row()) == Written(done=False)
-    assert store.get(KEY, consistent=True) is None
-    store.put(KEY, row())
+def test_a_row_is_overwritten_only_where_one_is(rows: Rows) -> None:
+    assert rows.overwrite(KEY, row()) == WriteResult(done=False)
+    assert rows.get(KEY, consistent=True) is None
+    rows.put(KEY, row())
     changed = row(b"changed")
-    assert store.overwrite(KEY, changed).done
-    assert store.get(KEY, consistent=True) == changed
+    assert rows.overwrite(KEY, changed).done
+    assert rows.get(KEY, consistent=True) == changed
 
 
-def test_a_row_is_replaced_only_at_its_version(store: Store) -> None:
-    assert store.replace(KEY, row(), "one") == Written(done=False)
+def test_a_row_is_replaced_only_at_its_version(rows: Rows) -> None:
+    assert rows.replace(KEY, row(), "one") == WriteResult(done=False)
     stored, changed = row(version="one"), row(b"changed")
-    store.put(KEY, stored)
-    assert store.replace(KEY, changed, "another") == Written(False, stored)
-    assert store.replace(KEY, changed, "one").done
-    assert store.get(KEY, consistent=True) == changed
+    rows.put(KEY, stored)
+    assert rows.replace(KEY, changed, "another") == WriteResult(False, stored)
+    assert rows.replace(KEY, changed, "one").done
+    assert rows.get(KEY, consistent=True) == changed
 
 
-def test_a_row_is_renewed_only_at_its_version(store: Store) -> None:
+def test_a_row_is_touched_only_at_its_version(rows: Rows) -> None:
     stored = row(version="one")
-    assert store.renew(KEY, stored) is False
-    store.put(KEY, stored)
-    assert store.renew(KEY, row(version="another")) is False
-    renewed = row(b"renewed", version="one")
-    assert store.renew(KEY, renewed) is True
-    assert store.get(KEY, consistent=True) == renewed
+    assert rows.touch(KEY, stored) is False
+    rows.put(KEY, stored)
+    assert rows.touch(KEY, row(version="another")) is False
+    touched = row(b"touched", version="one")
+    assert rows.touch(KEY, touched) is True
+    assert rows.get(KEY, consistent=True) == touched
 
 
-def test_deleting_nothing_is_fine(store: Store) -> None:
-    store.delete(KEY)
-    store.put(KEY, row())
-    store.delete(KEY)
-    assert store.get(KEY, consistent=True) is None
+def test_deleting_nothing_is_fine(rows: Rows) -> None:
+    rows.delete(KEY)
+    rows.put(KEY, row())
+    rows.delete(KEY)
+    assert rows.get(KEY, consistent=True) is None

@@ -7,7 +7,7 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import StoreUnavailable, TableError, session_model
-from beaker_dynamodb.store import create, describe
+from beaker_dynamodb.table import TableDefinition
 from tests.sites import Site, count, read
 from tests.support.wire import Wire
 
@@ -46,7 +46,7 @@ class TestAMissingTable:
         site = Site(engine.options)
         site.use_cookie("unknown")
         assert site.request(read) is None
-        assert describe(session_model(**engine.options))
+        assert TableDefinition(session_model(**engine.options)).describe()
 
     def test_is_asked_for_by_no_other_call_once_it_is_there(self, engine: Any, wire: Wire) -> None:
         site = Site(engine.options)
@@ -67,7 +67,7 @@ class TestAMissingTable:
         site = Site(options)
         assert site.request(count) == 1
         assert site.request(count) == 2
-        state = describe(session_model(**options))
+        state = TableDefinition(session_model(**options)).describe()
         assert state
         assert state.keys == (("pk", "S"), ("sk", "S"))
         assert ttl_of(engine)["AttributeName"] == "ends"
@@ -96,7 +96,7 @@ class TestCreating:
         assert beaker_dynamodb.create_table(told.append, **engine.options) is True
         assert told == ["table created", "TTL switched on"]
         assert beaker_dynamodb.create_table(told.append, **engine.options) is False
-        assert "table is there" in told
+        assert "table exists" in told
 
     def test_at_once_succeeds_for_all(self, engine: Any) -> None:
         barrier = threading.Barrier(4)
@@ -105,7 +105,7 @@ class TestCreating:
         def create_one() -> None:
             model = session_model(**engine.options)
             barrier.wait()
-            created.append(create(model))
+            created.append(TableDefinition(model).create())
 
         threads = [threading.Thread(target=create_one) for _ in range(4)]
         for thread in threads:
@@ -132,7 +132,7 @@ class TestCreating:
             return {**ask(), "TableStatus": next(states, "ACTIVE")}
 
         monkeypatch.setattr(model, "describe_table", describe_table)
-        create(model, sleep=slept.append, clock=lambda: sum(slept))
+        TableDefinition(model).create(sleep=slept.append, clock=lambda: sum(slept))
         assert slept == [1.0, 1.0]
 
     def test_gives_up_after_two_minutes(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ class TestCreating:
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
         with pytest.raises(TableError, match="not active after 120 s"):
-            create(model, sleep=slept.append, clock=lambda: sum(slept))
+            TableDefinition(model).create(sleep=slept.append, clock=lambda: sum(slept))
         assert sum(slept) == 120
 
     def test_meets_an_outage_as_an_error(self, engine: Any, wire: Wire) -> None:
@@ -162,7 +162,7 @@ class TestATableOfAnotherKind:
     )
     def test_is_refused_by_its_keys(self, engine: Any, keys: list[tuple[str, str]]) -> None:
         make_table(engine, keys)
-        with pytest.raises(TableError, match=r"has the keys .*, where id \(S\) and item \(S\)"):
+        with pytest.raises(TableError, match=r"has the keys .*, and needs id \(S\) and item \(S\)"):
             beaker_dynamodb.create_table(**engine.options)
 
     @pytest.mark.parametrize("keys", [[("id", "S")], [("pk", "S"), ("sk", "S")]])

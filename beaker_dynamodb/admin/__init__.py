@@ -1,1 +1,1 @@
-"""What an operator does with a table; functions that return data and tell their progress."""
+"""What an operator does with a table: functions that return data and report their progress."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from .. import store
-from ..model import session_model
+from ..options import parse_options
+from ..table import Table
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
@@ -14,11 +14,11 @@ logger = logging.getLogger("beaker_dynamodb.admin")
 def create_table(progress: Callable[[str], None] = logger.info, **options: object) -> bool:
     """Create the table that the options name, with its TTL switched on, and wait for it.
 
-    Does nothing where the table is there and as it should be. Safe to call from any number of
+    Does nothing if the table exists and is as it should be. Safe to call from any number of
     processes at once.
 
     Args:
-        progress: is told of each step, in words.
+        progress: receives a line for each step.
         options: as in the ini file; see `Options`.
 
     Returns:
@@ -28,6 +28,6 @@ def create_table(progress: Callable[[str], None] = logger.info, **options: objec
         ConfigurationError: for an unknown option or a wrong value.
         TableError: the table has another key schema, access was denied, or the table is not
             active after two minutes.
-        StoreUnavailable: the engine did not answer.
+        StoreUnavailable: DynamoDB did not answer.
     """
-    return store.create(session_model(**options), progress)
+    return Table(parse_options(options)).definition.create(progress)

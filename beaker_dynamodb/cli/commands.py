@@ -10,8 +10,8 @@ import click
 
 from ..admin.table import create_table
 from ..errors import BeakerDynamoDBError
-from ..model import location, session_model
-from ..options import ALIASES, OPTIONS, names_of
+from ..options import ALIASES, OPTIONS, names_of, parse_options
+from ..table import Table
 from ..version import __version__
 from .configuration import options_in
 
@@ -75,9 +75,9 @@ def create_table_command(config: Path | None, url: str | None, **given: str | No
         raise click.UsageError("give --config or --url, not both")
     options: dict[str, object] = {"url": url, **(options_in(config) if config else {})}
     options.update({name: value for name, value in given.items() if value is not None})
-    model = session_model(**options)
+    table = Table(parse_options(options))
     created = create_table(click.echo, **options)
-    place = location(model)
+    place = table.location
     state = "created" if created else "it existed"
     click.echo(f"table {place['table']} in {place['region']} is ready: {state}")
 

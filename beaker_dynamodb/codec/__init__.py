@@ -1,14 +1,21 @@
-"""Bytes in, bytes out: what stands in an item's `data`, and its signature. Pure."""
+"""Bytes in, bytes out: an item's `data`, its signature, and the session inside. Pure."""
 
-from .data import UNREADABLE, Content, SessionText, decode_value, encode_value
+from .data import UNREADABLE, Content, decode_value, encode_value
+from .session import CREATION_TIME, PLAIN, Encoding, Format, SavedSession, SessionContent, format_of
 from .signature import Field, Signer
 
 __all__ = [
+    "CREATION_TIME",
+    "PLAIN",
     "UNREADABLE",
     "Content",
+    "Encoding",
     "Field",
-    "SessionText",
+    "Format",
+    "SavedSession",
+    "SessionContent",
     "Signer",
     "decode_value",
     "encode_value",
+    "format_of",
 ]

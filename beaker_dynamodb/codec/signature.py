@@ -1,4 +1,4 @@
-"""Signatures of rows: who can only write to the table cannot make one. Pure.
+"""Signatures of rows: whoever can only write to the table cannot make one. Pure.
 
     signature = HMAC-SHA256(key, fields), each field with its length before it
 
@@ -11,26 +11,26 @@ import hmac
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-#: What is signed; numbers are signed by their value, however the engine writes them.
+#: What is signed; numbers are signed by value, however DynamoDB writes them.
 Field: TypeAlias = bytes | str | int | float | None
 
 
 class Signer:
-    """Signs with the first of some keys, and takes what any of them has signed.
+    """Signs with the first of some keys, and accepts a signature by any of them.
 
     Args:
-        keys: without any, nothing is signed, and everything is taken.
+        keys: without any, nothing is signed, and everything is accepted.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = [key.encode() for key in keys]
 
     def sign(self, fields: Iterable[Field]) -> bytes | None:
-        """The signature of some fields; None where nothing is signed."""
+        """The signature of some fields; None if nothing is signed."""
         return _signature(self._keys[0], _message(fields)) if self._keys else None
 
-    def takes(self, signature: bytes | None, fields: Iterable[Field]) -> bool:
-        """Whether a signature is that of the fields."""
+    def verify(self, signature: bytes | None, fields: Iterable[Field]) -> bool:
+        """Whether a signature matches the fields."""
         if not self._keys:
             return True
         message = _message(fields)

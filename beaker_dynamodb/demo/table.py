@@ -10,12 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .. import store
-from ..codec import SessionText
-from ..model import session_model
-from ..model.connection import missing_settings
-from ..options import Options
-from ..store.faults import translated
+from ..codec import SavedSession
+from ..options import Options, parse_options
+from ..table import Table, session_key
 from .calls import counted_by
 
 TABLE = "beaker-demo"
@@ -64,26 +61,26 @@ class DemoTable:
     """The demo's table at an endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._model = session_model(table_name=TABLE, **endpoint.options)
+        self._table = Table(parse_options({"table_name": TABLE, **endpoint.options}))
 
     @property
     def client(self) -> Any:
         """The botocore client that makes the calls."""
-        return self._model.table_connection().connection.client
+        return self._table.client
 
     def create(self) -> None:
         """Create the table if it is missing."""
-        store.create(self._model)
+        self._table.definition.create()
 
     def read(self, session_id: str) -> StoredRow | None:
         """The row of a session, or None; this read is the page's own and not counted."""
-        key = store.session_key("", session_id, True)
-        with counted_by(None), translated(self._model):
-            try:
-                item = self._model.get(key.partition, key.sort, consistent_read=True)
-            except self._model.DoesNotExist:
-                return None
-        text = SessionText.stored_as(item.data, Options.max_value_size)
+        key = session_key("", session_id, hash_id=True)
+        with counted_by(None):
+            stored = self._table.get(key, consistent=True)
+        if stored is None:
+            return None
+        item = self._table.parse(stored)
+        session = SavedSession.from_data(item.data, Options.max_value_size)
         return StoredRow(
             partition=key.partition,
             version=item.version,
@@ -91,9 +88,9 @@ class DemoTable:
             expires=item.expires.timestamp(),
             seen=round(time.time(), 3),
             data_size=len(item.data),
-            payload_size=len(text.payload),
-            text_size=len(text.text),
-            item_size=item_size(item.serialize()),
+            payload_size=len(session.payload),
+            text_size=len(session.text),
+            item_size=item_size(stored),
         )
 
 
@@ -103,8 +100,7 @@ def endpoint_at(url: str) -> Endpoint:
     Raises:
         BeakerDynamoDBError: the AWS settings cannot be read.
     """
-    with translated(session_model(endpoint_url=url)):
-        missing = missing_settings()
+    missing = Table(parse_options({"endpoint_url": url})).missing_settings()
     defaults = {name: value for name, value in DEFAULTS.items() if name in missing}
     return Endpoint(url, {"endpoint_url": url, **defaults}, reports_units=True)
 

@@ -12,7 +12,7 @@ from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import StoreUnavailable, create_table, session_model
-from beaker_dynamodb.model import forget_connections
+from beaker_dynamodb.table import forget_connections
 from tests.support.wire import Wire
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"

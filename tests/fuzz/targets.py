@@ -6,12 +6,12 @@ import json
 import zlib
 from contextlib import suppress
 
-from beaker_dynamodb import BeakerDynamoDBError, codec, snapshot
-from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb import BeakerDynamoDBError, codec
+from beaker_dynamodb.codec import SavedSession
 from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.options import Options, parse_options
-from beaker_dynamodb.snapshot.sessions import PICKLED_DICT
-from beaker_dynamodb.store.parts import PartsName
+from beaker_dynamodb.rows.row import PartsName
 
 #: Bytes that a payload may have.
 MOST = 100_000
@@ -20,16 +20,16 @@ MOST = 100_000
 MEMO_OPCODES = set(b"pr")
 #: A session as a request of this process saves it.
 MINE = zlib.compress(b'{"n": 1, "_creation_time": 1.5}')
-JSON = next(filter(None, [snapshot.recognise(MINE)]))[0]
+SAVED = SavedSession.from_payload(MINE)
 
 
 def session_data(data: bytes) -> None:
     """A session's item data; what is read from them can be written again, and is the same."""
     for stored in _as_data(data):
         with suppress(BeakerDynamoDBError):
-            text = SessionText.stored_as(stored, MOST)
+            text = SavedSession.from_data(stored, MOST)
             assert len(text.payload) <= MOST
-            assert SessionText.stored_as(text.data("zlib", MOST), MOST) == text
+            assert SavedSession.from_data(text.data("zlib", MOST), MOST) == text
 
 
 def value_data(data: bytes) -> None:
@@ -43,19 +43,20 @@ def session_payload(data: bytes) -> None:
     """A payload as it is read to be compared: nothing in it is executed, a pickle's neither."""
     pickled = [] if MEMO_OPCODES & set(data) else [PICKLED_DICT + data]
     for payload in (zlib.compress(data), *pickled):
-        for _, session in filter(None, [snapshot.recognise(payload)]):
-            snapshot.has_changed(session, dict(session))
-            snapshot.has_changed({}, session)
-            snapshot.is_empty(session)
-            snapshot.is_cleared(session)
+        saved = SavedSession.from_payload(payload)
+        for base in (SavedSession.from_payload(payload), SAVED):
+            saved.has_changed(base)
+            SAVED.has_changed(base)
+        assert saved.is_cleared <= saved.is_empty
 
 
 def merged_payload(data: bytes) -> None:
     """What is stored, in a merge with a JSON session: it is read as JSON, and as nothing else."""
     for stored in (data, zlib.compress(data)):
-        merged = snapshot.merge(JSON, MINE, MINE, stored)
-        assert merged is None or isinstance(json.loads(zlib.decompress(merged)), dict)
-        assert snapshot.merge(JSON, stored, MINE, MINE) is not None
+        stored_session = SavedSession.from_payload(stored)
+        merged = SAVED.merged_over(stored_session, SAVED)
+        assert merged is None or isinstance(json.loads(zlib.decompress(merged.payload)), dict)
+        assert SAVED.merged_over(SAVED, stored_session) is not None
 
 
 def url(data: bytes) -> None:

@@ -11,8 +11,8 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import CorruptItem, ItemTooLarge, codec
-from beaker_dynamodb.codec import Content, SessionText
-from beaker_dynamodb.store.parts import PART_SIZE
+from beaker_dynamodb.codec import Content, SavedSession
+from beaker_dynamodb.rows.parts import PART_SIZE
 from tests.hostile.conftest import RawTable
 from tests.sites import Site, count, read
 from tests.support.wire import Wire
@@ -42,11 +42,11 @@ class TestABomb:
     @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
     def test_in_a_session_takes_no_more_than_may_be_stored(self, content: Content) -> None:
         data = header(content) + BOMB
-        assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
+        assert peak(lambda: SavedSession.from_data(data, MEGABYTE)) < 3 * MEGABYTE
 
     def test_inside_of_beakers_own_compression_neither(self) -> None:
         data = bytes([Content.BASE64 << 4]) + BOMB
-        assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
+        assert peak(lambda: SavedSession.from_data(data, MEGABYTE)) < 3 * MEGABYTE
 
     @pytest.mark.parametrize("window", range(9, 16))
     @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
@@ -59,9 +59,9 @@ class TestABomb:
             Content.TEXT: b"!" + b64encode(bomb),
         }
         stored = bytes([content << 4]) + data[content]
-        assert peak(lambda: SessionText.stored_as(stored, MEGABYTE)) < 3 * MEGABYTE
+        assert peak(lambda: SavedSession.from_data(stored, MEGABYTE)) < 3 * MEGABYTE
         with pytest.raises(ItemTooLarge):
-            SessionText.of(data[Content.TEXT].decode()).data("none", MEGABYTE)
+            SavedSession.from_text(data[Content.TEXT].decode()).data("none", MEGABYTE)
 
     @pytest.mark.parametrize("content", [Content.PICKLE, Content.JSON])
     def test_in_a_value_neither(self, content: Content) -> None:
@@ -88,16 +88,16 @@ class TestALimit:
     @pytest.mark.parametrize("size", [0, 1, 999, 1000])
     def test_takes_what_is_as_long(self, size: int, compression: str) -> None:
         text = b64encode(b"a" * size).decode()
-        stored = SessionText.of(text).data(compression, 1000)
-        assert SessionText.stored_as(stored, 1000).text == text
+        stored = SavedSession.from_text(text).data(compression, 1000)
+        assert SavedSession.from_data(stored, 1000).text == text
 
     @pytest.mark.parametrize("compression", ["zlib", "none"])
     def test_refuses_a_byte_more(self, compression: str) -> None:
-        text = SessionText.of(b64encode(b"a" * 1001).decode())
+        text = SavedSession.from_text(b64encode(b"a" * 1001).decode())
         with pytest.raises(ItemTooLarge, match="1,001 bytes, and max_value_size is 1,000"):
             text.data(compression, 1000)
         with pytest.raises(CorruptItem):
-            SessionText.stored_as(text.data(compression, 1001), 1000)
+            SavedSession.from_data(text.data(compression, 1001), 1000)
 
     def test_takes_all_parts_of_a_value_as_long(self, engine: Any, raw: RawTable) -> None:
         options = {"compression": "none", "serializer": "json", "max_value_size": PART_SIZE}
@@ -110,8 +110,8 @@ class TestALimit:
 
     def test_is_that_of_beakers_json_before_its_compression(self) -> None:
         inside = [json.dumps({"a": "a" * size}).encode() for size in (900, 1100)]
-        fits, too_large = (SessionText.around(zlib.compress(each)) for each in inside)
-        assert SessionText.stored_as(fits.data("zlib", 1000), 1000) == fits
+        fits, too_large = (SavedSession.from_payload(zlib.compress(each)) for each in inside)
+        assert SavedSession.from_data(fits.data("zlib", 1000), 1000) == fits
         with pytest.raises(ItemTooLarge, match="takes more, and max_value_size is 1,000"):
             too_large.data("zlib", 1000)
 
@@ -119,8 +119,8 @@ class TestALimit:
         whole = zlib.compress(b"a" * 500)
         for broken in (whole[:-1], whole + b"?"):
             with pytest.raises(CorruptItem, match="unknown form"):
-                SessionText.stored_as(header(Content.BASE64) + broken, 1000)
+                SavedSession.from_data(header(Content.BASE64) + broken, 1000)
 
     def test_leaves_a_text_that_begins_like_compressed_data(self) -> None:
-        text = SessionText.around(b"x is the first letter of an own serializer's")
-        assert SessionText.stored_as(text.data("zlib", 1000), 1000) == text
+        text = SavedSession.from_payload(b"x is the first letter of an own serializer's")
+        assert SavedSession.from_data(text.data("zlib", 1000), 1000) == text

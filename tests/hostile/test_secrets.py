@@ -14,11 +14,12 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.codec import SessionText
-from beaker_dynamodb.namespace.live import Loaded
-from beaker_dynamodb.namespace.reading import Looked
+from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.codec import SavedSession
 from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import Row, RowKey
+from beaker_dynamodb.rows import Row
+from beaker_dynamodb.sessions.session_row import Baseline
+from beaker_dynamodb.table import RowKey
 from tests.hostile.conftest import RawTable
 from tests.sites import Site, log_out, read
 from tests.support.wire import Wire
@@ -101,9 +102,7 @@ def test_what_a_library_quotes_is_not_repeated(
     wire.fail_next("GetItem", ValueError(f"Invalid header value {VALUE!r}"))
     with (
         caplog.at_level(logging.DEBUG, "beaker_dynamodb"),
-        pytest.raises(
-            StoreUnavailable, match=r"no answer from the engine \(ValueError\)"
-        ) as caught,
+        pytest.raises(StoreUnavailable, match=r"DynamoDB did not answer \(ValueError\)") as caught,
     ):
         site.request(read)
     assert VALUE not in f"{caught.value} {caught.value!r} {caplog.text}"
@@ -153,10 +152,10 @@ class TestWhatATrackerOfErrorsKeeps:
         site = Site(engine.options, compression="none", hash_ids=False)
         site.request(keep)
         [item] = session_model(**engine.options).scan()
-        text = SessionText.stored_as(item.data, 10_000)
+        text = SavedSession.from_data(item.data, 10_000)
         row = Row(item.data, "v", 1.5, 60)
-        kept = [item, row, text, Loaded(text.text, text.text, "v", 1.5, None)]
-        kept += [Looked(RowKey("secret-namespace", CACHE_KEY), VALUE)]
+        kept = [item, row, text, Baseline(text, text, "v", 1.5, None)]
+        kept += [CacheEntry(RowKey("secret-namespace", CACHE_KEY), VALUE)]
         for secret in [*SECRETS, "secret-namespace", str(site.cookie), text.text[:20]]:
             assert secret not in repr(kept)
 

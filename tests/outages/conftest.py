@@ -9,8 +9,8 @@ import botocore.endpoint
 import pytest
 
 from beaker_dynamodb import create_table
-from beaker_dynamodb.model import forget_connections
 from beaker_dynamodb.options import parse_options
+from beaker_dynamodb.table import forget_connections
 from tests.support.proxy import Proxy, proxy_for
 
 TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}

@@ -156,7 +156,7 @@ class TestAnOutageAsAMiss:
         proxy.inject(faults.reset, "UpdateItem")
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             get(cache, "secret")
-        assert "counts as missing: no answer from the engine" in caplog.text
+        assert "counts as missing: DynamoDB did not answer" in caplog.text
         assert "secret" not in caplog.text
 
     def test_serves_the_next_request_from_the_table(self, cache: Cache, proxy: Proxy) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from functools import partial
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from beaker_dynamodb import (
     create_table,
     session_model,
 )
-from beaker_dynamodb.model import renew_credentials
 from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import table as tables
+from beaker_dynamodb.table import TableDefinition, forget_connections
 from tests.outages.conftest import Bound, Pauses
 from tests.sites import Site, count, read
 from tests.support import proxy as faults
@@ -91,7 +90,7 @@ class TestAnErrorOfTheEngine:
 def test_an_endpoint_without_tls_is_named(behind: dict[str, Any], proxy: Proxy) -> None:
     wrong = proxy.url.replace("http:", "https:")
     site = Site({**behind, "endpoint_url": wrong, "max_retries": 0})
-    with pytest.raises(StoreUnavailable, match=r"was not reached.*check region, endpoint_url"):
+    with pytest.raises(StoreUnavailable, match=r"could not be reached.*check region, endpoint_url"):
         site.request(count)
 
 
@@ -124,7 +123,7 @@ class TestAnEndpoint:
         with pytest.raises(StoreUnavailable) as caught:
             Site({**own, **keys}).request(count)
         said = str(caught.value)
-        assert "the engine was not reached" in said
+        assert "DynamoDB could not be reached" in said
         assert "check region, endpoint_url and network" in said
         assert "table its-name, region no-where-1" in said
         assert (endpoint_url or "dynamodb.no-where-1.amazonaws.com") in said
@@ -133,7 +132,7 @@ class TestAnEndpoint:
         self, table: dict[str, Any], pauses: Pauses
     ) -> None:
         nowhere = {**table, "endpoint_url": "http://127.0.0.1:9"}
-        with pytest.raises(StoreUnavailable, match="the engine was not reached") as caught:
+        with pytest.raises(StoreUnavailable, match="DynamoDB could not be reached") as caught:
             Site(nowhere).request(count)
         assert f"table {table['table_name']}" in str(caught.value)
 
@@ -200,9 +199,8 @@ class TestATable:
         model, slept = session_model(**engine.options), list[float]()
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
-        monkeypatch.setattr(
-            tables, "create", partial(tables.create, sleep=slept.append, clock=lambda: sum(slept))
-        )
+        create = partialmethod(TableDefinition.create, sleep=slept.append, clock=lambda: sum(slept))
+        monkeypatch.setattr(TableDefinition, "create", create)
         wire.fail_next("GetItem", (400, "ResourceNotFoundException"))
         with pytest.raises(TableError, match=r"not active after 10 s") as caught:
             site.request(read)
@@ -223,7 +221,7 @@ class TestATable:
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", describe_slowly)
         with pytest.raises(TableError, match="not active after 10 s"):
-            tables.create(model, limit=10, sleep=times.append, clock=lambda: sum(times))
+            TableDefinition(model).create(limit=10, sleep=times.append, clock=lambda: sum(times))
         assert times == [3, 1, 3, 1, 3]
 
 
@@ -244,6 +242,7 @@ class TestCredentials:
 
     @pytest.fixture
     def options(self, engine: Any, renew: Callable[[str], None]) -> dict[str, Any]:
+        forget_connections()
         renew("before")
         given = {name: engine.options[name] for name in engine.options if "aws" not in name}
         create_table(**given)
@@ -270,9 +269,9 @@ class TestCredentials:
         model = session_model(**options)
         connection: Any = model.table_connection().connection
         refused = connection.client
-        assert renew_credentials(model, refused)
+        assert connection.shared.renew(refused)
         renewed = connection.client
-        assert renew_credentials(model, refused)
+        assert connection.shared.renew(refused)
         assert (renewed is refused, connection.client is renewed) == (False, True)
 
     def test_that_were_not_renewed_are_an_error_and_no_logout(

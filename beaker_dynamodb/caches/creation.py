@@ -1,0 +1,251 @@
+"""Single-flight: one thread on one machine makes a missing cache value, under a lease."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
+
+from ..errors import LockTimeout, StoreUnavailable
+from ..options import Options
+from ..rows import Leases, StoredVersion, new_version, now
+from ..table import RowKey, wait_until
+from .entry import MISSING, CacheEntry, EntryReader
+
+logger = logging.getLogger("beaker_dynamodb.caches")
+
+#: A refused write returns what refuses it, and the next one takes that into account.
+TRIES = 3
+
+
+@dataclass
+class HeldLease:
+    """A lease that a thread holds, and how often it has acquired the creation lock.
+
+    Attributes:
+        token: of the lease; None if DynamoDB did not answer and that counts as a miss: the value
+            is then made without a lease, and not stored.
+        stored: the row that the lease is on, if any.
+        depth: how often the thread has acquired the lock.
+        process: id of the process.
+    """
+
+    token: str | None
+    stored: StoredVersion | None
+    depth: int = 1
+    process: int = field(default_factory=os.getpid)
+
+
+class ThreadState(threading.local):
+    """What one thread knows of a namespace.
+
+    Attributes:
+        reading: how many read locks it holds.
+        writing: how many write locks it holds.
+        values: what it has read under them, or with a lease.
+        last_read: the entry that it read last.
+        leases: those that it holds.
+    """
+
+    def __init__(self) -> None:
+        self.reading = 0
+        self.writing = 0
+        self.values: dict[RowKey, Any] = {}
+        self.last_read: CacheEntry | None = None
+        self.leases: dict[RowKey, HeldLease] = {}
+
+    def held_lease(self, key: RowKey) -> HeldLease | None:
+        """The lease that this thread holds, if any; a forked worker holds none of its parent's."""
+        held = self.leases.get(key)
+        return held if held and held.process == os.getpid() else None
+
+
+class CreationLease:
+    """One thread's lease for making the value under a key.
+
+    Args:
+        leases: of the table.
+        reader: of cache entries.
+        options: of the backend.
+        thread: what this thread knows of the namespace.
+        key: of the value's row.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        reader: EntryReader,
+        options: Options,
+        thread: ThreadState,
+        key: RowKey,
+    ) -> None:
+        self._leases = leases
+        self._reader = reader
+        self._options = options
+        self._thread = thread
+        self._key = key
+        last = thread.last_read
+        #: Beaker has just read the value: on a miss, that read need not be repeated.
+        self._first = last if last and last.key == key else CacheEntry(key)
+
+    def acquire(self) -> bool:
+        """Acquire the lease by a write; True also if the value has been stored since."""
+        return self._acquire_again() or self._acquire(lambda: self._first)
+
+    def acquire_if_free(self) -> bool:
+        """As `acquire`, but by a read first, which costs less than a refused write."""
+        return self._acquire_again() or self._acquire(
+            lambda: self._reader.read(self._key, consistent=True)
+        )
+
+    def release(self) -> None:
+        """Release the lease, if the value was not stored."""
+        self._thread.values.pop(self._key, None)
+        held = self._thread.held_lease(self._key)
+        if held is None:
+            return
+        held.depth -= 1
+        if held.depth == 0:
+            del self._thread.leases[self._key]
+            if held.token is not None:
+                self._leases.release(self._key, held.token, held.stored)
+
+    def timeout(self) -> LockTimeout:
+        """The error for a wait that took too long."""
+        return self._leases.table.error(
+            LockTimeout,
+            f"a cache value was being made for {self._options.lock_wait:g} s: "
+            "look for what makes it, or raise lock_wait",
+        )
+
+    def _acquire_again(self) -> bool:
+        held = self._thread.held_lease(self._key)
+        if held:
+            held.depth += 1
+        return held is not None
+
+    def _acquire(self, read: Callable[[], CacheEntry]) -> bool:
+        # If DynamoDB did not answer the read a moment ago, this does not wait for it again.
+        if self._first.is_answered:
+            try:
+                return self._acquire_from(read())
+            except StoreUnavailable as error:
+                if self._options.on_outage == "raise":
+                    raise
+                logger.warning("%s is made without a lease: %s", self._key, error)
+        self._thread.leases[self._key] = HeldLease(None, None)
+        self._thread.values[self._key] = MISSING
+        return True
+
+    def _acquire_from(self, entry: CacheEntry) -> bool:
+        for _ in range(TRIES):
+            if self._is_made(entry):
+                self._thread.values[self._key] = entry.value
+                return True
+            if entry.is_leased:
+                return False
+            refusal = self._try_acquire(entry)
+            if refusal is None:
+                return True
+            entry = refusal
+        return False
+
+    def _try_acquire(self, entry: CacheEntry) -> CacheEntry | None:
+        """Acquire the lease on what was read; returns None, or the entry that refuses it."""
+        token, until = new_version(), now() + self._options.lock_timeout
+        slot = self._leases.acquire(self._key, token, until, entry.stored)
+        if slot is not None:
+            return self._reader.entry(self._key, slot)
+        self._thread.leases[self._key] = HeldLease(token, entry.stored)
+        self._thread.values[self._key] = entry.value
+        return None
+
+    def _is_made(self, entry: CacheEntry) -> bool:
+        """Whether another has stored the value since this thread first read it."""
+        return entry.value is not MISSING and entry.stored != self._first.stored
+
+
+class _LocalLocks:
+    """The locks among this process's threads, each kept while a thread uses it."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start with new ones: a forked worker has no thread that would release the parent's."""
+        self._registry = threading.Lock()
+        self._locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+
+    def lock(self, name: tuple[Any, ...]) -> Any:
+        """The re-entrant lock of a name."""
+        with self._registry:
+            return self._locks.setdefault(name, threading.RLock())
+
+
+_local_locks = _LocalLocks()
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_local_locks.forget)
+
+
+class CreationLock:
+    """What Beaker acquires around a creation function: a synchronizer of its kind.
+
+    First among this process's threads, then among all machines. The thread that holds it may
+    acquire it again.
+
+    Args:
+        name: of the value, in this process.
+        lease: on the value, across machines.
+        limit: longest wait in seconds.
+    """
+
+    def __init__(self, name: tuple[Any, ...], lease: CreationLease, limit: float) -> None:
+        self._local = _local_locks.lock(name)
+        self._lease = lease
+        self._limit = limit
+
+    def acquire(self, wait: bool = True) -> bool:  # noqa: FBT002  # Beaker's signature
+        """Acquire the lock.
+
+        Args:
+            wait: whether to wait for it.
+
+        Returns:
+            Whether it is acquired; if not, Beaker serves the expired value.
+
+        Raises:
+            LockTimeout: it was not free within the limit. Beaker takes the lock for acquired
+                whenever a waiting call returns (beaker/container.py, Value.get_value).
+        """
+        deadline = time.monotonic() + self._limit
+        is_free = self._local.acquire(blocking=False)
+        if not is_free and not (wait and self._local.acquire(timeout=self._limit)):
+            return self._refuse(wait)
+        lease = self._lease
+        try:
+            acquire = lease.acquire if is_free else lease.acquire_if_free
+            left = deadline - time.monotonic()
+            if acquire() or (wait and wait_until(lease.acquire_if_free, left)):
+                return True
+        except BaseException:
+            self._local.release()
+            raise
+        self._local.release()
+        return self._refuse(wait)
+
+    def release(self) -> None:
+        """Release the lock."""
+        try:
+            self._lease.release()
+        finally:
+            self._local.release()
+
+    def _refuse(self, wait: bool) -> bool:
+        if wait:
+            raise self._lease.timeout()
+        return False

@@ -1,0 +1,129 @@
+"""CacheEntry: what is stored under a cache key, and how it is read."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any, NamedTuple
+
+from ..codec import decode_value
+from ..errors import CorruptItem
+from ..options import Options
+from ..rows import READ_TRIES, Leases, Row, Slot, StoredVersion, now
+from ..table import RowKey
+
+logger = logging.getLogger("beaker_dynamodb.caches")
+
+#: Beaker adds up times (beaker/container.py, Value._is_expired): a larger int fits no float.
+LATEST = 1e300
+#: What a key without a value reads as; None is a value.
+MISSING = object()
+
+
+class CacheEntry(NamedTuple):
+    """What is stored under a cache key.
+
+    Attributes:
+        key: of the row.
+        value: to serve, or MISSING.
+        stored: version of the row, if there is one, usable or not.
+        is_leased: whether another is making the value.
+        is_whole: False if parts of a large value are missing.
+        is_answered: False if DynamoDB did not answer, and `on_outage` takes that for a miss.
+    """
+
+    key: RowKey
+    value: Any = MISSING
+    stored: StoredVersion | None = None
+    is_leased: bool = False
+    is_whole: bool = True
+    is_answered: bool = True
+
+    def __repr__(self) -> str:
+        return f"<cache entry {self.key}>"
+
+
+class EntryReader:
+    """Reads the cache entries of a table.
+
+    Args:
+        leases: of the table.
+        options: of the backend.
+    """
+
+    def __init__(self, leases: Leases, options: Options) -> None:
+        self._leases = leases
+        self._serializer = options.serializer
+        self._longest = options.max_value_size
+        self._stale_ttl = options.stale_ttl
+
+    def read(self, key: RowKey, *, consistent: bool) -> CacheEntry:
+        """What is stored under a key.
+
+        What cannot be read counts as missing, and is logged: it costs one creation, not the page.
+        """
+        last = CacheEntry(key)
+        for _ in range(READ_TRIES):
+            try:
+                slot = self._leases.read(key, consistent=consistent)
+            except CorruptItem as error:
+                _log_unreadable(key, error)
+                return CacheEntry(key)
+            entry = self.entry(key, slot)
+            if entry.is_whole:
+                return entry
+            if entry.stored == last.stored:
+                break
+            # Another value replaced this one and removed its parts; or the parts are lost.
+            last, consistent = entry, True
+        logger.warning("%s: parts of the value are missing, it counts as missing", key)
+        return last
+
+    def entry(self, key: RowKey, slot: Slot) -> CacheEntry:
+        """The entry in what `Leases` returns."""
+        row, is_leased = slot.row, slot.is_leased
+        if row is None:
+            return CacheEntry(key, is_leased=is_leased)
+        unusable = CacheEntry(key, MISSING, StoredVersion(row.version, False), is_leased)
+        if row.ends <= now():
+            return unusable
+        try:
+            whole = self._leases.whole(key, row)
+            value = self._value(whole) if whole else MISSING
+        except CorruptItem as error:
+            _log_unreadable(key, error)
+            return unusable
+        if whole is None or value is MISSING:
+            return unusable._replace(is_whole=whole is not None)
+        return CacheEntry(key, value, StoredVersion(row.version, True), is_leased)
+
+    def _value(self, row: Row) -> Any:
+        value = decode_value(row.data, self._serializer, self._longest)
+        # Whoever can choose a pickle can do anything, so only JSON is checked.
+        if self._serializer == "json" and not is_beakers(value):
+            raise self._leases.table.error(
+                CorruptItem, "a cache value does not have the form that Beaker stores"
+            )
+        # Only Beaker can serve an expired value, and it needs the value's own expiry for that.
+        is_stale = row.ends - self._stale_ttl <= now()
+        return MISSING if is_stale and not _has_expiry(value) else value
+
+
+def is_beakers(value: object) -> bool:
+    """Whether a value is what `Cache` stores: time stored, life or None, and the value itself."""
+    if not isinstance(value, (list, tuple)) or len(value) != 3:  # noqa: PLR2004
+        return False
+    stored, life, _ = value
+    return _is_time(stored) and (life is None or _is_time(life))
+
+
+def _has_expiry(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and is_beakers(value) and value[1] is not None
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and (abs(value) < LATEST or value == math.inf)
+
+
+def _log_unreadable(key: RowKey, error: CorruptItem) -> None:
+    logger.warning("%s cannot be read and counts as missing: %s", key, error)

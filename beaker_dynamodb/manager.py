@@ -1,0 +1,265 @@
+"""DynamoDBNamespaceManager: Beaker's protocol for sessions and caches."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from beaker.container import NamespaceManager
+
+from .caches import MISSING, CacheValues, CreationLock, ThreadState
+from .codec import PLAIN, Encoding, SavedSession, Signer
+from .errors import BeakerDynamoDBError, CorruptItem
+from .options import Options, parse_options
+from .rows import Leases, Listing, Parts, Rows
+from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename
+from .table import SESSION, RowKey, Table, session_key
+
+logger = logging.getLogger("beaker_dynamodb.manager")
+
+
+class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no types
+    """What `ext:dynamodb` names: a session, or the values of a cache, in a DynamoDB table.
+
+    Beaker builds one for each session and request, and one for each cache and process. It uses
+    the `str` key "session" for a session, and `bytes` keys for cache values.
+
+    Args:
+        namespace: the session's id, or the cache's name.
+        arguments: options as in the ini file, Beaker's own keys among them.
+
+    Raises:
+        ConfigurationError: for an unknown option or a wrong value.
+    """
+
+    def __init__(self, namespace: str, **arguments: object) -> None:
+        self.namespace = namespace
+        self._backend = _backend(arguments)
+        self._thread = ThreadState()
+        self._encoding = PLAIN
+        self._lifetime = self._backend.lifetime
+        self._renamed_from: DynamoDBNamespaceManager | None = None
+        self._is_session = False
+
+    @property
+    def timeout(self) -> int | None:
+        """Beaker's `timeout` as passed: for a session, 120 s more than in the ini file."""
+        return self._backend.options.timeout
+
+    @cached_property
+    def session_row(self) -> SessionRow:
+        """The row of the session whose id is the namespace."""
+        self._is_session = True
+        backend = self._backend
+        return SessionRow(
+            backend.rows, backend.options, self._session_key(), self._lifetime, self._encoding
+        )
+
+    def __getitem__(self, key: str | bytes) -> Any:
+        value = self._load_session() if key == SESSION else self._values.get(key)
+        if value is MISSING:
+            raise KeyError(key)
+        return value
+
+    def __contains__(self, key: str | bytes) -> bool:
+        if key == SESSION:
+            return self._load_session() is not MISSING
+        return self._values.get(key) is not MISSING or self._values.is_being_removed(key)
+
+    def __setitem__(self, key: str | bytes, value: Any) -> None:
+        if key != SESSION:
+            self._values.put(key, value, None)
+            return
+        saved = SavedSession.from_text(_text(value), self._encoding)
+        if self._renamed_from is None:
+            self.session_row.save(saved)
+        elif rename(self._renamed_from.session_row, self.session_row, saved):
+            self._renamed_from = None
+        else:
+            logger.warning("a session ended while a request ran, not stored under its new id")
+
+    def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
+        """Store a session or a cache value.
+
+        Args:
+            key: "session", or a cache key.
+            value: the text of a session, or Beaker's tuple for a cache value.
+            expiretime: seconds until a cache value counts as missing.
+
+        Raises:
+            ItemTooLarge: the value takes more than `max_value_size`.
+            StoreUnavailable: DynamoDB did not answer.
+        """
+        if key == SESSION:
+            self[key] = value
+        else:
+            self._values.put(key, value, expiretime)
+
+    def __delitem__(self, key: str | bytes) -> None:
+        if key != SESSION:
+            self._values.delete(key)
+            return
+        if self._renamed_from is not None:
+            # The session may be stored under both ids.
+            del self._renamed_from[SESSION]
+            self._renamed_from = None
+        self.session_row.delete()
+
+    def keys(self) -> list[bytes]:
+        """The keys of all live cache values, in bytes as Beaker's `Cache` passes them."""
+        return self._values.keys()
+
+    def do_remove(self) -> None:
+        """Delete all cache values of the namespace; Beaker calls it for `Cache.clear`."""
+        self._values.clear()
+
+    def acquire_read_lock(self) -> None:
+        """Let this thread answer `[]` from what `in` has read, until the lock is released."""
+        self._thread.reading += 1
+
+    def release_read_lock(self) -> None:
+        """Forget what this thread has read, once it releases its outermost read lock."""
+        # Beaker releases once too often if a write inside has failed (container.py, _get_value).
+        self._thread.reading = max(0, self._thread.reading - 1)
+        if self._thread.reading == 0:
+            self._thread.values.clear()
+
+    def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:  # noqa: ARG002, FBT002
+        """Acquire a session's lock, for `Session.lock`; a save needs none, nor does a cache.
+
+        Args:
+            wait: as Beaker's; `Session.lock` always waits.
+            replace: set by `Session.save`, whose writes are conditional.
+
+        Raises:
+            LockTimeout: another has held the lock for all of `lock_wait`.
+        """
+        if replace:
+            if holds_any_lock():
+                self._session_lock().acquire_again()
+        elif self._is_session:
+            self._session_lock().acquire()
+        else:
+            self._thread.writing += 1
+        return True
+
+    def release_write_lock(self) -> None:
+        """Release what `acquire_write_lock` has acquired."""
+        if not self._is_session:
+            self._thread.writing = max(0, self._thread.writing - 1)
+        elif holds_any_lock():
+            self._session_lock().release()
+
+    def get_creation_lock(self, key: str | bytes) -> CreationLock:
+        """The lock under which one thread on one machine makes a missing value."""
+        return self._values.creation_lock(key)
+
+    def describe_session(
+        self,
+        encoding: Encoding,
+        cookie_age: int | None,
+        renamed_from: DynamoDBNamespaceManager | None = None,
+    ) -> None:
+        """Add what only a session class knows, before the session is loaded or saved.
+
+        Args:
+            encoding: how the session becomes text.
+            cookie_age: seconds that the session's cookie lives; None if unknown.
+            renamed_from: the session under the id that this one replaces, if any.
+
+        Raises:
+            ConfigurationError: `touch_interval` is not shorter than the cookie's age.
+        """
+        self._encoding = encoding
+        if cookie_age is not None:
+            self._lifetime = Lifetime.of(self._backend.options, cookie_age)
+        self._renamed_from = renamed_from
+
+    @cached_property
+    def _values(self) -> CacheValues:
+        rows, leases, listing = self._backend.rows, self._backend.leases, self._backend.listing
+        return CacheValues(
+            rows, leases, listing, self._backend.options, self.namespace, self._thread
+        )
+
+    def _session_key(self) -> RowKey:
+        options = self._backend.options
+        return session_key(options.key_prefix, self.namespace, hash_id=options.hash_ids)
+
+    def _session_lock(self) -> SessionLock:
+        return SessionLock(self._backend.leases, self._session_key(), self._backend.options)
+
+    def _load_session(self) -> Any:
+        self._refuse_replacement()
+        try:
+            text = self.session_row.load()
+        except CorruptItem:
+            raise
+        except BeakerDynamoDBError as error:
+            error.failed_session = _digest(self.namespace)
+            raise
+        except (KeyError, TypeError) as error:
+            # Beaker would take it for a missing session (beaker/session.py, Session.load).
+            fault = BeakerDynamoDBError("a fault of this package: report it", cause=error)
+            fault.failed_session = _digest(self.namespace)
+            raise fault from error
+        return MISSING if text is None else text
+
+    def _refuse_replacement(self) -> None:
+        """Raise an outage again if Beaker would answer it with a new session.
+
+        With `invalidate_corrupt`, which its middleware sets, Beaker takes any error of a load for
+        a corrupt session: still inside its `except` block it makes a new id and loads that
+        (beaker/session.py, Session.__init__), and the user is logged out. An application that loads
+        another session while it handles such an error gets the error once more.
+        """
+        fault = sys.exc_info()[1]
+        if not isinstance(fault, BeakerDynamoDBError) or fault.failed_session is None:
+            return
+        if fault.failed_session != _digest(self.namespace):
+            raise fault
+
+
+class Backend(NamedTuple):
+    """What all namespace managers with the same arguments share."""
+
+    options: Options
+    rows: Rows
+    leases: Leases
+    listing: Listing
+    lifetime: Lifetime
+
+    @classmethod
+    def of(cls, options: Options) -> Backend:
+        """The parts of a backend, put together."""
+        lifetime = Lifetime.of(options, None)
+        table = Table(options)
+        rows = Rows(table, Parts(table, options.max_value_size), Signer(options.signing_key))
+        return cls(options, rows, Leases(table, rows), Listing(table), lifetime)
+
+
+def _backend(arguments: dict[str, Any]) -> Backend:
+    try:
+        return _cached_backend(**arguments)
+    except TypeError:
+        # A value that cannot be hashed, such as a list, cannot be looked up.
+        return Backend.of(parse_options(arguments))
+
+
+@lru_cache(maxsize=256, typed=True)
+def _cached_backend(**arguments: object) -> Backend:
+    """The backend for arguments: the same ones come with every request."""
+    return Backend.of(parse_options(arguments))
+
+
+def _digest(session_id: str) -> str:
+    return sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f'"session" holds the text of a session, not {type(value).__name__}')
+    return value

@@ -1,0 +1,107 @@
+"""Values larger than one item: their parts, and the row that refers to them.
+
+    head    data = SHA-256 of the value, parts = name        the row under the value's own key
+    part    data = up to 400,000 bytes of the value          "part:" token ":" number
+
+The parts of a new value are written first, under a new token, and the head last: a reader finds
+the old value or the new one, whole. A part expires with its head.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import time
+from datetime import datetime
+from hashlib import sha256
+
+from ..errors import BeakerDynamoDBError, CorruptItem
+from ..options import ONE_DAY
+from ..table import RowKey, Table
+from .row import PartsName, Row
+
+logger = logging.getLogger("beaker_dynamodb.rows")
+
+#: An item has at most 400 KB, names and values of all its attributes included (DynamoDB's
+#: developer guide, "Constraints"): 409,600 bytes, of which this leaves 9,600 for keys and names.
+PART_SIZE = 400_000
+#: A value is read again if another one replaced it between the reads of its head and its parts.
+READ_TRIES = 10
+
+
+def new_version() -> str:
+    """A version or a token that no other write has: 72 random bits."""
+    return secrets.token_urlsafe(9)
+
+
+class Parts:
+    """The parts of one table's large values.
+
+    Args:
+        table: that holds them.
+        longest: largest value in bytes, `max_value_size`.
+    """
+
+    def __init__(self, table: Table, longest: int) -> None:
+        self._table = table
+        self._most = _count(longest + 1)  # the header is a byte
+
+    def head(self, key: RowKey, row: Row) -> Row:
+        """The row to write under the key: a head, once the parts are written, or the row itself."""
+        if len(row.data) + len(key.original or b"") <= PART_SIZE:
+            return row
+        name = PartsName(new_version(), _count(len(row.data)))
+        # Parts without an end get one until their head is written.
+        self._write(key, name, row.data, row.expires or row._replace(life=ONE_DAY).expires)
+        return row._replace(data=sha256(row.data).digest(), parts=name)
+
+    def keep(self, key: RowKey, head: Row, data: bytes) -> None:
+        """Take the end off the parts of a written head that has none."""
+        if head.parts and head.life is None:
+            self._write(key, head.parts, data, None)
+
+    def whole(self, key: RowKey, row: Row) -> Row | None:
+        """A row with all its data; None if parts are missing, or belong to another value.
+
+        Raises:
+            CorruptItem: the row has more parts than a value of `max_value_size`.
+        """
+        if row.parts is None:
+            return row
+        if row.parts.total > self._most:
+            error = CorruptItem("an item has more parts than max_value_size allows")
+            raise self._table.located(error)
+        keys = row.parts.keys(key)
+        items = map(self._table.parse, self._table.get_batch(key, keys))
+        found = {item.item: item.data for item in items if item.data is not None}
+        if len(found) < row.parts.total:
+            return None
+        data = b"".join(found[part.sort] for part in keys)
+        return row._replace(data=data) if sha256(data).digest() == row.data else None
+
+    def remove(self, key: RowKey, name: PartsName) -> None:
+        """Remove parts that no head refers to; if that fails, they expire."""
+        try:
+            self._table.delete_batch(key, name.keys(key))
+        except BeakerDynamoDBError as error:
+            logger.warning("parts of a replaced value were not removed: %s", error)
+
+    def _write(self, key: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
+        chunks = (data[start : start + PART_SIZE] for start in range(0, len(data), PART_SIZE))
+        items = [
+            self._table.model(
+                part.partition,
+                part.sort,
+                data=chunk,
+                version=name.token,
+                touched=time.time(),
+                expires=expires,
+            )
+            for part, chunk in zip(name.keys(key), chunks, strict=True)
+        ]
+        self._table.put_batch(key, items)
+
+
+def _count(size: int) -> int:
+    return math.ceil(size / PART_SIZE)

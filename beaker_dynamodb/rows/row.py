@@ -1,0 +1,183 @@
+"""Row: what is stored under a key; the only place that knows the attributes of its item."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from ..codec import Field
+from ..errors import CorruptItem
+from ..table import PART, RowKey, SessionModel, original_key, part_key
+
+#: BatchGetItem takes 100 keys; `max_value_size` is bounded to as many parts.
+_TOTALS = frozenset(map(str, range(1, 101)))
+#: 9999-12-31, the last day of Python's calendar, in seconds since the epoch.
+_LATEST = 253_402_214_400
+
+
+class PartsName(NamedTuple):
+    """Where the parts of a large value are; in the item it is the text "token:total"."""
+
+    token: str
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.token}:{self.total}"
+
+    @classmethod
+    def parse(cls, text: str) -> PartsName:
+        """From the item's text.
+
+        Raises:
+            CorruptItem: this package did not write the text.
+        """
+        token, _, total = text.rpartition(":")
+        if not token or total not in _TOTALS:
+            raise CorruptItem("an item names its parts in an unknown form")
+        return cls(token, int(total))
+
+    def keys(self, head: RowKey) -> list[RowKey]:
+        """The keys of the parts, in their order."""
+        return [part_key(head, self.token, number) for number in range(self.total)]
+
+
+class Row(NamedTuple):
+    """What is stored under a key.
+
+    Attributes:
+        data: the encoded value; the SHA-256 of it if the value has parts.
+        version: a random token, new with every change of content.
+        touched: time of the last write, in seconds since the epoch.
+        life: whole seconds from `touched` to the end; None for ever.
+        created: time of creation, in seconds since the epoch; kept if `max_lifetime` needs it.
+        parts: where the parts of a large value are; None for any other.
+    """
+
+    data: bytes
+    version: str
+    touched: float
+    life: int | None
+    created: float | None = None
+    parts: PartsName | None = None
+
+    def __repr__(self) -> str:
+        return f"<row of {len(self.data)} bytes, touched at {self.touched}>"
+
+    @classmethod
+    def from_item(cls, item: SessionModel) -> Row | None:
+        """The row of an item; None if the item is only a lease.
+
+        Raises:
+            CorruptItem: an attribute is missing, or this package did not write it.
+        """
+        if is_lease_only(item):
+            return None
+        # Read once: each read of a model's attribute costs half a microsecond.
+        values = item.attribute_values
+        data, version, touched = (values.get(name) for name in ("data", "version", "touched"))
+        if data is None or version is None or touched is None:
+            raise CorruptItem("an item lacks data, version or touched")
+        created = values.get("created")
+        if not all(0 <= moment <= _LATEST for moment in (touched, created or 0)):
+            raise CorruptItem("an item's times are out of range")
+        parts = values.get("parts")
+        name = PartsName.parse(parts) if parts else None
+        return cls(data, version, touched, _life(item), created, name)
+
+    def to_item(
+        self, model: type[SessionModel], key: RowKey, signature: bytes | None
+    ) -> SessionModel:
+        """The item that stores this row.
+
+        Args:
+            model: bound to the table.
+            key: of the row.
+            signature: of `signed_fields`; None if rows are not signed.
+        """
+        return model(
+            key.partition,
+            key.sort,
+            data=self.data,
+            version=self.version,
+            touched=self.touched,
+            created=self.created,
+            expires=self.expires,
+            parts=str(self.parts) if self.parts else None,
+            signature=signature,
+            key=key.original,
+        )
+
+    @property
+    def ends(self) -> float:
+        """Time from which the row counts as missing, in seconds since the epoch."""
+        return math.inf if self.life is None else self.touched + self.life
+
+    @property
+    def expires(self) -> datetime | None:
+        """Its end, rounded up to a whole second, for DynamoDB's TTL; None for never."""
+        if self.life is None:
+            return None
+        return datetime.fromtimestamp(math.ceil(self.ends), timezone.utc)
+
+    def signed_fields(self, key: RowKey) -> Iterator[Field]:
+        """What a signature binds together: content, times and key."""
+        yield from (key.partition, key.sort, self.version, self.touched, self.life, self.created)
+        yield from (str(self.parts) if self.parts else None, self.data)
+
+
+class ListedRow(NamedTuple):
+    """What a listing reads of a cache value's row: its cache key, and when it ends."""
+
+    key: bytes
+    ends: float
+
+    @staticmethod
+    def attributes(model: type[SessionModel]) -> tuple[object, ...]:
+        """The attributes that `from_item` needs."""
+        content = (model.key, model.version, model.touched, model.expires, model.lock_owner)
+        return (model.id, model.item, *content)
+
+    @classmethod
+    def from_item(cls, item: SessionModel) -> ListedRow | None:
+        """The listed row of an item; None if the item is only a lease, or a part.
+
+        Raises:
+            CorruptItem: an attribute is missing.
+        """
+        if is_lease_only(item) or item.item.startswith(PART):
+            return None
+        if item.touched is None:
+            raise CorruptItem("an item lacks touched")
+        life = _life(item)
+        return cls(
+            original_key(item.item, item.key), math.inf if life is None else item.touched + life
+        )
+
+
+def now() -> float:
+    """The time as a row keeps it: whole milliseconds, rounded down, which cost fewer bytes."""
+    return math.floor(time.time() * 1000) / 1000
+
+
+def is_lease_only(item: SessionModel) -> bool:
+    """Whether an item stores nothing but a lease."""
+    values = item.attribute_values
+    return values.get("version") is None and values.get("lock_owner") is not None
+
+
+def parts_name(item: SessionModel) -> PartsName | None:
+    """Where the parts of an item are; None if it has none.
+
+    Raises:
+        CorruptItem: this package did not write the name.
+    """
+    return PartsName.parse(item.parts) if item.parts else None
+
+
+def _life(item: SessionModel) -> int | None:
+    """A row's life in whole seconds; None for ever. The item keeps its end, rounded up."""
+    expires = item.expires
+    return None if expires is None else int(expires.timestamp()) - math.ceil(item.touched)

@@ -1,0 +1,8 @@
+"""Sessions: what is written of them, how long they live, their new ids, their locks."""
+
+from .lifetime import Lifetime
+from .lock import SessionLock, holds_any_lock
+from .rename import rename
+from .session_row import SessionRow
+
+__all__ = ["Lifetime", "SessionLock", "SessionRow", "holds_any_lock", "rename"]

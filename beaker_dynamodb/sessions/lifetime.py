@@ -1,0 +1,115 @@
+"""The times of a session: how long it lives, and how often it is renewed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ..codec import CREATION_TIME, SessionContent
+from ..errors import ConfigurationError
+from ..options import LONGEST_LIFE, ONE_DAY, Options
+from ..rows import Row, now
+
+#: Beaker adds this to `timeout` before it passes it on (beaker/session.py, Session.__init__).
+BEAKER_TIMEOUT_MARGIN = 120
+DEFAULT_TOUCH_INTERVAL = 30.0
+
+
+class Lifetime(NamedTuple):
+    """The times of a session, in seconds.
+
+    Attributes:
+        idle: life after the last touch; None for ever.
+        longest: life after the creation; None for ever.
+        touch_after: age of the last touch from which a save without changes is written.
+    """
+
+    idle: int | None
+    longest: int | None
+    touch_after: float
+
+    @classmethod
+    def of(cls, options: Options, cookie_age: int | None) -> Lifetime:
+        """The times that the options give.
+
+        Args:
+            options: of the backend.
+            cookie_age: seconds that the session's cookie lives; None if that is not known.
+
+        Raises:
+            ConfigurationError: `touch_interval` is not shorter than the session's life.
+        """
+        timeout = _session_timeout(options)
+        idle = _idle_life(options, timeout, cookie_age)
+        return cls(idle, options.max_lifetime, _touch_after(options.touch_interval, timeout, idle))
+
+    def has_ended(self, row: Row) -> bool:
+        """Whether a row counts as missing, even if DynamoDB's TTL has not removed it yet."""
+        return min(row.ends, self._latest_end(row.created)) <= now()
+
+    def created(self, session: SessionContent | None, before: float | None) -> float | None:
+        """When a session was created, in seconds since the epoch; None without `max_lifetime`.
+
+        Args:
+            session: what is saved; Beaker's creation time in it survives a change of the id.
+            before: what the row contains; it survives `clear` by the application.
+        """
+        if self.longest is None:
+            return None
+        moment = now()
+        stored = _past_time((session or {}).get(CREATION_TIME), moment)
+        return min(time for time in (moment, before, stored) if time is not None)
+
+    def life(self, touched: float, created: float | None) -> int | None:
+        """Seconds that a row lives if it is touched at a time; 0 or less if it has expired."""
+        left = self._latest_end(created) - touched
+        lives = [self.idle] if left == math.inf else [self.idle, math.floor(left)]
+        return min((life for life in lives if life is not None), default=None)
+
+    def _latest_end(self, created: float | None) -> float:
+        if self.longest is None or created is None:
+            return math.inf
+        return created + self.longest
+
+
+def _session_timeout(options: Options) -> int | None:
+    """Beaker's idle time as the application gave it; None if it gave none."""
+    if options.timeout is None or options.timeout <= BEAKER_TIMEOUT_MARGIN:
+        return None
+    return options.timeout - BEAKER_TIMEOUT_MARGIN
+
+
+def _idle_life(options: Options, timeout: int | None, cookie_age: int | None) -> int | None:
+    if options.ttl is not None:
+        return options.ttl or None
+    if timeout:
+        return options.timeout
+    if cookie_age is None or cookie_age <= 0:
+        return ONE_DAY
+    # An end after the year 9999 is no datetime.
+    return min(cookie_age, LONGEST_LIFE)
+
+
+def _touch_after(interval: float | None, timeout: int | None, idle: int | None) -> float:
+    shortest = min((life for life in (timeout, idle) if life), default=math.inf)
+    if interval is None:
+        return min(DEFAULT_TOUCH_INTERVAL, shortest / 10)
+    if interval and interval >= shortest:
+        raise ConfigurationError(
+            f"touch_interval ({interval:g} s) must be shorter than a session's life "
+            f"({shortest} s), or sessions expire while their users are active"
+        )
+    return interval
+
+
+def _past_time(value: Any, moment: float) -> float | None:
+    """A time from a session, in whole milliseconds as `now` gives it; None if it is none.
+
+    An application can store anything there. A bool is an int in Python, but no number in
+    DynamoDB; a number closer to 0 than 1E-130 is refused by DynamoDB.
+    """
+    # Not isinstance, which accepts a bool. The comparison is false for NaN and infinity.
+    if type(value) not in {int, float} or not 0 <= value <= moment:
+        return None
+    milliseconds: int = math.floor(value * 1000)
+    return milliseconds / 1000

@@ -1,0 +1,165 @@
+"""The table itself: create it, wait until it is active, switch its TTL on, check its keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pynamodb.exceptions import TableDoesNotExist
+from pynamodb.exceptions import TableError as PynamoDBTableError
+
+from ..errors import TableError
+from .bind import connection_of
+from .item import SessionModel
+from .translate import TABLE_IN_USE, error_code, translated
+
+logger = logging.getLogger("beaker_dynamodb.table")
+
+Progress = Callable[[str], None]
+Sleep = Callable[[float], None]
+Clock = Callable[[], float]
+
+#: DynamoDB takes some ten seconds to make a table active.
+POLL_INTERVAL = 1.0
+LONGEST_WAIT = 120.0
+#: A ValidationException says so if the TTL is on, or if another process is switching it on.
+_TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
+
+
+class TableState(NamedTuple):
+    """What DescribeTable returns: the status, and the keys by name and type, in their order."""
+
+    status: str
+    keys: tuple[tuple[str, str], ...]
+
+
+class TableDefinition:
+    """The table of a bound model: what it should be, and what it is.
+
+    Args:
+        model: bound to the table.
+    """
+
+    def __init__(self, model: type[SessionModel]) -> None:
+        self._model = model
+        self._connection = connection_of(model)
+
+    def create(
+        self,
+        progress: Progress = logger.info,
+        limit: float = LONGEST_WAIT,
+        sleep: Sleep = time.sleep,
+        clock: Clock = time.monotonic,
+    ) -> bool:
+        """Create the table if it is missing, and wait until it is active.
+
+        Any number of processes may do so at once: one creates the table, all wait for it.
+
+        Args:
+            progress: receives a line for each step.
+            limit: longest wait in seconds.
+            sleep: waits for a number of seconds.
+            clock: returns a time in seconds, from any starting point.
+
+        Returns:
+            Whether this call created the table.
+
+        Raises:
+            TableError: the table has another key schema, or is not active within the limit.
+        """
+        created = self._request_creation()
+        progress("table created" if created else "table exists")
+        self._wait_until_active(progress, limit, sleep, clock)
+        error = self.find_error()
+        if error is not None:
+            raise error
+        if self._switch_ttl_on():
+            progress("TTL switched on")
+        return created
+
+    def describe(self) -> TableState | None:
+        """Status and keys of the table; None if it is missing."""
+        with translated(self._connection):
+            try:
+                description = self._model.describe_table()
+            except TableDoesNotExist:
+                return None
+        return _state(description)
+
+    def find_error(self) -> TableError | None:
+        """The error for a table that is missing or has other keys; None if all is well."""
+        state = self.describe()
+        if state is None:
+            return self._error("the table is missing: run `beaker-dynamodb create-table`")
+        if state.status == "CREATING":
+            return self._error("the table is being created: wait until it is active")
+        expected = tuple((key.attr_name, "S") for key in (self._model.id, self._model.item))
+        if state.keys == expected:
+            return None
+        return self._error(
+            f"the table has the keys {_in_words(state.keys)}, and needs {_in_words(expected)}: "
+            "set hash_key and range_key, or name another table"
+        )
+
+    def _request_creation(self) -> bool:
+        connection = self._model.table_connection()
+        schema = connection.get_meta_table().data
+        with translated(self._connection):
+            try:
+                connection.create_table(
+                    attribute_definitions=schema["AttributeDefinitions"],
+                    key_schema=schema["KeySchema"],
+                    billing_mode=self._model.Meta.billing_mode,
+                    read_capacity_units=self._model.Meta.read_capacity_units,
+                    write_capacity_units=self._model.Meta.write_capacity_units,
+                )
+            except PynamoDBTableError as error:
+                if error_code(error) != TABLE_IN_USE:
+                    raise
+                return False
+        return True
+
+    def _wait_until_active(
+        self, progress: Progress, limit: float, sleep: Sleep, clock: Clock
+    ) -> None:
+        deadline = clock() + limit
+        while not self._is_active(progress):
+            if clock() >= deadline:
+                raise self._error(
+                    f"the table is not active after {limit:.0f} s: wait, or look at it in the "
+                    "AWS console"
+                )
+            sleep(POLL_INTERVAL)
+
+    def _is_active(self, progress: Progress) -> bool:
+        state = self.describe()
+        if state is not None and state.status in ("ACTIVE", "UPDATING"):
+            return True
+        progress(f"table is {state.status if state else 'not visible yet'}, waiting")
+        return False
+
+    def _switch_ttl_on(self) -> bool:
+        with translated(self._connection):
+            try:
+                self._model.update_ttl(ignore_update_ttl_errors=False)
+            except PynamoDBTableError as error:
+                if any(text in str(error.cause) for text in _TTL_IS_SET):
+                    return False
+                raise
+        return True
+
+    def _error(self, message: str) -> TableError:
+        return TableError(message, **self._connection.location)
+
+
+def _state(description: dict[str, Any]) -> TableState:
+    types = {a["AttributeName"]: a["AttributeType"] for a in description["AttributeDefinitions"]}
+    schema = sorted(description["KeySchema"], key=lambda key: str(key["KeyType"]))
+    names = [key["AttributeName"] for key in schema]
+    return TableState(description["TableStatus"], tuple((name, types[name]) for name in names))
+
+
+def _in_words(keys: tuple[tuple[str, Any], ...]) -> str:
+    return " and ".join(f"{name} ({kind})" for name, kind in keys)

@@ -1,0 +1,47 @@
+"""SessionModel: the item as PynamoDB maps it."""
+
+from __future__ import annotations
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.connection import TableConnection
+from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
+from pynamodb.models import Model
+
+
+class SessionModel(Model):
+    """One item of the table: a session, a cache value, a part of a large one, or a lease."""
+
+    class Meta:
+        """Replaced in each class that `session_model` binds to a table."""
+
+        table_name = "beaker"
+        billing_mode = PAY_PER_REQUEST_BILLING_MODE
+        read_capacity_units: int | None = None
+        write_capacity_units: int | None = None
+
+    id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    data = BinaryAttribute(legacy_encoding=False)
+    version = UnicodeAttribute()
+    touched = NumberAttribute()
+    created = NumberAttribute(null=True)
+    expires = TTLAttribute(null=True)
+    key = BinaryAttribute(legacy_encoding=False, null=True)
+    parts = UnicodeAttribute(null=True)
+    signature = BinaryAttribute(legacy_encoding=False, null=True)
+    lock_owner = UnicodeAttribute(null=True)
+    lock_until = NumberAttribute(null=True)
+
+    def __repr__(self) -> str:
+        # PynamoDB's shows all values: ids, payloads, signatures.
+        return f"<item of table {self.Meta.table_name}>"
+
+    @classmethod
+    def table_connection(cls) -> TableConnection:
+        """PynamoDB's connection to the table; connects on first use."""
+        return cls._get_connection()

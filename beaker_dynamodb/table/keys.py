@@ -1,0 +1,120 @@
+"""The key of each row, from what Beaker calls a namespace and a key. Pure.
+
+    session     prefix + SHA-256 of the id     "session"
+    its lock    the same                       "session lock"
+    its parts   the same                       "session part:" token ":" number
+    value       prefix + namespace             the cache key
+    its parts   the same                       "part:" token ":" number
+
+A key that DynamoDB does not accept, or that belongs to another kind of row, is stored as its
+SHA-256.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+#: The key under which Beaker stores a session in its namespace (beaker/session.py).
+SESSION = "session"
+#: The lock is an item of its own, since a session is written as a whole.
+SESSION_LOCK = "session lock"
+
+#: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
+LONGEST_PARTITION_KEY = 2048
+LONGEST_SORT_KEY = 1024
+
+_HASHED = "sha256:"
+#: How the sort keys of a large value's parts begin; those of a session's parts begin "session ".
+PART = "part:"
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """Partition key and sort key of a row, and the cache key if the sort key is its hash.
+
+    Its repr, which logs use, shows no id and no cache key, nor a line break out of a cookie.
+    """
+
+    partition: str
+    sort: str
+    original: bytes | None = None
+
+    def __repr__(self) -> str:
+        digest = sha256(_bytes(self.partition)).hexdigest()
+        return f"{digest[:8]}.../{self.sort if belongs_to_session(self.sort) else 'value'}"
+
+
+def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:
+    """The key of a session's row.
+
+    The id comes from a cookie: any length, any characters, or empty.
+    """
+    id_bytes = _bytes(session_id)
+    partition = sha256(id_bytes).hexdigest() if hash_id else _key(id_bytes, _room(prefix))
+    return RowKey(prefix + partition, SESSION)
+
+
+def lock_key(session: RowKey) -> RowKey:
+    """The key of a session's lock."""
+    return replace(session, sort=SESSION_LOCK)
+
+
+def part_key(head: RowKey, token: str, number: int) -> RowKey:
+    """The key of a part of a large value."""
+    owner = f"{SESSION} " if head.sort == SESSION else ""
+    return RowKey(head.partition, f"{owner}{PART}{token}:{number}")
+
+
+def belongs_to_session(sort: str) -> bool:
+    """Whether a sort key is that of a session, of its lock or of its parts."""
+    return sort == SESSION or sort.startswith(f"{SESSION} ")
+
+
+def partition_key(prefix: str, namespace: str) -> str:
+    """The partition key of a cache's namespace."""
+    return prefix + _key(_bytes(namespace), _room(prefix))
+
+
+def value_key(partition: str, key: str | bytes) -> RowKey:
+    """The key of a cache value's row.
+
+    Raises:
+        TypeError: the cache key is neither text nor bytes.
+    """
+    if not isinstance(key, (str, bytes)):
+        raise TypeError(f"a cache key must be str or bytes, not {type(key).__name__}")
+    original = _bytes(key)
+    # A value under the key "session" must not be taken for the session of that namespace.
+    sort = _key(original, LONGEST_SORT_KEY)
+    sort = _hashed(original) if belongs_to_session(sort) else sort
+    return RowKey(partition, sort, original if sort.startswith(_HASHED) else None)
+
+
+def original_key(sort: str, original: bytes | None) -> bytes:
+    """The cache key that a row's sort key stands for."""
+    return sort.encode() if original is None else original
+
+
+def _key(original: bytes, longest: int) -> str:
+    """The text of a key attribute: as it is if DynamoDB accepts that, otherwise its hash."""
+    try:
+        text = original.decode()
+    except UnicodeDecodeError:
+        return _hashed(original)
+    if not text or len(original) > longest or text.startswith((_HASHED, PART)):
+        return _hashed(original)
+    return text
+
+
+def _hashed(original: bytes) -> str:
+    return _HASHED + sha256(original).hexdigest()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    # Cookies come as latin-1 or with lone surrogates, which plain UTF-8 refuses.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def _room(prefix: str) -> int:
+    return LONGEST_PARTITION_KEY - len(prefix.encode())
