@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeGuard
 
 from ..codec import decode_value
 from ..errors import CorruptItem
 from ..options import Options
-from ..rows import READ_TRIES, Leases, Row, Slot, StoredVersion, now
+from ..rows import READ_TRIES, Leases, Row, Rows, Slot, StoredVersion, now
 from ..table import RowKey
 
 logger = logging.getLogger("beaker_dynamodb.caches")
 
-#: Beaker adds up times (beaker/container.py, Value._is_expired): a larger int fits no float.
+#: Beaker adds times up (beaker/container.py, Value._is_expired), and a larger int fits no float.
 LATEST = 1e300
 #: What a key without a value reads as; None is a value.
 MISSING = object()
@@ -26,10 +27,10 @@ class CacheEntry(NamedTuple):
     Attributes:
         key: of the row.
         value: to serve, or MISSING.
-        stored: version of the row, if there is one, usable or not.
+        stored: version of the row, usable or not; None if there is no row.
         is_leased: whether another is making the value.
         is_whole: False if parts of a large value are missing.
-        is_answered: False if DynamoDB did not answer, and `on_outage` takes that for a miss.
+        is_answered: False if DynamoDB did not answer, which `on_outage` makes a miss.
     """
 
     key: RowKey
@@ -47,14 +48,16 @@ class EntryReader:
     """Reads the cache entries of a table.
 
     Args:
+        rows: of the table.
         leases: of the table.
         options: of the backend.
     """
 
-    def __init__(self, leases: Leases, options: Options) -> None:
+    def __init__(self, rows: Rows, leases: Leases, options: Options) -> None:
+        self._rows = rows
         self._leases = leases
         self._serializer = options.serializer
-        self._longest = options.max_value_size
+        self._max_size = options.max_value_size
         self._stale_ttl = options.stale_ttl
 
     def read(self, key: RowKey, *, consistent: bool) -> CacheEntry:
@@ -80,7 +83,7 @@ class EntryReader:
         return last
 
     def entry(self, key: RowKey, slot: Slot) -> CacheEntry:
-        """The entry in what `Leases` returns."""
+        """The entry in a slot."""
         row, is_leased = slot.row, slot.is_leased
         if row is None:
             return CacheEntry(key, is_leased=is_leased)
@@ -88,7 +91,7 @@ class EntryReader:
         if row.ends <= now():
             return unusable
         try:
-            whole = self._leases.whole(key, row)
+            whole = self._rows.assemble(key, row)
             value = self._value(whole) if whole else MISSING
         except CorruptItem as error:
             _log_unreadable(key, error)
@@ -98,10 +101,10 @@ class EntryReader:
         return CacheEntry(key, value, StoredVersion(row.version, True), is_leased)
 
     def _value(self, row: Row) -> Any:
-        value = decode_value(row.data, self._serializer, self._longest)
+        value = decode_value(row.data, self._serializer, self._max_size)
         # Whoever can choose a pickle can do anything, so only JSON is checked.
-        if self._serializer == "json" and not is_beakers(value):
-            raise self._leases.table.error(
+        if self._serializer == "json" and not has_beakers_form(value):
+            raise self._rows.table.error(
                 CorruptItem, "a cache value does not have the form that Beaker stores"
             )
         # Only Beaker can serve an expired value, and it needs the value's own expiry for that.
@@ -109,7 +112,7 @@ class EntryReader:
         return MISSING if is_stale and not _has_expiry(value) else value
 
 
-def is_beakers(value: object) -> bool:
+def has_beakers_form(value: object) -> TypeGuard[Sequence[Any]]:
     """Whether a value is what `Cache` stores: time stored, life or None, and the value itself."""
     if not isinstance(value, (list, tuple)) or len(value) != 3:  # noqa: PLR2004
         return False
@@ -118,7 +121,7 @@ def is_beakers(value: object) -> bool:
 
 
 def _has_expiry(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and is_beakers(value) and value[1] is not None
+    return has_beakers_form(value) and value[1] is not None
 
 
 def _is_time(value: object) -> bool:

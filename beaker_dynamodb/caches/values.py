@@ -12,7 +12,7 @@ from ..options import LONGEST_LIFE, Options
 from ..rows import Leases, Listing, Row, Rows, new_version, now
 from ..table import RowKey, partition_key, value_key
 from .creation import CreationLease, CreationLock, HeldLease, ThreadState
-from .entry import CacheEntry, EntryReader, is_beakers
+from .entry import CacheEntry, EntryReader, has_beakers_form
 
 logger = logging.getLogger("beaker_dynamodb.caches")
 
@@ -43,7 +43,7 @@ class CacheValues:
         self._listing = listing
         self._options = options
         self._partition = partition_key(options.key_prefix, namespace)
-        self._reader = EntryReader(leases, options)
+        self._reader = EntryReader(rows, leases, options)
         self._thread = thread
 
     def get(self, key: str | bytes) -> Any:
@@ -57,7 +57,7 @@ class CacheValues:
         try:
             entry = self._reader.read(row_key, consistent=self._options.consistent_read)
         except StoreUnavailable as error:
-            # What is being removed must be gone: Beaker removes only what it finds.
+            # As a miss, the value would stay: Beaker removes only what it finds.
             if self._options.on_outage == "raise" or self._thread.writing:
                 raise
             logger.warning("%s counts as missing: %s", row_key, error)
@@ -124,7 +124,7 @@ class CacheValues:
 
     def _data(self, value: object) -> bytes:
         options = self._options
-        if options.serializer == "json" and not is_beakers(value):
+        if options.serializer == "json" and not has_beakers_form(value):
             raise TypeError("with serializer = json a cache holds what Beaker's Cache stores")
         try:
             return encode_value(

@@ -16,6 +16,8 @@ from .rows import Rows
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
+#: A refused attempt to acquire a lease returns what is stored, and the next one builds on it.
+ACQUIRE_TRIES = 3
 #: In seconds. No lease that this package writes ends later: `lock_timeout` is at most a day, and
 #: the clock of the owner may be ahead.
 LONGEST_LEASE = 2 * ONE_DAY
@@ -43,7 +45,7 @@ class Slot(NamedTuple):
 
     @property
     def is_leased(self) -> bool:
-        """Whether somebody holds the lease now."""
+        """Whether an owner holds the lease now."""
         return self.owner is not None and now() < self.until <= now() + LONGEST_LEASE
 
 
@@ -63,17 +65,13 @@ class Leases:
         self._rows = rows
 
     def read(self, key: RowKey, *, consistent: bool) -> Slot:
-        """What is stored under a key; a large value without its parts."""
+        """What is stored under a key; the parts of a large value are not read."""
         return self._slot(self.table.get(key, consistent=consistent))
-
-    def whole(self, key: RowKey, row: Row) -> Row | None:
-        """A row that was read, with all its data; None if another has replaced it."""
-        return self._rows.whole(key, row)
 
     def acquire(
         self, key: RowKey, token: str, until: float, stored: StoredVersion | None = None
     ) -> Slot | None:
-        """Acquire the lease; returns None, or what is stored if that refuses it.
+        """Acquire the lease; returns None, or what is stored if it is refused.
 
         nobody holds it, or it has expired, or this package did not write it
         (NOT attribute_type(lock_owner, S)  OR  NOT attribute_type(lock_until, N)
@@ -106,7 +104,7 @@ class Leases:
         return None if done else self._refusal(key, item)
 
     def store(self, key: RowKey, row: Row, token: str) -> bool:
-        """Store a row, which ends the lease; False if another owner holds it.
+        """Store a row, which releases the lease; False if another owner holds the lease.
 
         lock_owner = :token
         """
@@ -115,7 +113,7 @@ class Leases:
         return result.done or (result.found is not None and result.found.version == row.version)
 
     def release(self, key: RowKey, token: str, stored: StoredVersion | None = None) -> None:
-        """End the lease; nothing happens if another owner holds it.
+        """Release the lease; nothing happens if another owner holds it.
 
         lock_owner = :token
 
@@ -145,7 +143,7 @@ class Leases:
         try:
             return self._slot(item)
         except CorruptItem as error:
-            # Nobody can use it, and it would refuse every lease.
+            # Nobody can use the item, and it would refuse every lease.
             logger.warning("%s: an unreadable item refuses a lease and is removed: %s", key, error)
             self._rows.delete_if(key, is_unchanged(self.table.model, item or {}))
             return Slot()

@@ -1,4 +1,4 @@
-"""The rows of a partition: listed and removed, however many there are."""
+"""The cache values of a partition: listed and removed, however many there are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger("beaker_dynamodb.rows")
 
 
 class Listing:
-    """The values of caches; a session in the same partition is not one of them.
+    """Lists and removes the cache values of a partition; a session in it stays as it is.
 
     Args:
         table: that holds them.

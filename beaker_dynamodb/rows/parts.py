@@ -40,36 +40,40 @@ class Parts:
 
     Args:
         table: that holds them.
-        longest: largest value in bytes, `max_value_size`.
+        max_size: of a value in bytes, `max_value_size`.
     """
 
-    def __init__(self, table: Table, longest: int) -> None:
+    def __init__(self, table: Table, max_size: int) -> None:
         self._table = table
-        self._most = _count(longest + 1)  # the header is a byte
+        self._max_parts = _count(max_size + 1)  # the header is a byte
 
-    def head(self, key: RowKey, row: Row) -> Row:
-        """The row to write under the key: a head, once the parts are written, or the row itself."""
+    def store(self, key: RowKey, row: Row) -> Row:
+        """Store the parts of a large value.
+
+        Returns:
+            The row to write under the key: the head of the parts, or a small row as it is.
+        """
         if len(row.data) + len(key.original or b"") <= PART_SIZE:
             return row
         name = PartsName(new_version(), _count(len(row.data)))
-        # Parts without an end get one until their head is written.
-        self._write(key, name, row.data, row.expires or row._replace(life=ONE_DAY).expires)
+        # Parts of a row that never expires do expire until their head is written.
+        self._put(key, name, row.data, row.expires or row._replace(life=ONE_DAY).expires)
         return row._replace(data=sha256(row.data).digest(), parts=name)
 
-    def keep(self, key: RowKey, head: Row, data: bytes) -> None:
-        """Take the end off the parts of a written head that has none."""
+    def make_permanent(self, key: RowKey, head: Row, data: bytes) -> None:
+        """Store the parts again without an expiry, if their head is written and never expires."""
         if head.parts and head.life is None:
-            self._write(key, head.parts, data, None)
+            self._put(key, head.parts, data, None)
 
-    def whole(self, key: RowKey, row: Row) -> Row | None:
-        """A row with all its data; None if parts are missing, or belong to another value.
+    def assemble(self, key: RowKey, row: Row) -> Row | None:
+        """Read the parts of a row; None if some are missing, or belong to another value.
 
         Raises:
             CorruptItem: the row has more parts than a value of `max_value_size`.
         """
         if row.parts is None:
             return row
-        if row.parts.total > self._most:
+        if row.parts.total > self._max_parts:
             error = CorruptItem("an item has more parts than max_value_size allows")
             raise self._table.located(error)
         keys = row.parts.keys(key)
@@ -81,13 +85,13 @@ class Parts:
         return row._replace(data=data) if sha256(data).digest() == row.data else None
 
     def remove(self, key: RowKey, name: PartsName) -> None:
-        """Remove parts that no head refers to; if that fails, they expire."""
+        """Remove parts that no head refers to; if that fails, DynamoDB's TTL removes them."""
         try:
             self._table.delete_batch(key, name.keys(key))
         except BeakerDynamoDBError as error:
             logger.warning("parts of a replaced value were not removed: %s", error)
 
-    def _write(self, key: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
+    def _put(self, key: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
         chunks = (data[start : start + PART_SIZE] for start in range(0, len(data), PART_SIZE))
         items = [
             self._table.model(

@@ -1,4 +1,4 @@
-"""Row: what is stored under a key; the only place that knows the attributes of its item."""
+"""Row: what is stored under a key, and its conversion to an item and back."""
 
 from __future__ import annotations
 

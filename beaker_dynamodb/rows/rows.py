@@ -57,7 +57,7 @@ class Rows:
         for _ in range(READ_TRIES):
             item = self.table.get(key, consistent=consistent)
             row = self.verified(self.table.parse(item)) if item else None
-            whole = self.whole(key, row) if row else None
+            whole = self.assemble(key, row) if row else None
             if row is None or whole is not None:
                 return whole
             if row.parts == last:
@@ -74,7 +74,7 @@ class Rows:
     def create(self, key: RowKey, row: Row) -> WriteResult:
         """Store a row if there is none.
 
-        there is no row, which has a version; or it has expired, and DynamoDB's TTL has yet to
+        there is no row (a row has a version), or it has expired and DynamoDB's TTL has yet to
         remove it:
             NOT attribute_type(version, S)  OR  expires <= now
         """
@@ -83,7 +83,7 @@ class Rows:
         return self.write(key, row, ~is_present(model.version) | (model.expires <= moment))
 
     def replace(self, key: RowKey, row: Row, version: str) -> WriteResult:
-        """Store a row over that of a version.
+        """Store a row over that of a version; refused if there is no such row.
 
         nobody has changed the session since it was loaded, nor ended it and begun another:
             version = :version
@@ -99,19 +99,19 @@ class Rows:
         return self.write(key, row, self.table.model.id.exists())
 
     def touch(self, key: RowKey, row: Row) -> bool:
-        """Store a row over that of the same version; False if that is gone.
+        """Store a row over that of the same version; False if there is no such row.
 
         nobody has changed or ended the session since it was loaded:
             version = row.version
         """
-        return self.write(key, row, self.table.model.version == row.version).done
+        return self.replace(key, row, row.version).done
 
     def delete(self, key: RowKey) -> None:
         """Delete a row; nothing happens if there is none."""
         self.delete_if(key, None)
 
     def delete_version(self, key: RowKey, version: str) -> bool:
-        """Delete the row of a version; False if there is another.
+        """Delete the row of a version; False if a row of another version is stored.
 
         version = :version
         """
@@ -129,15 +129,15 @@ class Rows:
         return self.delete_if(key, unchanged).done
 
     def write(self, key: RowKey, row: Row, condition: Any) -> WriteResult:
-        """Store a row under a condition: its parts first, if it has some, then its item."""
-        head = self._parts.head(key, row)
+        """Store a row under a condition: first the parts of a large value, then the item."""
+        head = self._parts.store(key, row)
         signature = self._signer.sign(head.signed_fields(key))
         item = head.to_item(self.table.model, key, signature)
         arguments = item.get_save_kwargs_from_instance(condition)
         result = self.table.write("PutItem", key, arguments)
         if result.done or self._is_own(key, head, result):
             self._remove_parts(key, result.item, kept=head.parts)
-            self._parts.keep(key, head, row.data)
+            self._parts.make_permanent(key, head, row.data)
             return WriteResult(done=True)
         if head.parts:
             self._parts.remove(key, head.parts)
@@ -153,7 +153,7 @@ class Rows:
         return result
 
     def verified(self, item: SessionModel) -> Row | None:
-        """The row of an item, with its data or their SHA-256; None if it is only a lease.
+        """The row of an item; None if it is only a lease. Parts of a large value are not read.
 
         Raises:
             CorruptItem: this package did not write the item, or its signature is not valid.
@@ -169,9 +169,9 @@ class Rows:
             raise self.table.error(CorruptItem, _NOT_SIGNED)
         return row
 
-    def whole(self, key: RowKey, row: Row) -> Row | None:
-        """A row with all its data; None if another value has replaced it, or parts are missing."""
-        return self._parts.whole(key, row)
+    def assemble(self, key: RowKey, row: Row) -> Row | None:
+        """Read the parts of a row; None if some are missing, or belong to another value."""
+        return self._parts.assemble(key, row)
 
     def _refused(self, key: RowKey, result: ItemResult) -> WriteResult:
         """The result of a refused write, with the row that is stored."""
@@ -180,7 +180,7 @@ class Rows:
             row = self.verified(item) if item else None
             if row is None:
                 return WriteResult(done=False)
-            return WriteResult(False, self.whole(key, row) or self.get(key, consistent=True))
+            return WriteResult(False, self.assemble(key, row) or self.get(key, consistent=True))
         except CorruptItem as error:
             logger.warning("%s: what is stored cannot be read: %s", key, error)
             return WriteResult(done=False, is_readable=False)

@@ -14,7 +14,11 @@ from pynamodb.models import Model
 
 
 class SessionModel(Model):
-    """One item of the table: a session, a cache value, a part of a large one, or a lease."""
+    """One item of the table: a session, a cache value, a part of a large one, or a lease.
+
+    `rows.row.Row` describes the attributes of content, `rows.leases` writes `lock_owner` and
+    `lock_until`. Only `id` and `item` are in each item.
+    """
 
     class Meta:
         """Replaced in each class that `session_model` binds to a table."""
