@@ -1,4 +1,4 @@
-"""Sessions: what is written of them, how long they live, their new ids, their locks."""
+"""Sessions: what is written of them and when, how long they live, their new ids, their locks."""
 
 from .lifetime import Lifetime
 from .lock import SessionLock, holds_any_lock

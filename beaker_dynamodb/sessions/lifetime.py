@@ -20,12 +20,12 @@ class Lifetime(NamedTuple):
 
     Attributes:
         idle: life after the last touch; None for ever.
-        longest: life after the creation; None for ever.
+        max_lifetime: life after the creation; None for ever.
         touch_after: age of the last touch from which a save without changes is written.
     """
 
     idle: int | None
-    longest: int | None
+    max_lifetime: int | None
     touch_after: float
 
     @classmethod
@@ -54,7 +54,7 @@ class Lifetime(NamedTuple):
             session: what is saved; Beaker's creation time in it survives a change of the id.
             before: what the row contains; it survives `clear` by the application.
         """
-        if self.longest is None:
+        if self.max_lifetime is None:
             return None
         moment = now()
         stored = _past_time((session or {}).get(CREATION_TIME), moment)
@@ -67,9 +67,9 @@ class Lifetime(NamedTuple):
         return min((life for life in lives if life is not None), default=None)
 
     def _latest_end(self, created: float | None) -> float:
-        if self.longest is None or created is None:
+        if self.max_lifetime is None or created is None:
             return math.inf
-        return created + self.longest
+        return created + self.max_lifetime
 
 
 def _session_timeout(options: Options) -> int | None:

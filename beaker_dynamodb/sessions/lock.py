@@ -1,4 +1,4 @@
-"""The lock of a session, across threads, processes and machines: a lease, waited for."""
+"""The lock of a session, across threads, processes and machines: a lease, and the wait for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from typing import Any
 
 from ..errors import LockTimeout
 from ..options import Options
-from ..rows import Leases, StoredVersion, new_version, now
+from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_version, now
 from ..table import RowKey, lock_key, wait_until
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
-
-#: A refused write returns what refuses it, and the next one takes that into account.
-TRIES = 3
 
 
 @dataclass
@@ -44,8 +41,8 @@ def holds_any_lock() -> bool:
 class SessionLock:
     """What `session.lock()` acquires: one thread on one machine holds it at a time.
 
-    It is an item of its own beside the session. A thread that holds it may acquire it again, by
-    another object, too: Beaker builds a new one at each load.
+    The lease is an item of its own beside the session. A thread that holds it may acquire it
+    again, also through another object: Beaker builds a new one at each load.
 
     Args:
         leases: of the table.
@@ -98,14 +95,14 @@ class SessionLock:
     def _try_acquire(self) -> bool:
         token, until = new_version(), now() + self._options.lock_timeout
         stored = None
-        for _ in range(TRIES):
+        for _ in range(ACQUIRE_TRIES):
             slot = self._leases.acquire(self._key, token, until, stored)
             if slot is None:
                 _held.locks[self._place] = HeldLock(token, until)
                 return True
             if slot.is_leased:
                 break
-            # Only somebody who can write to the table stores anything under a lock's key.
+            # This package stores no row under a lock's key: the lease replaces a foreign one.
             stored = StoredVersion(slot.row.version, is_usable=False) if slot.row else None
         return False
 

@@ -13,8 +13,8 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
     What other requests have changed under the old id goes with it. If they ended it before it was
     read there, it stays ended.
 
-    old row: read --> stored under the new id, with this request's changes --> old row deleted, if
-    its version is the one that was read; else read again
+    old row read --> stored under the new id, with this request's changes
+                 --> old row deleted if its version is the one that was read; otherwise read again
 
     Args:
         old: the session under the id that was given up.
@@ -22,7 +22,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         saved: the session as this request saves it.
 
     Returns:
-        False if the session has ended under the old id since it was loaded; it is then not stored.
+        False if the session has ended under the old id since it was loaded; nothing is stored then.
 
     Raises:
         ConflictError: other requests have changed it again and again, or `on_conflict` is raise.
@@ -30,7 +30,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
     try:
         return _rename(old, new, saved)
     except ConflictError:
-        # Nobody has the new id yet.
+        # No client has the new id yet.
         _withdraw(new)
         raise
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..codec import CREATION_TIME, PLAIN, Encoding, SavedSession
+from ..codec import CREATION_TIME, PLAIN, Encoding, Format, SavedSession
 from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem, ItemTooLarge
 from ..options import Options
 from ..rows import Row, Rows, WriteResult, new_version, now
@@ -23,7 +23,7 @@ from .lifetime import Lifetime
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
-#: A conflict repeats only if yet another request writes in between.
+#: A conflict repeats only if yet another request writes between two attempts.
 TRIES = 10
 
 
@@ -32,7 +32,7 @@ class Baseline(NamedTuple):
 
     Attributes:
         session: as the application has it.
-        stored: what the row holds, which after a merge is more.
+        stored: what the row contains; after a merge it is more than `session`.
         version: of the row.
         touched: time of the row's last write, in seconds since the epoch.
         created: time of creation as the row keeps it.
@@ -156,20 +156,21 @@ class SessionRow:
         return self._rows.delete_version(self._key, version)
 
     def hand_over(self, saved: SavedSession) -> HandOver:
-        """This request's changes over what is stored now, to be stored under another id."""
+        """What to store under another id: this request's changes over what is stored now."""
         if self._baseline is None or saved.is_cleared:
             return HandOver(saved)
         try:
             row = self._read(consistent=True)
         except CorruptItem as error:
-            logger.warning("%s: renamed as it was loaded: %s", self._key, error)
+            logger.warning("%s: the new id gets what was loaded: %s", self._key, error)
             return HandOver(saved)
         if row is None:
             return HandOver(None, is_missing=True)
         if self._is_another_session(saved, row):
             return HandOver(None)
         is_unchanged = row.version == self._baseline.version
-        return HandOver(saved if is_unchanged else self._settle(saved, row).session, row.version)
+        session = saved if is_unchanged else self._resolve_conflict(saved, row).session
+        return HandOver(session, row.version)
 
     def conflict(self, message: str) -> ConflictError:
         """The error for a session that other requests have changed."""
@@ -213,7 +214,7 @@ class SessionRow:
         return baseline is None or bool(self._unanswered) or saved.has_changed(baseline.session)
 
     def _write_changes(self, saved: SavedSession) -> None:
-        """Write what this request has changed, and settle conflicts with other requests.
+        """Write what this request has changed, and resolve conflicts with other requests.
 
         version as loaded? -- yes --> written, with a new version
           | no: what is stored now?
@@ -241,23 +242,24 @@ class SessionRow:
     def _first_attempt(self, saved: SavedSession) -> Attempt:
         if self._baseline is None:
             return Attempt(saved, self._rows.create)
-        write = partial(self._rows.replace, version=self._baseline.version)
-        return Attempt(self._over_stored(saved, self._baseline), write)
+        return self._replacement(self._over_stored(saved, self._baseline), self._baseline)
 
     def _next_attempt(self, saved: SavedSession, result: WriteResult) -> Attempt | None:
         """What to write after a refusal; None if the session that was loaded has ended."""
         found = result.found
         if not result.is_readable:
-            return self._settle(saved, None)
+            return self._resolve_conflict(saved, None)
         is_live = found is not None and not self._lifetime.has_ended(found)
         if found and is_live and not self._is_another_session(saved, found):
-            return self._settle(saved, found)
+            return self._resolve_conflict(saved, found)
         if self._baseline:
             return None
-        replace = partial(self._rows.replace, version=found.version) if found else None
-        return Attempt(saved, replace or self._rows.create)
+        return self._replacement(saved, found) if found else Attempt(saved, self._rows.create)
 
-    def _settle(self, saved: SavedSession, found: Row | None) -> Attempt:
+    def _replacement(self, session: SavedSession, row: Row | Baseline) -> Attempt:
+        return Attempt(session, partial(self._rows.replace, version=row.version))
+
+    def _resolve_conflict(self, saved: SavedSession, found: Row | None) -> Attempt:
         """What to write over another request's change.
 
         Args:
@@ -268,10 +270,10 @@ class SessionRow:
             base = self._unanswered.get(found.version)
             merged = self._merged(saved, self._decode_if_readable(found), base)
             if merged is not None:
-                return Attempt(merged, partial(self._rows.replace, version=found.version))
+                return self._replacement(merged, found)
         if found and found.version in self._unanswered:
             # This request itself wrote it, got no answer, and saves again.
-            return Attempt(saved, partial(self._rows.replace, version=found.version))
+            return self._replacement(saved, found)
         if self._options.on_conflict == "raise":
             raise self.conflict("another request has changed the session: load it again")
         return Attempt(saved, self._rows.overwrite)
@@ -281,8 +283,8 @@ class SessionRow:
     ) -> SavedSession | None:
         if saved.format is None or stored is None:
             return None
-        known = base or (self._baseline and self._baseline.session)
-        merged = saved.merged_over(stored, known)
+        base = base or (self._baseline and self._baseline.session)
+        merged = saved.merged_over(stored, base)
         if merged is None:
             logger.warning("%s: what another request has stored cannot be read", self._key)
         return merged
@@ -297,13 +299,10 @@ class SessionRow:
         """Whether the session that was loaded has ended, and another one has its id."""
         if self._baseline is None or saved.format is None:
             return False
-        known = saved.format
-        contents = [
-            session and session.read_as(known)
-            for session in (self._baseline.stored, self._decode_if_readable(found))
-        ]
-        begun = [(content or {}).get(CREATION_TIME) for content in contents]
-        return begun[0] != begun[1] and None not in begun
+        stored = self._decode_if_readable(found)
+        began_loaded = _creation_time(self._baseline.stored, saved.format)
+        began_stored = _creation_time(stored, saved.format) if stored else None
+        return None not in (began_loaded, began_stored) and began_loaded != began_stored
 
     def _touch_if_due(self, saved: SavedSession) -> None:
         baseline, touched = self._baseline, now()
@@ -322,7 +321,7 @@ class SessionRow:
         try:
             touched = self._rows.touch(self._key, row)
         except BeakerDynamoDBError as error:
-            # A page counts more than a touch: the next request touches again.
+            # A failed touch must not fail the page: the next request touches again.
             logger.warning("a session was not touched: %s", error)
             return False
         if not touched:
@@ -345,9 +344,13 @@ class SessionRow:
         self._baseline = Baseline(saved, stored, row.version, row.touched, row.created)
 
 
+def _creation_time(session: SavedSession, known: Format) -> Any:
+    return (session.read_as(known) or {}).get(CREATION_TIME)
+
+
 @cache
 def _warn_of_opaque_sessions() -> None:
-    """Warn once in a process that each request writes."""
+    """Warn once in each process that every request writes."""
     logger.warning(
         "sessions cannot be read, so each request writes its session whole and the later of two "
         "wins; if they are encrypted, or have the application's own serializer, use "
