@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command with this process's arguments."""
     try:
-        # Imported here, as click comes with an extra.
+        # Imported here: click comes with an extra.
         from .cli.commands import command  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "click":

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class BeakerDynamoDBError(Exception):
-    """Base of this package's errors; raised itself for an error that is none of the others.
+    """Base of this package's errors; raised itself if none of the others fits.
 
     Args:
         message: what happened and what to do next.
@@ -72,7 +72,7 @@ class CorruptItem(BeakerDynamoDBError):
 
 
 class ConflictError(BeakerDynamoDBError):
-    """Another request has changed the session, and the change is neither merged nor overwritten."""
+    """Another request has changed the session, and this one must not overwrite the change."""
 
 
 class LockTimeout(BeakerDynamoDBError):

@@ -22,7 +22,7 @@ logger = logging.getLogger("beaker_dynamodb.manager")
 
 
 class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beaker has no types
-    """What `ext:dynamodb` names: a session, or the values of a cache, in a DynamoDB table.
+    """The backend `ext:dynamodb`: a session, or the values of a cache, in a DynamoDB table.
 
     Beaker builds one for each session and request, and one for each cache and process. It uses
     the `str` key "session" for a session, and `bytes` keys for cache values.
@@ -128,14 +128,14 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._thread.values.clear()
 
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:  # noqa: ARG002, FBT002
-        """Acquire a session's lock, for `Session.lock`; a save needs none, nor does a cache.
+        """Acquire a session's lock, for `Session.lock`; saves and caches need none.
 
         Args:
             wait: as Beaker's; `Session.lock` always waits.
-            replace: set by `Session.save`, whose writes are conditional.
+            replace: set by `Session.save`: it acquires the lock only if this thread holds it.
 
         Raises:
-            LockTimeout: another has held the lock for all of `lock_wait`.
+            LockTimeout: another owner has held the lock for all of `lock_wait`.
         """
         if replace:
             if holds_any_lock():
@@ -154,16 +154,16 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._session_lock().release()
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
-        """The lock under which one thread on one machine makes a missing value."""
+        """The lock under which one thread on one machine creates a missing value."""
         return self._values.creation_lock(key)
 
-    def describe_session(
+    def configure_session(
         self,
         encoding: Encoding,
         cookie_age: int | None,
         renamed_from: DynamoDBNamespaceManager | None = None,
     ) -> None:
-        """Add what only a session class knows, before the session is loaded or saved.
+        """Set what only a session class knows, before the session is loaded or saved.
 
         Args:
             encoding: how the session becomes text.
@@ -197,12 +197,13 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         try:
             text = self.session_row.load()
         except CorruptItem:
+            # No outage: Beaker may replace a corrupt session with a new one.
             raise
         except BeakerDynamoDBError as error:
             error.failed_session = _digest(self.namespace)
             raise
         except (KeyError, TypeError) as error:
-            # Beaker would take it for a missing session (beaker/session.py, Session.load).
+            # Beaker would treat it as a missing session (beaker/session.py, Session.load).
             fault = BeakerDynamoDBError("a fault of this package: report it", cause=error)
             fault.failed_session = _digest(self.namespace)
             raise fault from error
@@ -211,10 +212,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def _refuse_replacement(self) -> None:
         """Raise an outage again if Beaker would answer it with a new session.
 
-        With `invalidate_corrupt`, which its middleware sets, Beaker takes any error of a load for
-        a corrupt session: still inside its `except` block it makes a new id and loads that
+        With `invalidate_corrupt`, which its middleware sets, Beaker treats any error of a load as a
+        corrupt session: still inside its `except` block it makes a new id and loads that
         (beaker/session.py, Session.__init__), and the user is logged out. An application that loads
-        another session while it handles such an error gets the error once more.
+        another session while it handles such an error gets the error again.
         """
         fault = sys.exc_info()[1]
         if not isinstance(fault, BeakerDynamoDBError) or fault.failed_session is None:
@@ -245,13 +246,13 @@ def _backend(arguments: dict[str, Any]) -> Backend:
     try:
         return _cached_backend(**arguments)
     except TypeError:
-        # A value that cannot be hashed, such as a list, cannot be looked up.
+        # Arguments with a value that cannot be hashed, such as a list, cannot be cached.
         return Backend.of(parse_options(arguments))
 
 
 @lru_cache(maxsize=256, typed=True)
 def _cached_backend(**arguments: object) -> Backend:
-    """The backend for arguments: the same ones come with every request."""
+    """The backend for some arguments: Beaker passes the same ones in each request."""
     return Backend.of(parse_options(arguments))
 
 

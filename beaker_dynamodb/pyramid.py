@@ -1,4 +1,4 @@
-"""`config.include("beaker_dynamodb.pyramid")`: pyramid_beaker's sessions and caches, and the class.
+"""`config.include("beaker_dynamodb.pyramid")`: pyramid_beaker with DynamoDBSession.
 
 Needs pyramid_beaker: `pip install "beaker-dynamodb[pyramid]"`.
 """

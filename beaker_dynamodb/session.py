@@ -1,4 +1,4 @@
-"""DynamoDBSession: every promise also for encrypted sessions and the application's serializers."""
+"""DynamoDBSession: keeps every promise for encrypted sessions and custom serializers, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .codec import PLAIN, Encoding, format_of
 from .errors import BeakerDynamoDBError, ConfigurationError, CorruptItem
 from .manager import DynamoDBNamespaceManager
 
-#: What `session.type` may be: ours, or nothing.
+#: What `session.type` may be: this backend, or nothing.
 _OWN_TYPES = ("ext:dynamodb", None)
 
 
@@ -48,7 +48,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         try:
             super().load()
         except Exception as error:
-            # What Beaker or a serializer cannot read is corrupt; what DynamoDB refuses is not.
+            # A session that Beaker or a serializer cannot read is corrupt; after a refusal by
+            # DynamoDB nothing is known of the session.
             is_refusal = isinstance(error, BeakerDynamoDBError)
             is_corrupt = isinstance(error, CorruptItem) or not is_refusal
             if not is_corrupt or not self._replaces_corrupt:
@@ -59,13 +60,13 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             super().invalidate()
 
     def invalidate(self) -> None:
-        """End the session, in the store too, and begin a new one under a new id."""
+        """End the session, delete its row, and begin a new session under a new id."""
         if hasattr(self, "namespace"):
             del self.namespace["session"]
         super().invalidate()
 
     def regenerate_id(self) -> None:
-        """Change the id; the next save stores the session there and ends it under the old id."""
+        """Change the id; the next save stores the session under it and deletes the old row."""
         self._renamed_from = getattr(self, "namespace", None)
         super().regenerate_id()
 
@@ -75,9 +76,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         What was loaded before may be out of date: `load` it again.
 
         Raises:
-            LockTimeout: another has held the lock for all of `lock_wait`.
+            LockTimeout: another owner has held the lock for all of `lock_wait`.
         """
-        # A session without a namespace is new: nobody else knows its id.
+        # A session without a namespace is new: no other request knows its id.
         if hasattr(self, "namespace"):
             super().lock()
 
@@ -88,7 +89,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
-        namespace.describe_session(self._encoding(), self._cookie_age(), self._renamed_from)
+        namespace.configure_session(self._encoding(), self._cookie_age(), self._renamed_from)
         self._renamed_from = None
         return namespace
 

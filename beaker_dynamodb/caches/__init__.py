@@ -1,4 +1,4 @@
-"""Caches: their values, and the creation of a missing one."""
+"""Caches: their values, and the creation of a missing value under a lease."""
 
 from .creation import CreationLock, ThreadState
 from .entry import MISSING

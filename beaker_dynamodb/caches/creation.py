@@ -1,4 +1,4 @@
-"""Single-flight: one thread on one machine makes a missing cache value, under a lease."""
+"""Single-flight: one thread on one machine creates a missing cache value, under a lease."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from weakref import WeakValueDictionary
 
 from ..errors import LockTimeout, StoreUnavailable
 from ..options import Options
-from ..rows import Leases, StoredVersion, new_version, now
+from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_version, now
 from ..table import RowKey, wait_until
 from .entry import MISSING, CacheEntry, EntryReader
 
 logger = logging.getLogger("beaker_dynamodb.caches")
-
-#: A refused write returns what refuses it, and the next one takes that into account.
-TRIES = 3
 
 
 @dataclass
@@ -28,9 +25,9 @@ class HeldLease:
     """A lease that a thread holds, and how often it has acquired the creation lock.
 
     Attributes:
-        token: of the lease; None if DynamoDB did not answer and that counts as a miss: the value
-            is then made without a lease, and not stored.
-        stored: the row that the lease is on, if any.
+        token: of the lease; None if DynamoDB did not answer and `on_outage` is miss: the value is
+            then created without a lease, and not stored.
+        stored: the row that the lease is on; None if there is no row.
         depth: how often the thread has acquired the lock.
         process: id of the process.
     """
@@ -47,9 +44,9 @@ class ThreadState(threading.local):
     Attributes:
         reading: how many read locks it holds.
         writing: how many write locks it holds.
-        values: what it has read under them, or with a lease.
+        values: what it has read under a read lock, or when it acquired a lease.
         last_read: the entry that it read last.
-        leases: those that it holds.
+        leases: the leases that it holds.
     """
 
     def __init__(self) -> None:
@@ -66,7 +63,7 @@ class ThreadState(threading.local):
 
 
 class CreationLease:
-    """One thread's lease for making the value under a key.
+    """One thread's lease for the creation of the value under a key.
 
     Args:
         leases: of the table.
@@ -90,21 +87,21 @@ class CreationLease:
         self._thread = thread
         self._key = key
         last = thread.last_read
-        #: Beaker has just read the value: on a miss, that read need not be repeated.
+        #: Beaker has just read the value: that read is not repeated.
         self._first = last if last and last.key == key else CacheEntry(key)
 
     def acquire(self) -> bool:
-        """Acquire the lease by a write; True also if the value has been stored since."""
+        """Acquire the lease by a write; also True if another has stored the value meanwhile."""
         return self._acquire_again() or self._acquire(lambda: self._first)
 
     def acquire_if_free(self) -> bool:
-        """As `acquire`, but by a read first, which costs less than a refused write."""
+        """As `acquire`, but with a read first, which costs less than a refused write."""
         return self._acquire_again() or self._acquire(
             lambda: self._reader.read(self._key, consistent=True)
         )
 
     def release(self) -> None:
-        """Release the lease, if the value was not stored."""
+        """Release the lease once; if the value was stored, that has released it already."""
         self._thread.values.pop(self._key, None)
         held = self._thread.held_lease(self._key)
         if held is None:
@@ -120,7 +117,7 @@ class CreationLease:
         return self._leases.table.error(
             LockTimeout,
             f"a cache value was being made for {self._options.lock_wait:g} s: "
-            "look for what makes it, or raise lock_wait",
+            "look at its creation function, or raise lock_wait",
         )
 
     def _acquire_again(self) -> bool:
@@ -130,21 +127,21 @@ class CreationLease:
         return held is not None
 
     def _acquire(self, read: Callable[[], CacheEntry]) -> bool:
-        # If DynamoDB did not answer the read a moment ago, this does not wait for it again.
+        # If DynamoDB did not answer the last read, another wait for it would only cost time.
         if self._first.is_answered:
             try:
                 return self._acquire_from(read())
             except StoreUnavailable as error:
                 if self._options.on_outage == "raise":
                     raise
-                logger.warning("%s is made without a lease: %s", self._key, error)
+                logger.warning("%s is created without a lease: %s", self._key, error)
         self._thread.leases[self._key] = HeldLease(None, None)
         self._thread.values[self._key] = MISSING
         return True
 
     def _acquire_from(self, entry: CacheEntry) -> bool:
-        for _ in range(TRIES):
-            if self._is_made(entry):
+        for _ in range(ACQUIRE_TRIES):
+            if self._is_created(entry):
                 self._thread.values[self._key] = entry.value
                 return True
             if entry.is_leased:
@@ -156,7 +153,7 @@ class CreationLease:
         return False
 
     def _try_acquire(self, entry: CacheEntry) -> CacheEntry | None:
-        """Acquire the lease on what was read; returns None, or the entry that refuses it."""
+        """Acquire the lease on what was read; returns None, or what is stored if refused."""
         token, until = new_version(), now() + self._options.lock_timeout
         slot = self._leases.acquire(self._key, token, until, entry.stored)
         if slot is not None:
@@ -165,19 +162,19 @@ class CreationLease:
         self._thread.values[self._key] = entry.value
         return None
 
-    def _is_made(self, entry: CacheEntry) -> bool:
+    def _is_created(self, entry: CacheEntry) -> bool:
         """Whether another has stored the value since this thread first read it."""
         return entry.value is not MISSING and entry.stored != self._first.stored
 
 
 class _LocalLocks:
-    """The locks among this process's threads, each kept while a thread uses it."""
+    """The locks among this process's threads; a lock exists while a thread refers to it."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Start with new ones: a forked worker has no thread that would release the parent's."""
+        """Start with new locks: a forked worker has no thread to release those of its parent."""
         self._registry = threading.Lock()
         self._locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
@@ -193,10 +190,10 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 
 class CreationLock:
-    """What Beaker acquires around a creation function: a synchronizer of its kind.
+    """The lock that Beaker acquires around a creation function, with its synchronizers' methods.
 
-    First among this process's threads, then among all machines. The thread that holds it may
-    acquire it again.
+    It is acquired first among this process's threads, then among all machines, by a lease. The
+    thread that holds it may acquire it again.
 
     Args:
         name: of the value, in this process.
@@ -219,8 +216,8 @@ class CreationLock:
             Whether it is acquired; if not, Beaker serves the expired value.
 
         Raises:
-            LockTimeout: it was not free within the limit. Beaker takes the lock for acquired
-                whenever a waiting call returns (beaker/container.py, Value.get_value).
+            LockTimeout: it was not free within the limit. Beaker ignores what a waiting call
+                returns, and would go on without the lock (beaker/container.py, Value.get_value).
         """
         deadline = time.monotonic() + self._limit
         is_free = self._local.acquire(blocking=False)

@@ -28,7 +28,7 @@ class CacheEntry(NamedTuple):
         key: of the row.
         value: to serve, or MISSING.
         stored: version of the row, usable or not; None if there is no row.
-        is_leased: whether another is making the value.
+        is_leased: whether another is creating the value.
         is_whole: False if parts of a large value are missing.
         is_answered: False if DynamoDB did not answer, which `on_outage` makes a miss.
     """

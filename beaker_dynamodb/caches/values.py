@@ -68,10 +68,10 @@ class CacheValues:
         return entry.value
 
     def is_being_removed(self, key: str | bytes) -> bool:
-        """Whether a key without a value is about to be removed while another makes the value.
+        """Whether this thread is about to remove a value that another is creating.
 
-        Beaker removes only what it finds (beaker/container.py, Value.clear_value), and a value
-        that is being made is out of date.
+        Beaker removes only what it finds (beaker/container.py, Value.clear_value), and the value
+        that is being created is out of date.
         """
         entry = self._thread.last_read
         if entry is None or not self._thread.writing:
@@ -79,7 +79,7 @@ class CacheValues:
         return entry.is_leased and entry.key == value_key(self._partition, key)
 
     def put(self, key: str | bytes, value: object, expire: float | None) -> None:
-        """Store a value; if this thread holds a lease to make it, only under that lease.
+        """Store a value; if this thread holds the lease for its creation, only under that lease.
 
         Args:
             key: as passed to Beaker.
@@ -116,11 +116,10 @@ class CacheValues:
         return [row.key for row in self._listing.values(self._partition) if row.ends > moment]
 
     def creation_lock(self, key: str | bytes) -> CreationLock:
-        """The lock under which a missing value is made."""
+        """The lock under which a missing value is created."""
         row_key, options = value_key(self._partition, key), self._options
         lease = CreationLease(self._leases, self._reader, options, self._thread, row_key)
-        table = (options.endpoint_url, options.region, options.table_name)
-        return CreationLock((*table, row_key), lease, options.lock_wait)
+        return CreationLock((*options.place(), row_key), lease, options.lock_wait)
 
     def _data(self, value: object) -> bytes:
         options = self._options

@@ -27,7 +27,7 @@ class _Command(click.Group):
 
 
 def _option_of(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The command's option for one of the backend's."""
+    """The command-line option for an option of the backend."""
     option = OPTIONS[name]
     names = [name, *(alias for alias, meant in ALIASES.items() if meant == name)]
     return click.option(
@@ -101,7 +101,7 @@ def demo_command(host: str, port: int, endpoint_url: str | None) -> None:
 
 def _serve_demo() -> Callable[[str, int, str | None], None]:
     try:
-        # Imported here, as its libraries come with an extra and no other command needs them.
+        # Imported here: its libraries come with an extra, and no other command needs them.
         from ..demo.server import serve  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if f"{error.name}".startswith("beaker_dynamodb"):

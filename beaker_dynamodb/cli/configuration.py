@@ -12,7 +12,7 @@ from ..options import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, OPTIONS, nam
 
 PREFIXES = ("session.", "beaker.session.")
 _DEFAULT = "DEFAULT"
-#: What Beaker and pyramid_beaker keep to themselves, and what concerns sessions alone.
+#: Keys that Beaker and pyramid_beaker do not pass on, and options that concern no table.
 _IGNORED = (
     {*BEAKER_SESSION_OPTIONS, *BEAKER_KEYS, *OPTIONS, "cookie_on_exception"}
     - {*names_of("table")}

@@ -1,4 +1,4 @@
-"""Bytes in, bytes out: an item's `data`, its signature, and the session inside. Pure."""
+"""Bytes in, bytes out: an item's `data`, its signature, and the session inside. No I/O."""
 
 from .data import UNREADABLE, Content, decode_value, encode_value
 from .session import CREATION_TIME, PLAIN, Encoding, Format, SavedSession, SessionContent, format_of

@@ -1,10 +1,10 @@
-"""Bytes in, bytes out: the `data` attribute of an item. Pure.
+"""Bytes in, bytes out: the `data` attribute of an item. No I/O.
 
     data = header (1 byte: content, compression) + payload
 
 The header says how the payload was encoded, so `compression` and `serializer` can change at any
-time and stored rows stay readable. No payload is longer than `longest` bytes when decompressed: a
-few bytes made for it decompress to a thousand times as many.
+time and stored rows stay readable. No payload decompresses to more than `max_size` bytes: an
+attacker can write a few bytes that decompress to a thousand times as many.
 """
 
 from __future__ import annotations
@@ -54,36 +54,36 @@ UNREADABLE = (
 )
 
 
-def encode_value(value: object, serializer: str, compression: str, longest: int) -> bytes:
+def encode_value(value: object, serializer: str, compression: str, max_size: int) -> bytes:
     """The item data of a cache value.
 
     Args:
         value: to be stored.
         serializer: `pickle` or `json`.
         compression: `zlib` or `none`.
-        longest: most bytes before compression.
+        max_size: most bytes before compression.
 
     Raises:
-        ItemTooLarge: the value takes more than `longest` bytes.
+        ItemTooLarge: the value takes more than `max_size` bytes.
         TypeError, ValueError, pickle.PicklingError: the serializer cannot write this value.
     """
     if serializer == "json":
         text = json.dumps(value, separators=(",", ":"))
-        return pack(Content.JSON, text.encode(), compression, longest)
+        return pack(Content.JSON, text.encode(), compression, max_size)
     payload = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    return pack(Content.PICKLE, payload, compression, longest)
+    return pack(Content.PICKLE, payload, compression, max_size)
 
 
-def decode_value(data: bytes, serializer: str, longest: int) -> Any:
+def decode_value(data: bytes, serializer: str, max_size: int) -> Any:
     """The cache value in item data.
 
     With `serializer` json nothing is unpickled, whatever the row says.
 
     Raises:
-        CorruptItem: `encode_value` did not write the data, they are longer than it accepts, or
-            they can no longer be read.
+        CorruptItem: `encode_value` did not write the data, it is longer than `max_size` bytes,
+            or it can no longer be read.
     """
-    content, payload = unpack(data, longest)
+    content, payload = unpack(data, max_size)
     try:
         if content is Content.JSON:
             return json.loads(payload)
@@ -94,14 +94,14 @@ def decode_value(data: bytes, serializer: str, longest: int) -> Any:
     raise CorruptItem(f"a cache value was not written as {serializer}")
 
 
-def pack(content: Content, payload: bytes, compression: str, longest: int) -> bytes:
+def pack(content: Content, payload: bytes, compression: str, max_size: int) -> bytes:
     """Item data: a header and a payload, compressed if that makes it shorter.
 
     Raises:
-        ItemTooLarge: the payload is longer than `longest` bytes.
+        ItemTooLarge: the payload is longer than `max_size` bytes.
     """
-    if len(payload) > longest:
-        raise too_large(f"{len(payload):,} bytes", longest)
+    if len(payload) > max_size:
+        raise too_large(f"{len(payload):,} bytes", max_size)
     if compression == "zlib":
         compressed = zlib.compress(payload)
         if len(compressed) < len(payload):
@@ -109,11 +109,11 @@ def pack(content: Content, payload: bytes, compression: str, longest: int) -> by
     return bytes([content << 4 | Compression.NONE]) + payload
 
 
-def unpack(data: bytes, longest: int) -> tuple[Content, bytes]:
+def unpack(data: bytes, max_size: int) -> tuple[Content, bytes]:
     """Content and payload of item data.
 
     Raises:
-        CorruptItem: `pack` did not write the data, or the payload is longer than `longest` bytes.
+        CorruptItem: `pack` did not write the data, or the payload is longer than `max_size` bytes.
     """
     if not data:
         raise CorruptItem("a row has no data")
@@ -121,30 +121,30 @@ def unpack(data: bytes, longest: int) -> tuple[Content, bytes]:
         content, compression = Content(data[0] >> 4), Compression(data[0] & 0x0F)
         payload = data[1:]
         if compression is Compression.ZLIB:
-            payload = decompress(payload, longest)
+            payload = decompress(payload, max_size)
     except (ValueError, zlib.error) as error:
         raise CorruptItem("a row's data has an unknown form", cause=error) from error
-    if len(payload) > longest:
+    if len(payload) > max_size:
         raise CorruptItem(TOO_LONG)
     return content, payload
 
 
-def decompress(compressed: bytes, longest: int) -> bytes:
-    """The decompressed bytes, or the first `longest` + 1 of them.
+def decompress(compressed: bytes, max_size: int) -> bytes:
+    """The decompressed bytes, or the first `max_size` + 1 of them.
 
     Raises:
         zlib.error: the bytes are not one whole stream.
     """
     stream = zlib.decompressobj()
-    payload = stream.decompress(compressed, longest + 1)
-    if len(payload) <= longest and (not stream.eof or stream.unused_data):
+    payload = stream.decompress(compressed, max_size + 1)
+    if len(payload) <= max_size and (not stream.eof or stream.unused_data):
         raise zlib.error("not one whole stream")
     return payload
 
 
-def too_large(size: str, longest: int) -> ItemTooLarge:
-    """The error for a value of more than `longest` bytes."""
+def too_large(size: str, max_size: int) -> ItemTooLarge:
+    """The error for a value of more than `max_size` bytes."""
     return ItemTooLarge(
-        f"the value takes {size}, and max_value_size is {longest:,}: "
+        f"the value takes {size}, and max_value_size is {max_size:,}: "
         "store less under one key, or raise max_value_size"
     )

@@ -1,4 +1,4 @@
-"""Read a pickle without executing any of it, and compare the contents of two. Pure.
+"""Read a pickle without executing any of it, and compare the contents of two. No I/O.
 
 Stand-ins replace the classes and functions that a pickle names, and record how it calls them.
 """
@@ -26,7 +26,7 @@ def fingerprint(value: object) -> bytes:
 
 
 class _BoundedBuffer(io.BytesIO):
-    """A buffer with an end: without the memo, a value that refers to itself has none."""
+    """A buffer with a limit: without the memo, a value that refers to itself never ends."""
 
     def write(self, data: Any) -> int:
         if self.tell() > LONGEST_FINGERPRINT:
@@ -92,7 +92,7 @@ class _InertUnpickler(pickle.Unpickler):
 
 
 def read_pickle(payload: bytes) -> Any:
-    """The contents of a pickle, with stand-ins for all that it names.
+    """The contents of a pickle, with stand-ins for the classes and functions that it names.
 
     Raises:
         Exception: one of `codec.UNREADABLE`, if it is no pickle.

@@ -1,12 +1,13 @@
-"""SavedSession: a session as Beaker saves it, decoded once. Pure.
+"""SavedSession: a session as Beaker saves it, decoded once. No I/O.
 
-    text ---- base64 ----> payload (stored) ---- decryption ----> inside ---- format ----> content
+    text -- base64 --> payload (stored) -- decryption --> serialized -- format --> content
 
 Beaker's text is base64 of the serialized session (beaker/session.py, Session._encrypt_data). The
-stored payload is the bytes in it if that is exactly reversible: a quarter less to pay for.
+stored payload is the decoded bytes if they encode to the same text again: a quarter less to pay
+for.
 
 To be compared, a session is read without executing any of it: `safe_pickle` reads a pickle. To be
-merged, it is read as Beaker has read it.
+merged, it is read by the serializer, as Beaker itself reads it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .safe_pickle import fingerprint, read_pickle
 SessionContent = Mapping[Any, Any]
 Reader = Callable[[bytes], SessionContent]
 
-#: Beaker renews it at each load (beaker/session.py, Session.load): the application changed nothing.
+#: Beaker renews it at each load (beaker/session.py, Session.load), so it is no change of content.
 ACCESSED_TIME = "_accessed_time"
 CREATION_TIME = "_creation_time"
 #: All that Beaker itself puts into a session; a cleared one has no `_creation_time`.
@@ -45,9 +46,9 @@ class Format(NamedTuple):
 
     Attributes:
         prefix: how the serialized session begins.
-        read: reads it for a comparison; for Beaker's own serializers without executing anything.
-        loads: the serializer's own.
-        dumps: the serializer's own.
+        read: reads it for a comparison; in Beaker's own formats without executing anything.
+        loads: the serializer's own function.
+        dumps: the serializer's own function.
     """
 
     prefix: bytes
@@ -80,9 +81,9 @@ class Encoding(NamedTuple):
     """How an application's sessions become text.
 
     Attributes:
-        formats: how they may be serialized.
-        decrypt: from a text to the serialized session; None if it is not encrypted.
-        encrypt: from the serialized session to a text; None likewise.
+        formats: those in which they may be serialized.
+        decrypt: from a text to the serialized session; None if sessions are not encrypted.
+        encrypt: from the serialized session to a text; None if sessions are not encrypted.
     """
 
     formats: tuple[Format, ...] = BEAKERS_FORMATS
@@ -100,7 +101,7 @@ class SavedSession:
     Attributes:
         text: as Beaker passes it to its backend.
         payload: the bytes that are stored of it.
-        kind: whether the payload is what the base64 text stands for, or the text itself.
+        kind: BASE64 if the payload is the decoded text, TEXT if it is the text itself.
         encoding: how the session became text.
     """
 
@@ -108,7 +109,7 @@ class SavedSession:
     payload: bytes
     kind: Content
     encoding: Encoding = PLAIN
-    #: What each format has read, so that each reads once.
+    #: By format, as read: each format reads a session once.
     _contents: dict[Format, SessionContent | None] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -128,72 +129,72 @@ class SavedSession:
         return cls(text, text.encode("utf-8", "surrogatepass"), Content.TEXT, encoding)
 
     @classmethod
-    def from_data(cls, data: bytes, longest: int, encoding: Encoding = PLAIN) -> SavedSession:
+    def from_data(cls, data: bytes, max_size: int, encoding: Encoding = PLAIN) -> SavedSession:
         """From item data.
 
         Raises:
-            CorruptItem: `data` did not write them, or they are longer than it accepts.
+            CorruptItem: the method `data` did not write it, or it is longer than `max_size` bytes.
         """
-        kind, payload = unpack(data, longest)
+        kind, payload = unpack(data, max_size)
         if kind is Content.BASE64:
             session = cls.from_payload(payload, encoding)
         elif kind is Content.TEXT:
             session = cls(_decode(payload), payload, kind, encoding)
         else:
             raise CorruptItem("a row that should hold a session holds a cache value")
-        if session.expands_beyond(longest):
+        if session.expands_beyond(max_size):
             raise CorruptItem(TOO_LONG)
         return session
 
     @classmethod
     def from_payload(cls, payload: bytes, encoding: Encoding = PLAIN) -> SavedSession:
-        """From the bytes that a base64 text stands for."""
+        """From the bytes that a base64 text encodes."""
         return cls(b64encode(payload).decode("ascii"), payload, Content.BASE64, encoding)
 
-    def data(self, compression: str, longest: int) -> bytes:
+    def data(self, compression: str, max_size: int) -> bytes:
         """The item data to store.
 
         Args:
             compression: `zlib` or `none`.
-            longest: most bytes before compression.
+            max_size: most bytes before compression.
 
         Raises:
-            ItemTooLarge: the session takes more than `longest` bytes.
+            ItemTooLarge: the session takes more than `max_size` bytes.
         """
-        if self.expands_beyond(longest):
-            raise too_large("more", longest)
-        return pack(self.kind, self.payload, compression, longest)
+        if self.expands_beyond(max_size):
+            raise too_large("more", max_size)
+        return pack(self.kind, self.payload, compression, max_size)
 
-    def expands_beyond(self, longest: int) -> bool:
-        """Whether Beaker would decompress more bytes: its JSON is compressed (beaker/util.py)."""
-        inside = self.payload if self.kind is Content.BASE64 else _decode_leniently(self.text)
-        if not inside or inside[0] & 0x0F != DEFLATE:
+    def expands_beyond(self, max_size: int) -> bool:
+        """Whether Beaker would decompress more bytes; it compresses JSON (beaker/util.py)."""
+        decoded = self.payload if self.kind is Content.BASE64 else _decode_leniently(self.text)
+        if not decoded or decoded[0] & 0x0F != DEFLATE:
             return False
         try:
-            return len(decompress(inside, longest)) > longest
+            return len(decompress(decoded, max_size)) > max_size
         except zlib.error:
             return False  # the application's own serializer has written it
 
     @cached_property
-    def inside(self) -> bytes:
-        """The serialized session; empty, which no format reads, if it cannot be decrypted."""
+    def serialized(self) -> bytes:
+        """The serialized session; empty if it cannot be decrypted, and then no format reads it."""
         decrypt = self.encoding.decrypt
         if decrypt is None:
             return self.payload if self.kind is Content.BASE64 else b""
         try:
             return decrypt(self.text)
-        except Exception:  # noqa: BLE001  # decryption, by a module that the application chooses
+        except Exception:  # noqa: BLE001  # the application chooses the module that decrypts
             return b""
 
     @cached_property
     def format(self) -> Format | None:
         """The format that reads this session; None if it is opaque.
 
-        Only for what this process itself has serialized: what is stored is read in that format
-        and no other, so whoever can write to the table cannot choose how it is read.
+        Only for a session that this process has serialized. A stored session is read in that same
+        format and in no other, so whoever can write to the table cannot choose how it is read.
         """
         for known in self.encoding.formats:
-            if self.inside.startswith(known.prefix):
+            if self.serialized.startswith(known.prefix):
                 return None if self.read_as(known) is None else known
         return None
 
@@ -213,13 +214,13 @@ class SavedSession:
         return self.content is not None and self.content.keys() <= BEAKERS_OWN
 
     def read_as(self, known: Format) -> SessionContent | None:
-        """The content that a format reads, without executing anything of it; None if it cannot."""
+        """The content as a format reads it, without executing any of it; None if it cannot."""
         if known not in self._contents:
-            self._contents[known] = _read(self.inside, known.read)
+            self._contents[known] = _read(self.serialized, known.read)
         return self._contents[known]
 
     def has_changed(self, base: SavedSession) -> bool:
-        """Whether any key's value differs from that in `base`, the access time's aside."""
+        """Whether the value of any key but the access time differs from that in `base`."""
         before = base.read_as(self.format) if self.format else None
         after = self.content
         if before is None or after is None:
@@ -233,23 +234,23 @@ class SavedSession:
 
         Args:
             stored: as it is stored now.
-            base: as this request knew it; None if it knew of none.
+            base: as this request last read or wrote it; None if it knows of none.
 
         Returns:
             None if `stored` cannot be read in this session's format.
         """
         known = self.format
-        theirs = _read(stored.inside, known.loads) if known else None
+        theirs = _read(stored.serialized, known.loads) if known else None
         if known is None or theirs is None:
             return None
-        mine = known.loads(self.inside)
+        mine = known.loads(self.serialized)
         merged = {**theirs, ACCESSED_TIME: mine.get(ACCESSED_TIME)}
         for key in self._own_changes(known, base):
             if key in mine:
                 merged[key] = mine[key]
             else:
                 merged.pop(key, None)
-        return self._with_inside(known.dumps(merged))
+        return self._with_serialized(known.dumps(merged))
 
     def _own_changes(self, known: Format, base: SavedSession | None) -> frozenset[Any]:
         after = self.read_as(known) or {}
@@ -258,15 +259,15 @@ class SavedSession:
         before = base.read_as(known)
         return frozenset(after) if before is None else changed_keys(before, after)
 
-    def _with_inside(self, inside: bytes) -> SavedSession:
+    def _with_serialized(self, serialized: bytes) -> SavedSession:
         encrypt = self.encoding.encrypt
         if encrypt is None:
-            return self.from_payload(inside, self.encoding)
-        return self.from_text(encrypt(inside), self.encoding)
+            return self.from_payload(serialized, self.encoding)
+        return self.from_text(encrypt(serialized), self.encoding)
 
 
 def changed_keys(before: SessionContent, after: SessionContent) -> frozenset[Any]:
-    """Keys whose value differs in value or type, at any depth, the access time's aside.
+    """Keys, except the access time, whose values differ in value or type, at any depth.
 
     Two values that cannot be compared count as different.
     """
@@ -276,10 +277,10 @@ def changed_keys(before: SessionContent, after: SessionContent) -> frozenset[Any
     )
 
 
-def _read(inside: bytes, reader: Reader) -> SessionContent | None:
-    """The session in its serialized form; None if the reader cannot read it."""
+def _read(serialized: bytes, reader: Reader) -> SessionContent | None:
+    """The content of a serialized session; None if the reader cannot read it."""
     try:
-        content = reader(inside)
+        content = reader(serialized)
     except Exception:  # noqa: BLE001  # the application's own serializer raises what it likes
         return None
     return content if isinstance(content, dict) else None
@@ -290,7 +291,7 @@ def _without_access(content: SessionContent) -> dict[Any, Any]:
 
 
 def _by_type(content: SessionContent) -> dict[tuple[type, Any], Any]:
-    """The content by type and key: in a plain dict, the keys 1 and True are the same."""
+    """The content by type and key: in a plain dict, 1 and True are the same key."""
     return {(type(key), key): value for key, value in _without_access(content).items()}
 
 
@@ -306,7 +307,7 @@ def _is_equal(one: object, other: object) -> bool:
 
 
 def _decode_leniently(text: str) -> bytes:
-    """The bytes in a text, by what Beaker accepts as base64; none if it accepts nothing."""
+    """The bytes that Beaker decodes from a text; none if Beaker refuses it as base64."""
     try:
         return b64decode(text)
     except ValueError:

@@ -21,7 +21,7 @@ from .parsers import (
     seconds,
     table,
     text,
-    whole,
+    whole_number,
 )
 
 ONE_DAY = 86_400
@@ -41,14 +41,14 @@ Flag = Literal["table", "client", "secret"]
 
 
 class Option(NamedTuple):
-    """What one option is, apart from its name.
+    """One option, without its name.
 
     Attributes:
         parser: makes its value from an ini string or a Python value.
         meaning: in words, for the documentation.
-        unit: of a quantity, such as `seconds`; else empty.
+        unit: of a quantity, such as `seconds`; otherwise empty.
         default: in words, for the documentation.
-        flags: what `option` was called with.
+        flags: `table`, `client` and `secret`, as far as they are set; see `option`.
     """
 
     parser: Parser
@@ -77,9 +77,9 @@ def option(
         meaning: in words, for the documentation.
         unit: of a quantity.
         shown: the default in words, if it depends on something.
-        table: says which table it is, or how the package creates it.
-        client: says how DynamoDB is reached, and as whom.
-        secret: never printed, and never given on a command line.
+        table: whether it says which table is used, or how the package creates it.
+        client: whether it says how the client reaches DynamoDB, or with which credentials.
+        secret: whether it is never printed, and never accepted on a command line.
     """
     given = {"table": table, "client": client, "secret": secret}
     flags = frozenset(name for name, is_set in given.items() if is_set)
@@ -150,7 +150,7 @@ class Options:
     )
     read_capacity_units: int | None = option(
         None,
-        whole(1, 1_000_000),
+        whole_number(1, 1_000_000),
         "read capacity of a provisioned table that the package creates",
         unit="units",
         shown="1",
@@ -158,7 +158,7 @@ class Options:
     )
     write_capacity_units: int | None = option(
         None,
-        whole(1, 1_000_000),
+        whole_number(1, 1_000_000),
         "write capacity of a provisioned table that the package creates",
         unit="units",
         shown="1",
@@ -166,21 +166,21 @@ class Options:
     )
     ttl: int | None = option(
         None,
-        whole(0, LONGEST_LIFE),
+        whole_number(0, LONGEST_LIFE),
         "life of a session after its last touch; 0 = never expires",
         unit="seconds",
         shown="Beaker's `timeout`, or 86400 (one day) if there is none",
     )
     timeout: int | None = option(
         None,
-        whole(0, LONGEST_LIFE),
+        whole_number(0, LONGEST_LIFE),
         "Beaker's own: idle time of a session, and life of a cache value without `expire`",
         unit="seconds",
         shown="none",
     )
     max_lifetime: int | None = option(
         None,
-        whole(1, LONGEST_LIFE),
+        whole_number(1, LONGEST_LIFE),
         "a session expires this long after its creation, even if it is in use",
         unit="seconds",
         shown="none",
@@ -227,7 +227,7 @@ class Options:
     )
     lock_timeout: int = option(
         60,
-        whole(1, ONE_DAY),
+        whole_number(1, ONE_DAY),
         "how long a lock can be held; a process that dies blocks the others no longer than this",
         unit="seconds",
     )
@@ -239,7 +239,7 @@ class Options:
     )
     stale_ttl: int = option(
         0,
-        whole(0, LONGEST_LIFE),
+        whole_number(0, LONGEST_LIFE),
         "how long an expired cache value is still served while one worker creates the new one",
         unit="seconds",
     )
@@ -251,7 +251,7 @@ class Options:
     )
     max_value_size: int = option(
         8 * 1024 * 1024,
-        whole(1, 39_999_999),
+        whole_number(1, 39_999_999),
         "before compression; a larger value is neither stored nor read; a value of more than "
         "400 KB, DynamoDB's limit for an item, is split",
         unit="bytes",
@@ -271,11 +271,11 @@ class Options:
         client=True,
     )
     max_retries: int = option(
-        2, whole(0, 20), "attempts after the first one", unit="attempts", client=True
+        2, whole_number(0, 20), "attempts after the first one", unit="attempts", client=True
     )
     max_pool_connections: int = option(
         25,
-        whole(1, 10_000),
+        whole_number(1, 10_000),
         "connections kept open, one for each thread that calls DynamoDB at the same time",
         unit="connections",
         client=True,
@@ -304,12 +304,16 @@ class Options:
         return self.billing_mode == "provisioned" or units_given
 
     def table_key(self) -> tuple[Any, ...]:
-        """The values that tell one table from another, for the same client."""
+        """The values that distinguish tables of the same client."""
         return tuple(getattr(self, name) for name in names_of("table"))
 
     def client_key(self) -> tuple[Any, ...]:
-        """The values that tell one client from another; the credentials are among them."""
+        """The values that distinguish clients; the credentials are among them."""
         return tuple(getattr(self, name) for name in names_of("client"))
+
+    def place(self) -> tuple[str | None, ...]:
+        """What distinguishes tables, whatever the client: locks in this process use it."""
+        return (self.endpoint_url, self.region, self.table_name)
 
 
 #: Each option by its name.

@@ -104,7 +104,7 @@ def flag(value: object) -> bool:
     raise ValueError("true or false")
 
 
-def whole(smallest: int, largest: int) -> Parser:
+def whole_number(smallest: int, largest: int) -> Parser:
     """A parser of whole numbers between two bounds, both allowed."""
     expected = f"a whole number from {smallest} to {largest}"
     return lambda value: _number(value, int, smallest, largest, expected)

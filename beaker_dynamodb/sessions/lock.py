@@ -54,9 +54,8 @@ class SessionLock:
         self._leases = leases
         self._key = lock_key(session)
         self._options = options
-        table = (options.endpoint_url, options.region, options.table_name)
         # With the process id: a forked worker holds none of its parent's locks.
-        self._place = (os.getpid(), *table, self._key)
+        self._name = (os.getpid(), *options.place(), self._key)
 
     def acquire(self) -> None:
         """Acquire the lock, for at most `lock_timeout`.
@@ -78,16 +77,16 @@ class SessionLock:
     def acquire_again(self) -> None:
         """Acquire the lock once more if this thread holds it; otherwise nothing happens."""
         if self._is_held():
-            _held.locks[self._place].depth += 1
+            _held.locks[self._name].depth += 1
 
     def release(self) -> None:
         """Release the lock once; nothing happens if this thread does not hold it."""
-        held = _held.locks.get(self._place)
+        held = _held.locks.get(self._name)
         if held is None:
             return
         held.depth -= 1
         if held.depth == 0:
-            del _held.locks[self._place]
+            del _held.locks[self._name]
             self._leases.release(self._key, held.token)
             if held.until <= now():
                 logger.warning("%s: held past lock_timeout, another may have held it", self._key)
@@ -98,7 +97,7 @@ class SessionLock:
         for _ in range(ACQUIRE_TRIES):
             slot = self._leases.acquire(self._key, token, until, stored)
             if slot is None:
-                _held.locks[self._place] = HeldLock(token, until)
+                _held.locks[self._name] = HeldLock(token, until)
                 return True
             if slot.is_leased:
                 break
@@ -111,5 +110,5 @@ class SessionLock:
         return not self._leases.read(self._key, consistent=True).is_leased and self._try_acquire()
 
     def _is_held(self) -> bool:
-        held = _held.locks.get(self._place)
+        held = _held.locks.get(self._name)
         return held is not None and held.until > now()

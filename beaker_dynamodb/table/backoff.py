@@ -12,7 +12,7 @@ LONGEST_PAUSE = 0.5
 
 
 def pauses() -> Iterator[float]:
-    """Pauses in seconds, without an end: they double up to a bound, with jitter."""
+    """Endless pauses in seconds: they double up to a bound, with jitter."""
     pause = FIRST_PAUSE
     while True:
         yield random.uniform(pause / 2, pause)  # noqa: S311  # jitter, no secret
@@ -23,7 +23,7 @@ def wait_until(is_done: Callable[[], bool], limit: float) -> bool:
     """Check again and again until something is done.
 
     Args:
-        is_done: checks; called for the first time after a pause.
+        is_done: the check; called for the first time after a pause.
         limit: longest wait in seconds.
 
     Returns:

@@ -18,8 +18,8 @@ from .item import SessionModel
 def session_model(**options: object) -> type[SessionModel]:
     """The `SessionModel` bound to the table that the options name.
 
-    One class serves all options that name the same table in the same way, and one client all
-    tables at the same place with the same credentials. Nothing connects before the first use.
+    Options that name the same table in the same way share one class. Tables at the same place
+    with the same credentials share one client. Nothing connects before the first use.
 
     Args:
         options: as in the ini file; see `Options`.

@@ -1,4 +1,4 @@
-"""The key of each row, from what Beaker calls a namespace and a key. Pure.
+"""The key of each row, from what Beaker calls a namespace and a key. No I/O.
 
     session     prefix + SHA-256 of the id     "session"
     its lock    the same                       "session lock"
@@ -17,7 +17,7 @@ from hashlib import sha256
 
 #: The key under which Beaker stores a session in its namespace (beaker/session.py).
 SESSION = "session"
-#: The lock is an item of its own, since a session is written as a whole.
+#: The lock is an item of its own, since each save replaces the whole item of the session.
 SESSION_LOCK = "session lock"
 
 #: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
@@ -33,7 +33,7 @@ PART = "part:"
 class RowKey:
     """Partition key and sort key of a row, and the cache key if the sort key is its hash.
 
-    Its repr, which logs use, shows no id and no cache key, nor a line break out of a cookie.
+    Its repr, which logs use, shows no id, no cache key and no line break from a cookie.
     """
 
     partition: str
@@ -62,8 +62,8 @@ def lock_key(session: RowKey) -> RowKey:
 
 def part_key(head: RowKey, token: str, number: int) -> RowKey:
     """The key of a part of a large value."""
-    owner = f"{SESSION} " if head.sort == SESSION else ""
-    return RowKey(head.partition, f"{owner}{PART}{token}:{number}")
+    kind = f"{SESSION} " if head.sort == SESSION else ""
+    return RowKey(head.partition, f"{kind}{PART}{token}:{number}")
 
 
 def belongs_to_session(sort: str) -> bool:
@@ -97,7 +97,7 @@ def original_key(sort: str, original: bytes | None) -> bytes:
 
 
 def _key(original: bytes, longest: int) -> str:
-    """The text of a key attribute: as it is if DynamoDB accepts that, otherwise its hash."""
+    """The text of a key attribute: the original if DynamoDB accepts it, otherwise its hash."""
     try:
         text = original.decode()
     except UnicodeDecodeError:

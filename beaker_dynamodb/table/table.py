@@ -40,7 +40,7 @@ Error = TypeVar("Error", bound=BeakerDynamoDBError)
 
 #: How long a request waits for the table that it creates, in seconds.
 WAIT_IN_REQUEST = 10.0
-#: How often DynamoDB is called again for what it left out of a batch, at most.
+#: At most so many calls for one batch, of which DynamoDB may leave out a part each time.
 BATCH_TRIES = 10
 #: Items that one BatchWriteItem takes.
 BATCH_SIZE = 25
@@ -192,10 +192,10 @@ class Table:
     def _batch(
         self, operation: str, unprocessed: str, subject: RowKey, requested: Any
     ) -> Iterator[dict[str, Any]]:
-        """DynamoDB's answers, until it has left nothing out.
+        """DynamoDB's answers, until it leaves nothing out.
 
-        It leaves out what it has no capacity for, and expects a pause before the next call (API
-        reference, BatchWriteItem and BatchGetItem).
+        It leaves out what the table has no capacity for, and expects a pause before the next call
+        (API reference, BatchWriteItem and BatchGetItem).
         """
         deadline = time.monotonic() + self._longest_batch
         for _, pause in zip(range(BATCH_TRIES), pauses(), strict=False):
@@ -215,7 +215,7 @@ class Table:
         )
 
     def _request(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
-        """Make a call, and retry it once if what failed it can be repaired."""
+        """Make a call, and retry it once if the cause of its failure can be repaired."""
         client = self._connection.shared.current
         try:
             return self._attempt(operation, key, call)
@@ -285,7 +285,7 @@ def _refusal(error: ClientError) -> ClientError:
 
 
 def _of_table(answer: dict[str, Any], part: str) -> Any:
-    """The entry of the only table in a batch's answer, whose key is never the table's ARN."""
+    """The only entry in a batch's answer; its key is the table's name, even for an ARN."""
     return next(iter(answer.get(part, {}).values()), None)
 
 

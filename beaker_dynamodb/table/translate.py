@@ -1,4 +1,4 @@
-"""The client libraries' errors as this package's own; the only place that knows their names."""
+"""The client libraries' errors, translated into this package's own."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def translated(connection: DynamoDBConnection) -> Iterator[None]:
     except BeakerDynamoDBError:
         raise
     except Exception as error:
-        raise translate(error, connection) from error
+        raise _translate(error, connection) from error
 
 
 def error_code(error: BaseException) -> str | None:
@@ -98,7 +98,7 @@ def error_code(error: BaseException) -> str | None:
     return code
 
 
-def translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamoDBError:
+def _translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamoDBError:
     """This package's error for a client library's."""
     cause = getattr(error, "cause", None) or error
     code = error_code(error)
