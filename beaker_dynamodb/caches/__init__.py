@@ -1,6 +1,7 @@
 """Caches: their values, and the creation of a missing value under a lease."""
 
-from .creation import CreationLock, ThreadState
+from .creation import CreationLock
+from .creation_lease import ThreadState
 from .entry import MISSING
 from .values import CacheValues
 

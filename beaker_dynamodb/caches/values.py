@@ -11,7 +11,8 @@ from ..errors import ItemTooLarge, StoreUnavailable
 from ..options import LONGEST_LIFE, Options
 from ..rows import Leases, Listing, Row, Rows, new_version, now
 from ..table import RowKey, partition_key, value_key
-from .creation import CreationLease, CreationLock, HeldLease, ThreadState
+from .creation import CreationLock
+from .creation_lease import CreationLease, HeldLease, ThreadState
 from .entry import CacheEntry, EntryReader, has_beakers_form
 
 logger = logging.getLogger("beaker_dynamodb.caches")
