@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import ONE_DAY
 from ..table import Item, ItemResult, RowKey, Table, is_present, is_unchanged
-from .row import Row, now
+from .row import Row, content_attributes, now
 from .rows import Rows
 
 logger = logging.getLogger("beaker_dynamodb.rows")
@@ -97,8 +97,8 @@ class Leases:
         if stored is None or not stored.is_usable:
             # If the owner dies and nobody reads the key again, DynamoDB's TTL removes the item.
             end = datetime.fromtimestamp(math.ceil(until), timezone.utc)
-            content = (model.data, model.version, model.touched, model.parts, model.signature)
-            actions += [model.expires.set(end), *(attribute.remove() for attribute in content)]
+            removals = [attribute.remove() for attribute in content_attributes(model)]
+            actions += [model.expires.set(end), *removals]
         condition = (is_free | has_ended | (model.lock_owner == token)) & is_same
         done, item = self._update(key, actions, condition)
         return None if done else self._refusal(key, item)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-import time
-from datetime import datetime
+from collections.abc import Iterator
 from hashlib import sha256
 
 from ..errors import BeakerDynamoDBError, CorruptItem
@@ -57,13 +56,19 @@ class Parts:
             return row
         name = PartsName(new_version(), _count(len(row.data)))
         # Parts of a row that never expires do expire until their head is written.
-        self._put(key, name, row.data, row.expires or row._replace(life=ONE_DAY).expires)
+        self._put(key, name, row if row.life is not None else row._replace(life=ONE_DAY))
         return row._replace(data=sha256(row.data).digest(), parts=name)
 
-    def make_permanent(self, key: RowKey, head: Row, data: bytes) -> None:
-        """Store the parts again without an expiry, if their head is written and never expires."""
+    def make_permanent(self, key: RowKey, head: Row, row: Row) -> None:
+        """Store the parts again without an expiry, if their head never expires.
+
+        Args:
+            key: of the head.
+            head: as it is written.
+            row: with the whole value.
+        """
         if head.parts and head.life is None:
-            self._put(key, head.parts, data, None)
+            self._put(key, head.parts, row)
 
     def assemble(self, key: RowKey, row: Row) -> Row | None:
         """Read the parts of a row; None if some are missing, or belong to another value.
@@ -85,26 +90,24 @@ class Parts:
         return row._replace(data=data) if sha256(data).digest() == row.data else None
 
     def remove(self, key: RowKey, name: PartsName) -> None:
-        """Remove parts that no head refers to; if that fails, DynamoDB's TTL removes them."""
+        """Remove parts that no head refers to; if that fails, they stay until they expire."""
         try:
             self._table.delete_batch(key, name.keys(key))
         except BeakerDynamoDBError as error:
             logger.warning("parts of a replaced value were not removed: %s", error)
 
-    def _put(self, key: RowKey, name: PartsName, data: bytes, expires: datetime | None) -> None:
-        chunks = (data[start : start + PART_SIZE] for start in range(0, len(data), PART_SIZE))
+    def _put(self, head: RowKey, name: PartsName, row: Row) -> None:
         items = [
-            self._table.model(
-                part.partition,
-                part.sort,
-                data=chunk,
-                version=name.token,
-                touched=time.time(),
-                expires=expires,
+            row._replace(data=chunk, version=name.token, created=None).to_item(
+                self._table.model, key, None
             )
-            for part, chunk in zip(name.keys(key), chunks, strict=True)
+            for key, chunk in zip(name.keys(head), _chunks(row.data), strict=True)
         ]
-        self._table.put_batch(key, items)
+        self._table.put_batch(head, items)
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + PART_SIZE] for start in range(0, len(data), PART_SIZE))
 
 
 def _count(size: int) -> int:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..codec import Field
 from ..errors import CorruptItem
@@ -155,6 +155,11 @@ class ListedRow(NamedTuple):
         return cls(
             original_key(item.item, item.key), math.inf if life is None else item.touched + life
         )
+
+
+def content_attributes(model: type[SessionModel]) -> tuple[Any, ...]:
+    """The attributes of a cache value that a lease removes with a row that is not usable."""
+    return (model.data, model.version, model.touched, model.parts, model.signature)
 
 
 def now() -> float:

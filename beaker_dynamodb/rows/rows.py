@@ -137,7 +137,7 @@ class Rows:
         result = self.table.write("PutItem", key, arguments)
         if result.done or self._is_own(key, head, result):
             self._remove_parts(key, result.item, kept=head.parts)
-            self._parts.make_permanent(key, head, row.data)
+            self._parts.make_permanent(key, head, row)
             return WriteResult(done=True)
         if head.parts:
             self._parts.remove(key, head.parts)
