@@ -40,7 +40,7 @@ Error = TypeVar("Error", bound=BeakerDynamoDBError)
 
 #: How long a request waits for the table that it creates, in seconds.
 WAIT_IN_REQUEST = 10.0
-#: At most so many calls for one batch, of which DynamoDB may leave out a part each time.
+#: Most calls for one batch: DynamoDB may leave out a part of it each time.
 BATCH_TRIES = 10
 #: Items that one BatchWriteItem takes.
 BATCH_SIZE = 25
