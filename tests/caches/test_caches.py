@@ -18,12 +18,12 @@ pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture
-def cache(engine: Any) -> Cache:
-    return Cache("numbers", type="ext:dynamodb", max_retries=0, **engine.options)
+def cache(dynamodb: Any) -> Cache:
+    return Cache("numbers", type="ext:dynamodb", max_retries=0, **dynamodb.options)
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 class TestCost:
@@ -46,9 +46,9 @@ class TestCost:
         with wire.expect("PutItem"):
             cache.put("a", 1)
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
-    def test_a_read_that_may_be_stale_costs_half(self, engine: Any, wire: Wire) -> None:
-        cache = Cache("n", type="ext:dynamodb", consistent_read=False, **engine.options)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+    def test_a_read_that_may_be_stale_costs_half(self, dynamodb: Any, wire: Wire) -> None:
+        cache = Cache("n", type="ext:dynamodb", consistent_read=False, **dynamodb.options)
         cache.put("a", 1)
         wire.clear()
         assert cache.get("a") == 1
@@ -93,16 +93,16 @@ class TestCost:
 
 class TestExpiry:
     def test_is_kept_in_the_row_for_dynamodbs_ttl(
-        self, cache: Cache, engine: Any, clock: Any
+        self, cache: Cache, dynamodb: Any, clock: Any
     ) -> None:
         cache.put("a", 1, expiretime=60)
         cache.put("b", 1)
-        ends = {row.item: row.expires for row in rows(engine)}
+        ends = {row.item: row.expires for row in rows(dynamodb)}
         assert 0 <= ends["a"].timestamp() - (clock.now + 60) < 1
         assert ends["b"] is None
 
-    def test_of_a_cache_without_expire_is_beakers_timeout(self, engine: Any, clock: Any) -> None:
-        cache = Cache("n", type="ext:dynamodb", timeout=60, **engine.options)
+    def test_of_a_cache_without_expire_is_beakers_timeout(self, dynamodb: Any, clock: Any) -> None:
+        cache = Cache("n", type="ext:dynamodb", timeout=60, **dynamodb.options)
         cache.put("a", 1)
         clock.advance(59)
         assert cache.get("a") == 1
@@ -126,21 +126,21 @@ class TestExpiry:
 @pytest.mark.parametrize("serializer", ["pickle", "json"])
 @pytest.mark.parametrize("expire", [sys.maxsize, 10**12, float("inf")])
 def test_a_life_without_an_end_in_sight_has_none(
-    engine: Any, serializer: str, expire: float
+    dynamodb: Any, serializer: str, expire: float
 ) -> None:
-    cache = Cache("endless", type="ext:dynamodb", serializer=serializer, **engine.options)
+    cache = Cache("endless", type="ext:dynamodb", serializer=serializer, **dynamodb.options)
     cache.put("key", 1, expiretime=expire)
     assert cache.get("key") == 1
 
 
 class TestManyRows:
     def test_clear_and_keys_reach_beyond_one_page_and_one_batch(
-        self, cache: Cache, engine: Any
+        self, cache: Cache, dynamodb: Any
     ) -> None:
         """A page of a query ends after 1 MB, a batch after 25 items."""
         for number in range(30):
             cache.put(f"k{number}", random.Random(number).randbytes(50_000))
-        other = Cache("other", type="ext:dynamodb", **engine.options)
+        other = Cache("other", type="ext:dynamodb", **dynamodb.options)
         other.put("kept", 1)
         assert sorted(cache.namespace.keys()) == sorted(f"k{n}".encode() for n in range(30))
         cache.clear()
@@ -170,27 +170,27 @@ class TestManyRows:
 
 
 class TestSerializer:
-    def test_json_stores_no_pickle(self, engine: Any) -> None:
+    def test_json_stores_no_pickle(self, dynamodb: Any) -> None:
         cache = Cache(
-            "n", type="ext:dynamodb", serializer="json", compression="none", **engine.options
+            "n", type="ext:dynamodb", serializer="json", compression="none", **dynamodb.options
         )
         cache.put("a", {"b": [1, None]})
         assert cache.get("a") == {"b": [1, None]}
-        assert b'{"b":[1,null]}' in rows(engine)[0].data
+        assert b'{"b":[1,null]}' in rows(dynamodb)[0].data
 
-    def test_json_takes_a_pickled_row_for_a_miss(self, cache: Cache, engine: Any) -> None:
+    def test_json_takes_a_pickled_row_for_a_miss(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", 1)
-        careful = Cache("numbers", type="ext:dynamodb", serializer="json", **engine.options)
+        careful = Cache("numbers", type="ext:dynamodb", serializer="json", **dynamodb.options)
         assert careful.get("a", createfunc=lambda: 2) == 2
         assert cache.get("a") == 2
 
 
 class TestFaults:
     def test_a_corrupt_row_costs_one_miss(
-        self, cache: Cache, engine: Any, caplog: pytest.LogCaptureFixture
+        self, cache: Cache, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", 1)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         row.data = b"\x30garbage"
         row.save()
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
@@ -209,16 +209,16 @@ class TestFaults:
 
 
 class TestNames:
-    def test_a_value_under_the_key_session_is_no_session(self, engine: Any) -> None:
-        options = {**engine.options, "hash_ids": False}
+    def test_a_value_under_the_key_session_is_no_session(self, dynamodb: Any) -> None:
+        options = {**dynamodb.options, "hash_ids": False}
         cache = Cache("an-id", type="ext:dynamodb", **options)
         cache.put("session", "a value")
         assert "session" not in DynamoDBNamespaceManager("an-id", **options)
         assert cache.get("session") == "a value"
         assert cache.namespace.keys() == [b"session"]
 
-    def test_clear_leaves_a_session_of_the_same_name(self, engine: Any) -> None:
-        options = {**engine.options, "hash_ids": False}
+    def test_clear_leaves_a_session_of_the_same_name(self, dynamodb: Any) -> None:
+        options = {**dynamodb.options, "hash_ids": False}
         session = DynamoDBNamespaceManager("same", **options)
         session["session"] = "not base64!"
         cache = Cache("same", type="ext:dynamodb", **options)
@@ -227,13 +227,13 @@ class TestNames:
         assert session["session"] == "not base64!"
 
 
-def test_a_region_is_configured_by_its_url(engine: Any, wire: Wire) -> None:
+def test_a_region_is_configured_by_its_url(dynamodb: Any, wire: Wire) -> None:
     rest = "&".join(
         f"{name}={value}"
-        for name, value in engine.options.items()
+        for name, value in dynamodb.options.items()
         if name not in {"region", "table_name"}
     )
-    url = f"dynamodb://{engine.options['region']}/{engine.options['table_name']}?{rest}"
+    url = f"dynamodb://{dynamodb.options['region']}/{dynamodb.options['table_name']}?{rest}"
     region = f"short{uuid.uuid4().hex}"
     settings = {
         "cache.regions": region,

@@ -16,8 +16,10 @@ import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import LockTimeout, StoreUnavailable, lock, session_model
+from beaker_dynamodb import LockTimeout, StoreUnavailable, session_model
+from tests.support.effort import EFFORT
 from tests.support.fork import in_a_forked_worker
+from tests.support.internals import lock
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -25,12 +27,12 @@ pytestmark = pytest.mark.usefixtures("create_table")
 PATIENCE = 60
 
 
-def make_cache(engine: Any, **options: Any) -> Cache:
-    return Cache("made", type="ext:dynamodb", **engine.options, **options)
+def make_cache(dynamodb: Any, **options: Any) -> Cache:
+    return Cache("made", type="ext:dynamodb", **dynamodb.options, **options)
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 def never() -> None:
@@ -50,49 +52,49 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 class TestCost:
-    def test_a_miss_is_three_calls(self, engine: Any, wire: Wire) -> None:
+    def test_a_miss_is_three_calls(self, dynamodb: Any, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
-            assert make_cache(engine).get("a", createfunc=lambda: 1) == 1
-        [row] = rows(engine)
+            assert make_cache(dynamodb).get("a", createfunc=lambda: 1) == 1
+        [row] = rows(dynamodb)
         assert (row.lock_owner, row.lock_until) == (None, None)
 
     def test_a_value_that_has_expired_is_three_calls(
-        self, engine: Any, wire: Wire, clock: Any
+        self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
-        cache = make_cache(engine)
+        cache = make_cache(dynamodb)
         cache.put("a", 1, expiretime=60)
         clock.advance(61)
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
             assert cache.get("a", createfunc=lambda: 2, expiretime=60) == 2
 
-    def test_a_function_that_fails_gives_the_lease_up(self, engine: Any, wire: Wire) -> None:
-        cache = make_cache(engine)
+    def test_a_function_that_fails_gives_the_lease_up(self, dynamodb: Any, wire: Wire) -> None:
+        cache = make_cache(dynamodb)
         with wire.expect("GetItem", "UpdateItem", "DeleteItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_a_function_that_fails_leaves_the_stale_value(
-        self, engine: Any, wire: Wire, clock: Any
+        self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
-        cache = make_cache(engine, stale_ttl=600)
+        cache = make_cache(dynamodb, stale_ttl=600)
         cache.put("a", 1, expiretime=60)
         clock.advance(61)
         with wire.expect("GetItem", "UpdateItem", "UpdateItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0, expiretime=60)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         assert (row.lock_owner, row.data is None) == (None, False)
 
-    def test_a_value_is_removed_by_a_read_and_a_delete(self, engine: Any, wire: Wire) -> None:
-        cache = make_cache(engine)
+    def test_a_value_is_removed_by_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
+        cache = make_cache(dynamodb)
         cache.put("a", 1)
         with wire.expect("GetItem", "DeleteItem"):
             cache.remove_value("a")
 
     @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
     def test_a_lost_answer_to_the_lease_or_the_value_is_recognised(
-        self, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str
+        self, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str
     ) -> None:
-        cache = make_cache(engine)
+        cache = make_cache(dynamodb)
         wire.lose_answer_of(operation)
         with caplog.at_level(logging.INFO, "beaker_dynamodb.namespace"):
             assert cache.get("a", createfunc=lambda: 1) == 1
@@ -103,120 +105,120 @@ class TestCost:
 @pytest.mark.usefixtures("machines")
 class TestTwoMachines:
     def test_the_second_has_what_the_first_has_made(
-        self, engine: Any, wire: Wire, threads: ThreadPoolExecutor, paced: "Paced"
+        self, dynamodb: Any, wire: Wire, threads: ThreadPoolExecutor, paced: "Paced"
     ) -> None:
         waiting = []
 
         def make() -> int:
-            waiting.append(threads.submit(make_cache(engine).get, "a", createfunc=never))
+            waiting.append(threads.submit(make_cache(dynamodb).get, "a", createfunc=never))
             paced.until_waited(5)
             wire.clear()
             return 1
 
-        assert make_cache(engine).get("a", createfunc=make) == 1
+        assert make_cache(dynamodb).get("a", createfunc=make) == 1
         paced.go_on()
         assert waiting[0].result(PATIENCE) == 1
         assert set(wire.operations) == {"PutItem", "GetItem"}
 
     def test_the_second_takes_over_where_the_function_of_the_first_fails(
-        self, engine: Any, threads: ThreadPoolExecutor, paced: "Paced"
+        self, dynamodb: Any, threads: ThreadPoolExecutor, paced: "Paced"
     ) -> None:
         waiting = []
 
         def fail() -> None:
-            waiting.append(threads.submit(make_cache(engine).get, "a", createfunc=lambda: 2))
+            waiting.append(threads.submit(make_cache(dynamodb).get, "a", createfunc=lambda: 2))
             paced.until_waited(2)
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            make_cache(engine).get("a", createfunc=fail)
+            make_cache(dynamodb).get("a", createfunc=fail)
         paced.go_on()
         assert waiting[0].result(PATIENCE) == 2
 
     def test_the_second_takes_over_once_the_lease_is_over(
-        self, engine: Any, clock: Any, caplog: pytest.LogCaptureFixture
+        self, dynamodb: Any, clock: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         def overtaken() -> str:
             clock.advance(60)
-            assert make_cache(engine).get("a", createfunc=lambda: "second") == "second"
+            assert make_cache(dynamodb).get("a", createfunc=lambda: "second") == "second"
             return "first"
 
         with caplog.at_level(logging.INFO):
-            assert make_cache(engine).get("a", createfunc=overtaken) == "first"
-        assert make_cache(engine).get("a", createfunc=never) == "second"
+            assert make_cache(dynamodb).get("a", createfunc=overtaken) == "first"
+        assert make_cache(dynamodb).get("a", createfunc=never) == "second"
         assert "made by another meanwhile" in caplog.text
 
     def test_the_first_stores_its_value_where_nobody_has_taken_over(
-        self, engine: Any, clock: Any
+        self, dynamodb: Any, clock: Any
     ) -> None:
         def slow() -> int:
             clock.advance(90)
             return 1
 
-        assert make_cache(engine).get("a", createfunc=slow) == 1
-        assert make_cache(engine).get("a", createfunc=never) == 1
+        assert make_cache(dynamodb).get("a", createfunc=slow) == 1
+        assert make_cache(dynamodb).get("a", createfunc=never) == 1
 
     def test_what_is_put_in_before_the_lease_is_taken_is_served(
-        self, engine: Any, wire: Wire
+        self, dynamodb: Any, wire: Wire
     ) -> None:
-        wire.before_next("UpdateItem", lambda: make_cache(engine).put("a", "put in"))
+        wire.before_next("UpdateItem", lambda: make_cache(dynamodb).put("a", "put in"))
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
-            assert make_cache(engine).get("a", createfunc=never) == "put in"
+            assert make_cache(dynamodb).get("a", createfunc=never) == "put in"
 
-    def test_what_is_put_in_meanwhile_stays(self, engine: Any) -> None:
+    def test_what_is_put_in_meanwhile_stays(self, dynamodb: Any) -> None:
         def put_in_meanwhile() -> str:
-            make_cache(engine).put("a", "put in")
+            make_cache(dynamodb).put("a", "put in")
             return "made"
 
-        assert make_cache(engine).get("a", createfunc=put_in_meanwhile) == "made"
-        assert make_cache(engine).get("a", createfunc=never) == "put in"
+        assert make_cache(dynamodb).get("a", createfunc=put_in_meanwhile) == "made"
+        assert make_cache(dynamodb).get("a", createfunc=never) == "put in"
 
     @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
     def test_what_is_removed_meanwhile_is_not_stored(
-        self, engine: Any, remove: Callable[[Cache], None]
+        self, dynamodb: Any, remove: Callable[[Cache], None]
     ) -> None:
         """It was made of what is out of date."""
 
         def removed_meanwhile() -> str:
-            remove(make_cache(engine))
+            remove(make_cache(dynamodb))
             return "outdated"
 
-        assert make_cache(engine).get("a", createfunc=removed_meanwhile) == "outdated"
-        assert make_cache(engine).get("a", createfunc=lambda: "new") == "new"
+        assert make_cache(dynamodb).get("a", createfunc=removed_meanwhile) == "outdated"
+        assert make_cache(dynamodb).get("a", createfunc=lambda: "new") == "new"
 
     def test_who_waits_too_long_gets_an_error(
-        self, engine: Any, threads: ThreadPoolExecutor
+        self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         def make() -> int:
-            waiting = threads.submit(make_cache(engine, lock_wait=0).get, "a", createfunc=never)
+            waiting = threads.submit(make_cache(dynamodb, lock_wait=0).get, "a", createfunc=never)
             with pytest.raises(LockTimeout, match="being made for 0 s") as caught:
                 waiting.result(PATIENCE)
-            assert caught.value.table == engine.options["table_name"]
+            assert caught.value.table == dynamodb.options["table_name"]
             return 1
 
-        assert make_cache(engine).get("a", createfunc=make) == 1
+        assert make_cache(dynamodb).get("a", createfunc=make) == 1
 
-    def test_a_lease_is_no_value_and_no_key(self, engine: Any) -> None:
+    def test_a_lease_is_no_value_and_no_key(self, dynamodb: Any) -> None:
         def make() -> int:
-            other = make_cache(engine)
+            other = make_cache(dynamodb)
             assert "a" not in other
             assert list(other.namespace.keys()) == []
             return 1
 
-        assert make_cache(engine).get("a", createfunc=make) == 1
+        assert make_cache(dynamodb).get("a", createfunc=make) == 1
 
-    def test_a_lease_left_behind_expires(self, engine: Any, clock: Any) -> None:
-        cache = make_cache(engine)
+    def test_a_lease_left_behind_expires(self, dynamodb: Any, clock: Any) -> None:
+        cache = make_cache(dynamodb)
         cache.namespace.get_creation_lock(b"a").acquire()
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         assert row.expires.timestamp() == row.lock_until == clock.now + 60
 
 
 @pytest.mark.usefixtures("machines")
 class TestStale:
     @pytest.fixture
-    def caches(self, engine: Any, clock: Any) -> list[Cache]:
-        one, other = (make_cache(engine, stale_ttl=600) for _ in range(2))
+    def caches(self, dynamodb: Any, clock: Any) -> list[Cache]:
+        one, other = (make_cache(dynamodb, stale_ttl=600) for _ in range(2))
         one.put("a", "old", expiretime=60)
         return [one, other]
 
@@ -303,9 +305,9 @@ class _Time:
 
 
 class TestThreads:
-    def test_of_one_process_ask_one_after_the_other(self, engine: Any, wire: Wire) -> None:
+    def test_of_one_process_ask_one_after_the_other(self, dynamodb: Any, wire: Wire) -> None:
         """While one thread has the lock, no other asks the engine for it."""
-        cache, calls = make_cache(engine), []
+        cache, calls = make_cache(dynamodb), []
 
         def make() -> int:
             calls.append(1)
@@ -322,14 +324,14 @@ class TestThreads:
         assert wire.operations.count("PutItem") == 1
 
     # moto's updates are not atomic among threads.
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     @pytest.mark.usefixtures("machines")
-    def test_that_take_the_lease_again_and_again_are_never_two_inside(self, engine: Any) -> None:
+    def test_that_take_the_lease_again_and_again_are_never_two_inside(self, dynamodb: Any) -> None:
         inside, most = [], []
-        cache = make_cache(engine, lock_timeout=600, lock_wait=600)
+        cache = make_cache(dynamodb, lock_timeout=600, lock_wait=600)
 
         def enter() -> None:
-            for _ in range(TURNS):
+            for _ in range(EFFORT.turns):
                 creation_lock = cache.namespace.get_creation_lock(b"a")
                 creation_lock.acquire()
                 inside.append(1)
@@ -340,13 +342,13 @@ class TestThreads:
         with ThreadPoolExecutor(THREADS) as pool:
             for each in [pool.submit(enter) for _ in range(THREADS)]:
                 each.result(PATIENCE)
-        assert len(most) == THREADS * TURNS
+        assert len(most) == THREADS * EFFORT.turns
         assert max(most) == 1
 
     def test_wait_for_no_one_to_whom_the_engine_has_not_answered(
-        self, engine: Any, wire: Wire, threads: ThreadPoolExecutor
+        self, dynamodb: Any, wire: Wire, threads: ThreadPoolExecutor
     ) -> None:
-        cache = make_cache(engine, max_retries=0)
+        cache = make_cache(dynamodb, max_retries=0)
         waiting = []
 
         def another_waits_and_then_no_answer() -> None:
@@ -362,9 +364,9 @@ class TestThreads:
         assert waiting[0].result(LEASE / 2) == 2
 
     def test_of_one_process_wait_no_longer_than_lock_wait_either(
-        self, engine: Any, threads: ThreadPoolExecutor
+        self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
-        cache = make_cache(engine, lock_wait=0.1)
+        cache = make_cache(dynamodb, lock_wait=0.1)
 
         def make() -> int:
             waiting = threads.submit(cache.get, "a", createfunc=never)
@@ -374,8 +376,8 @@ class TestThreads:
 
         assert cache.get("a", createfunc=make) == 1
 
-    def test_may_acquire_it_again(self, engine: Any, wire: Wire) -> None:
-        cache = make_cache(engine)
+    def test_may_acquire_it_again(self, dynamodb: Any, wire: Wire) -> None:
+        cache = make_cache(dynamodb)
         outer, inner = (cache.namespace.get_creation_lock(b"a") for _ in range(2))
         with wire.expect("UpdateItem"):
             assert outer.acquire()
@@ -384,8 +386,10 @@ class TestThreads:
         with wire.expect("DeleteItem"):
             outer.release()
 
-    def test_forget_with_the_lock_what_they_learned_with_it(self, engine: Any, wire: Wire) -> None:
-        cache = make_cache(engine)
+    def test_forget_with_the_lock_what_they_learned_with_it(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
+        cache = make_cache(dynamodb)
         creation_lock = cache.namespace.get_creation_lock(b"a")
         creation_lock.acquire()
         with wire.expect():
@@ -396,19 +400,21 @@ class TestThreads:
 
 
 #: At once, each with a lock as of a machine of its own.
-THREADS, TURNS = 50, 10
+THREADS = 50
 
 
-@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 class TestProcesses:
-    def test_that_miss_at_once_make_it_once(self, engine: Any, tmp_path: Path) -> None:
-        with Workers(engine, tmp_path, ["make"] * 8) as workers:
+    def test_that_miss_at_once_make_it_once(self, dynamodb: Any, tmp_path: Path) -> None:
+        with Workers(dynamodb, tmp_path, ["make"] * 8) as workers:
             workers.start()
             assert workers.results() == ["made"] * 64
         assert len((tmp_path / "made").read_text().split()) == 1
 
-    def test_make_it_once_more_where_the_maker_is_killed(self, engine: Any, tmp_path: Path) -> None:
-        with Workers(engine, tmp_path, ["hang", *["make"] * 7]) as workers:
+    def test_make_it_once_more_where_the_maker_is_killed(
+        self, dynamodb: Any, tmp_path: Path
+    ) -> None:
+        with Workers(dynamodb, tmp_path, ["hang", *["make"] * 7]) as workers:
             workers.start(first=True)
             killed_at = time.time()
             workers.kill_first()
@@ -418,8 +424,8 @@ class TestProcesses:
         assert float(second) >= float(first) + LEASE - 0.5
         assert float(second) <= killed_at + LEASE + 10
 
-    def test_forked_hold_nothing_of_their_parents(self, engine: Any) -> None:
-        cache = make_cache(engine)
+    def test_forked_hold_nothing_of_their_parents(self, dynamodb: Any) -> None:
+        cache = make_cache(dynamodb)
         cache.put("a", 1)
         creation_lock = cache.namespace.get_creation_lock(b"b")
         creation_lock.acquire()
@@ -430,12 +436,12 @@ class TestProcesses:
         assert in_a_forked_worker(again) == "(1, False)"
         assert cache.get("a") == 1
         creation_lock.release()
-        assert [row.item for row in rows(engine)] == ["a"]
+        assert [row.item for row in rows(dynamodb)] == ["a"]
 
     def test_forked_wait_for_no_thread_of_their_parents(
-        self, engine: Any, threads: ThreadPoolExecutor
+        self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
-        cache = make_cache(engine, lock_wait=2)
+        cache = make_cache(dynamodb, lock_wait=2)
         made, forked = threading.Event(), threading.Event()
 
         def make() -> int:
@@ -444,7 +450,7 @@ class TestProcesses:
             return 1
 
         def make_without_a_lease() -> Any:
-            for row in rows(engine):
+            for row in rows(dynamodb):
                 row.delete()
             return cache.get("a", createfunc=lambda: 2)
 
@@ -454,9 +460,9 @@ class TestProcesses:
         forked.set()
         making.result(PATIENCE)
 
-    def test_of_greenlets_make_it_once(self, engine: Any) -> None:
+    def test_of_greenlets_make_it_once(self, dynamodb: Any) -> None:
         worker = subprocess.run(
-            [sys.executable, "-c", GREENLETS, repr(engine.options)],
+            [sys.executable, "-c", GREENLETS, repr(dynamodb.options)],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -516,14 +522,14 @@ with ThreadPoolExecutor(8) as pool:
 class Workers:
     """Processes that ask for one key with eight threads each, once they are told to."""
 
-    def __init__(self, engine: Any, place: Path, roles: list[str]) -> None:
+    def __init__(self, dynamodb: Any, place: Path, roles: list[str]) -> None:
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(place), role, repr(engine.options)],
+                [sys.executable, "-c", WORKER, str(place), role, repr(dynamodb.options)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
             )
             for role in roles
         ]

@@ -10,9 +10,10 @@ from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
-from beaker_dynamodb.store import RowKey, batches
-from beaker_dynamodb.store.parts import PART_SIZE, PartsName
-from tests.sites import KINDS, Site, log_out, read, save
+from tests.contract.site import Site
+from tests.support.effort import EFFORT
+from tests.support.internals import PART_SIZE, PartsName, RowKey, batches
+from tests.support.pages import KINDS, log_out, read, save
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -25,18 +26,18 @@ def noise(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
-def parts(engine: Any) -> list[Any]:
-    return [row for row in rows(engine) if "part:" in row.item]
+def parts(dynamodb: Any) -> list[Any]:
+    return [row for row in rows(dynamodb) if "part:" in row.item]
 
 
-def all_parts_are_named(engine: Any) -> bool:
-    heads = [row for row in rows(engine) if row.parts]
+def all_parts_are_named(dynamodb: Any) -> bool:
+    heads = [row for row in rows(dynamodb) if row.parts]
     named = {key.sort for row in heads for key in PartsName.parse(row.parts).keys(row_key(row))}
-    return {part.item for part in parts(engine)} == named
+    return {part.item for part in parts(dynamodb)} == named
 
 
 def row_key(row: Any) -> RowKey:
@@ -44,8 +45,8 @@ def row_key(row: Any) -> RowKey:
 
 
 @pytest.fixture
-def cache(engine: Any) -> Cache:
-    return Cache("large", type="ext:dynamodb", max_retries=0, **engine.options)
+def cache(dynamodb: Any) -> Cache:
+    return Cache("large", type="ext:dynamodb", max_retries=0, **dynamodb.options)
 
 
 class TestAValue:
@@ -67,39 +68,39 @@ class TestAValue:
             assert len(cache.get("a")) == 5 * MEGABYTE
 
     @pytest.mark.parametrize("size", [PART_SIZE - 100, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE])
-    def test_at_the_edge_comes_back(self, cache: Cache, engine: Any, size: int) -> None:
+    def test_at_the_edge_comes_back(self, cache: Cache, dynamodb: Any, size: int) -> None:
         long_key = "k" * 3000
         for key in ("a", long_key):
             cache.put(key, noise(size))
             assert cache.get(key) == noise(size)
-        assert all(len(row.data) <= PART_SIZE for row in rows(engine))
+        assert all(len(row.data) <= PART_SIZE for row in rows(dynamodb))
 
     def test_past_max_value_size_is_refused_and_what_is_stored_stays(
-        self, cache: Cache, engine: Any
+        self, cache: Cache, dynamodb: Any
     ) -> None:
         cache.put("a", noise(MEGABYTE))
         with pytest.raises(ItemTooLarge, match=r"max_value_size is 8,388,608") as caught:
             cache.put("a", noise(9 * MEGABYTE))
-        assert caught.value.table == engine.options["table_name"]
+        assert caught.value.table == dynamodb.options["table_name"]
         assert cache.get("a") == noise(MEGABYTE)
 
     @pytest.mark.parametrize("expire", [None, 60])
     def test_is_whole_where_an_answer_is_lost(
-        self, engine: Any, wire: Wire, expire: int | None
+        self, dynamodb: Any, wire: Wire, expire: int | None
     ) -> None:
-        cache = Cache("large", type="ext:dynamodb", **engine.options)
+        cache = Cache("large", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", noise(MEGABYTE, 1), expiretime=expire)
         wire.lose_answer_of("PutItem")
         cache.put("a", noise(MEGABYTE, 2), expiretime=expire)
         assert cache.get("a") == noise(MEGABYTE, 2)
 
-    def test_that_is_made_is_whole_where_an_answer_is_lost(self, engine: Any, wire: Wire) -> None:
-        cache = Cache("large", type="ext:dynamodb", **engine.options)
+    def test_that_is_made_is_whole_where_an_answer_is_lost(self, dynamodb: Any, wire: Wire) -> None:
+        cache = Cache("large", type="ext:dynamodb", **dynamodb.options)
         wire.lose_answer_of("PutItem")
         assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
         assert cache.get("a") == noise(MEGABYTE)
-        assert all_parts_are_named(engine)
-        assert {row.expires for row in rows(engine)} == {None}
+        assert all_parts_are_named(dynamodb)
+        assert {row.expires for row in rows(dynamodb)} == {None}
 
     def test_is_made_once_and_read_after(self, cache: Cache, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
@@ -108,76 +109,76 @@ class TestAValue:
 
 
 class TestParts:
-    def test_of_a_value_that_is_replaced_are_removed(self, cache: Cache, engine: Any) -> None:
+    def test_of_a_value_that_is_replaced_are_removed(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
         cache.put("a", noise(MEGABYTE, 2))
-        assert len(parts(engine)) == 3
+        assert len(parts(dynamodb)) == 3
         cache.put("a", "small")
-        assert parts(engine) == []
+        assert parts(dynamodb) == []
 
     @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
     def test_go_with_the_value(
-        self, cache: Cache, engine: Any, remove: Callable[[Cache], None]
+        self, cache: Cache, dynamodb: Any, remove: Callable[[Cache], None]
     ) -> None:
         cache.put("a", noise(MEGABYTE))
         remove(cache)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_are_no_keys(self, cache: Cache) -> None:
         cache.put("a", noise(MEGABYTE))
         cache.put("part:a", 1)
         assert sorted(cache.namespace.keys()) == [b"a", b"part:a"]
 
-    def test_expire_with_the_value(self, cache: Cache, engine: Any, clock: Any) -> None:
+    def test_expire_with_the_value(self, cache: Cache, dynamodb: Any, clock: Any) -> None:
         cache.put("a", noise(MEGABYTE), expiretime=60)
-        assert {row.expires.timestamp() for row in rows(engine)} == {clock.now + 60}
+        assert {row.expires.timestamp() for row in rows(dynamodb)} == {clock.now + 60}
 
-    def test_of_a_value_that_never_expires_do_not_either(self, cache: Cache, engine: Any) -> None:
+    def test_of_a_value_that_never_expires_do_not_either(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
-        assert {row.expires for row in rows(engine)} == {None}
+        assert {row.expires for row in rows(dynamodb)} == {None}
 
     @pytest.mark.parametrize("expire", [None, 60])
     def test_that_nothing_refers_to_expire(
-        self, cache: Cache, engine: Any, wire: Wire, expire: int | None
+        self, cache: Cache, dynamodb: Any, wire: Wire, expire: int | None
     ) -> None:
         cache.put("a", "before")
         wire.fail_next("PutItem", (500, "InternalServerError"))
         with pytest.raises(StoreUnavailable):
             cache.put("a", noise(MEGABYTE), expiretime=expire)
         assert cache.get("a") == "before"
-        assert len(parts(engine)) == 3
-        assert None not in {part.expires for part in parts(engine)}
+        assert len(parts(dynamodb)) == 3
+        assert None not in {part.expires for part in parts(dynamodb)}
 
     def test_that_cannot_be_removed_are_left_to_expire(
-        self, cache: Cache, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture
+        self, cache: Cache, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", noise(MEGABYTE), expiretime=60)
         wire.fail_next("BatchWriteItem", (500, "InternalServerError"))
         cache.put("a", "small")
         assert cache.get("a") == "small"
-        assert None not in {part.expires for part in parts(engine)}
+        assert None not in {part.expires for part in parts(dynamodb)}
         assert "parts of a value that was replaced were not removed" in caplog.text
 
     def test_that_are_missing_are_a_miss(
-        self, cache: Cache, engine: Any, caplog: pytest.LogCaptureFixture
+        self, cache: Cache, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", noise(MEGABYTE))
-        parts(engine)[0].delete()
+        parts(dynamodb)[0].delete()
         assert cache.get("a", createfunc=lambda: "new") == "new"
         assert "parts of the value are missing" in caplog.text
         assert cache.get("a") == "new"
 
-    def test_that_are_not_its_own_are_a_miss(self, cache: Cache, engine: Any) -> None:
+    def test_that_are_not_its_own_are_a_miss(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
-        part = next(part for part in parts(engine) if part.item.endswith(":0"))
+        part = next(part for part in parts(dynamodb) if part.item.endswith(":0"))
         part.data = part.data[:-9] + b"another's"
         part.save()
         assert cache.get("a", createfunc=lambda: "new") == "new"
 
     @pytest.mark.parametrize("name", ["", ":", "x:0", "x:101", "x:-1", "x:1.0", "x", ":3", "x:٣"])
-    def test_may_be_named_by_anything(self, cache: Cache, engine: Any, name: str) -> None:
+    def test_may_be_named_by_anything(self, cache: Cache, dynamodb: Any, name: str) -> None:
         cache.put("a", noise(MEGABYTE))
-        [head] = [row for row in rows(engine) if row.parts]
+        [head] = [row for row in rows(dynamodb) if row.parts]
         head.parts = name or None
         head.save()
         assert cache.get("a", createfunc=lambda: "new") == "new"
@@ -245,17 +246,17 @@ class TestAReader:
         cache.put("a", noise(MEGABYTE, 2))
         assert seen == [noise(MEGABYTE, 1)]
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     def test_sees_one_whole_value_after_the_other(
-        self, engine: Any, threads: ThreadPoolExecutor
+        self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         # Noise is not to be compressed: that would take most of the time.
-        cache = Cache("large", type="ext:dynamodb", compression="none", **engine.options)
+        cache = Cache("large", type="ext:dynamodb", compression="none", **dynamodb.options)
         values = [noise(2 * MEGABYTE, seed) for seed in range(2)]
         cache.put("a", values[0])
 
         def rewrite() -> None:
-            for number in range(REWRITES):
+            for number in range(EFFORT.rewrites):
                 cache.put("a", values[number % 2])
 
         writing, reads = threads.submit(rewrite), 0
@@ -263,21 +264,17 @@ class TestAReader:
             assert cache.get("a") in values
             reads += 1
         writing.result()
-        assert reads > 10
+        assert reads > EFFORT.rewrites // 20
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     def test_and_racing_writers_leave_no_part_behind(
-        self, cache: Cache, engine: Any, threads: ThreadPoolExecutor
+        self, cache: Cache, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         values = [noise(MEGABYTE, seed) for seed in range(4)]
         for _ in range(5):
             list(threads.map(lambda value: cache.put("a", value, expiretime=60), values))
         assert cache.get("a") in values
-        assert len(parts(engine)) == 3
-
-
-#: Of a value of 2 MB, under a reader.
-REWRITES = 200
+        assert len(parts(dynamodb)) == 3
 
 
 @pytest.fixture
@@ -288,23 +285,23 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 class TestASession:
     @pytest.fixture(params=["pickle", "encrypted"])
-    def sites(self, request: pytest.FixtureRequest, engine: Any) -> list[Site]:
-        one, other = (Site(engine.options, **KINDS[request.param]) for _ in range(2))
+    def sites(self, request: pytest.FixtureRequest, dynamodb: Any) -> list[Site]:
+        one, other = (Site(dynamodb.options, **KINDS[request.param]) for _ in range(2))
         one.request(put(n=noise(MEGABYTE)))
         other.use_cookie(str(one.cookie))
         return [one, other]
 
     def test_comes_back_and_is_renewed_as_a_whole(
-        self, clock: Any, sites: list[Site], engine: Any
+        self, clock: Any, sites: list[Site], dynamodb: Any
     ) -> None:
         one, _ = sites
         for _ in range(3):
             clock.advance(60 * 60)
             assert one.request(read) == noise(MEGABYTE)
-        assert {row.expires.timestamp() for row in rows(engine)} == {clock.now + 86_400}
-        assert all_parts_are_named(engine)
+        assert {row.expires.timestamp() for row in rows(dynamodb)} == {clock.now + 86_400}
+        assert all_parts_are_named(dynamodb)
 
-    def test_is_merged(self, sites: list[Site], engine: Any) -> None:
+    def test_is_merged(self, sites: list[Site], dynamodb: Any) -> None:
         one, other = sites
 
         def changed_meanwhile(session: Any) -> None:
@@ -316,7 +313,7 @@ class TestASession:
         found = other.request(lambda session: {**session})
         assert (found["a"], found["b"]) == (1, noise(MEGABYTE, 2))
         assert found["n"] == noise(MEGABYTE)
-        assert all_parts_are_named(engine)
+        assert all_parts_are_named(dynamodb)
 
     def test_is_merged_with_what_has_replaced_it_under_the_merge(
         self, sites: list[Site], wire: Wire
@@ -341,9 +338,11 @@ class TestASession:
         wire.before_next("BatchGetItem", lambda: one.request(put(n=noise(MEGABYTE, 2))))
         assert other.request(read) == noise(MEGABYTE, 2)
 
-    def test_without_its_parts_is_corrupt(self, sites: list[Site], engine: Any, wire: Wire) -> None:
+    def test_without_its_parts_is_corrupt(
+        self, sites: list[Site], dynamodb: Any, wire: Wire
+    ) -> None:
         one, _ = sites
-        parts(engine)[0].delete()
+        parts(dynamodb)[0].delete()
         # The second look is for one whose parts were replaced under the first.
         looks = ["GetItem", "BatchGetItem"] * 2
         with (
@@ -352,7 +351,7 @@ class TestASession:
         ):
             assert one.request(read) is None
 
-    def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], engine: Any) -> None:
+    def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], dynamodb: Any) -> None:
         one, other = sites
 
         def ended_meanwhile(session: Any) -> None:
@@ -361,10 +360,10 @@ class TestASession:
             put(a=1)(session)
 
         one.request(ended_meanwhile)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_is_whole_where_an_answer_is_lost(
-        self, sites: list[Site], engine: Any, wire: Wire
+        self, sites: list[Site], dynamodb: Any, wire: Wire
     ) -> None:
         one, other = sites
         wire.lose_answer_of("PutItem")
@@ -386,10 +385,10 @@ class TestASession:
 
     @pytest.mark.parametrize("sites", ["pickle"], indirect=True)
     def test_is_whole_where_the_answer_to_an_overwrite_is_lost(
-        self, engine: Any, sites: list[Site], wire: Wire
+        self, dynamodb: Any, sites: list[Site], wire: Wire
     ) -> None:
         other, _ = sites
-        one = Site(engine.options, on_conflict="overwrite")
+        one = Site(dynamodb.options, on_conflict="overwrite")
         one.use_cookie(str(other.cookie))
 
         def changed_meanwhile(session: Any) -> None:

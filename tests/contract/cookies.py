@@ -26,7 +26,7 @@ class CookieContract(Contract):
 
     @pytest.fixture
     def site(self, backend: Options) -> Site:
-        return Site(**self.session_options(backend, invalidate_corrupt=False))
+        return Site(self.session_options(backend, invalidate_corrupt=False))
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
@@ -39,7 +39,7 @@ class CookieContract(Contract):
         self, backend: Options, odd: str, auto: bool, action: Any
     ) -> None:
         options = {"auto": auto, "invalidate_corrupt": False}
-        site = Site(**self.session_options(backend, **options))
+        site = Site(self.session_options(backend, **options))
         ada = site.visitor(name="Ada")
         visitor = site.visitor_with(f"{COOKIE}={odd}")
 
@@ -130,7 +130,7 @@ class SignedCookieContract(Contract):
     @pytest.fixture
     def site(self, backend: Options) -> Site:
         options = {"secret": "a secret of the site", "invalidate_corrupt": False}
-        return Site(**self.session_options(backend, **options))
+        return Site(self.session_options(backend, **options))
 
     def test_a_signed_cookie_opens_its_session(self, site: Site) -> None:
         visitor = site.visitor(name="Ada")
@@ -185,7 +185,7 @@ class EncryptedSessionContract(Contract):
         return self.session_options(backend, data_serializer=request.param, **keys)
 
     def test_an_encrypted_session_is_kept_and_changed(self, options: Options) -> None:
-        visitor = Site(**options).visitor(name="Ada", basket=["tea"])
+        visitor = Site(options).visitor(name="Ada", basket=["tea"])
 
         visitor.change(lambda session: session["basket"].append("cake"))
         visitor.remove("name")
@@ -193,7 +193,7 @@ class EncryptedSessionContract(Contract):
         assert visitor.read() == {"basket": ["tea", "cake"]}
 
     def test_an_encrypted_session_ends(self, options: Options) -> None:
-        site = Site(**options)
+        site = Site(options)
         ada = site.visitor(name="Ada")
         intruder = site.visitor_with(ada.cookie or "")
 
@@ -202,15 +202,15 @@ class EncryptedSessionContract(Contract):
         assert intruder.read() == {}
 
     def test_an_encrypted_session_keeps_its_values_under_a_new_id(self, options: Options) -> None:
-        ada = Site(**options).visitor(name="Ada")
+        ada = Site(options).visitor(name="Ada")
 
         ada.change(lambda session: session.regenerate_id())
 
         assert ada.read() == {"name": "Ada"}
 
     def test_another_key_opens_nothing(self, options: Options) -> None:
-        ada = Site(**options).visitor(name="Ada")
-        other_site = Site(**{**options, "encrypt_key": "another key"})
+        ada = Site(options).visitor(name="Ada")
+        other_site = Site({**options, "encrypt_key": "another key"})
 
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
             found = other_site.visitor_with(ada.cookie or "").read()

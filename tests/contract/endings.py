@@ -191,7 +191,7 @@ class CorruptSessionContract(Contract):
     def test_a_corrupt_session_is_replaced_by_a_new_one(
         self, backend: Options, serializer: str
     ) -> None:
-        site = Site(**self.session_options(backend, data_serializer=serializer))
+        site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
         old_id = ada.read_id()
         self.corrupt(backend, old_id)
@@ -205,7 +205,7 @@ class CorruptSessionContract(Contract):
     def test_after_a_corrupt_session_a_visitor_begins_anew(
         self, backend: Options, serializer: str
     ) -> None:
-        site = Site(**self.session_options(backend, data_serializer=serializer))
+        site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
         self.corrupt(backend, ada.read_id())
 
@@ -218,7 +218,7 @@ class CorruptSessionContract(Contract):
         self, backend: Options, serializer: str
     ) -> None:
         options = {"data_serializer": serializer, "invalidate_corrupt": False}
-        site = Site(**self.session_options(backend, **options))
+        site = Site(self.session_options(backend, **options))
         ada = site.visitor(name="Ada")
         self.corrupt(backend, ada.read_id())
 

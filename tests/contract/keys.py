@@ -197,7 +197,7 @@ class NamespaceContract(Contract):
     def test_a_cache_named_like_a_session_never_meets_it(
         self, backend: Options, make_cache: MakeCache
     ) -> None:
-        visitor = Site(**self.session_options(backend)).visitor(name="Ada")
+        visitor = Site(self.session_options(backend)).visitor(name="Ada")
         cache = make_cache(visitor.read_id())
 
         assert "session" not in cache

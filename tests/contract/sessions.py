@@ -47,7 +47,7 @@ class SessionContract(SiteContract):
     @pytest.fixture
     def careful_site(self, backend: Options, serializer: str) -> Site:
         """A site that saves nothing unless told to."""
-        return Site(**self.session_options(backend, data_serializer=serializer, auto=False))
+        return Site(self.session_options(backend, data_serializer=serializer, auto=False))
 
     def test_a_new_visitor_has_an_empty_session(self, site: Site) -> None:
         visitor = site.visitor()
@@ -73,7 +73,7 @@ class SessionContract(SiteContract):
 
     @pytest.mark.parametrize("value", PICKLED_VALUES.values(), ids=PICKLED_VALUES.keys())
     def test_a_pickled_session_keeps_any_type(self, backend: Options, value: Any) -> None:
-        site = Site(**self.session_options(backend, data_serializer="pickle"))
+        site = Site(self.session_options(backend, data_serializer="pickle"))
 
         visitor = site.visitor(value=value)
 
@@ -89,7 +89,7 @@ class SessionContract(SiteContract):
     def test_a_session_class_can_be_given_by_keyword(self, backend: Options) -> None:
         """Beaker then hands it to the backend twice, the second time as ``class``."""
         options = {"session_class": Session, **self.session_options(backend)}
-        site = Site(**options)
+        site = Site(options)
         site.middleware = SessionMiddleware(site.middleware.app, **options)
 
         assert site.visitor(name="Ada").read() == {"name": "Ada"}

@@ -7,16 +7,16 @@ import pytest
 
 from beaker_dynamodb import DynamoDBSession
 
-from .contract.base import Contract, Options
-from .contract.caches import CacheContract, CacheManagerContract
-from .contract.cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
-from .contract.endings import CorruptSessionContract, EndingContract
-from .contract.expiry import CacheExpiryContract
-from .contract.keys import KeyContract, NamespaceContract
-from .contract.locks import LockContract
-from .contract.regions import DecoratedFunctionContract, RegionContract
-from .contract.sessions import SessionContract
-from .contract.timeouts import SessionExpiryContract
+from .base import Contract, Options
+from .caches import CacheContract, CacheManagerContract
+from .cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
+from .endings import CorruptSessionContract, EndingContract
+from .expiry import CacheExpiryContract
+from .keys import KeyContract, NamespaceContract
+from .locks import LockContract
+from .regions import DecoratedFunctionContract, RegionContract
+from .sessions import SessionContract
+from .timeouts import SessionExpiryContract
 
 
 class DynamoDB(Contract):
@@ -25,10 +25,10 @@ class DynamoDB(Contract):
     deletes_replaced_sessions = False
 
     @pytest.fixture
-    def backend(self, engine: Any) -> Options:
+    def backend(self, dynamodb: Any) -> Options:
         """One table for all, and a prefix for each: making a client costs more than a test."""
         own = {"table_name": "contract", "key_prefix": f"{uuid4().hex}:"}
-        return {**engine.options, **own, "type": "ext:dynamodb"}
+        return {**dynamodb.options, **own, "type": "ext:dynamodb"}
 
     def session_options(self, backend: Options, **options: Any) -> Options:
         if options.get("timeout") == 4:

@@ -6,16 +6,16 @@ import pytest
 from beaker.container import MemoryNamespaceManager
 from beaker.util import SyncDict
 
-from .contract.base import Clock, Contract, Options
-from .contract.caches import CacheContract, CacheManagerContract
-from .contract.cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
-from .contract.endings import CorruptSessionContract, EndingContract
-from .contract.expiry import CacheExpiryContract
-from .contract.keys import KeyContract, NamespaceContract
-from .contract.locks import LockContract
-from .contract.regions import DecoratedFunctionContract, RegionContract
-from .contract.sessions import SessionContract
-from .contract.timeouts import SessionExpiryContract
+from .base import Clock, Contract, Options
+from .caches import CacheContract, CacheManagerContract
+from .cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
+from .endings import CorruptSessionContract, EndingContract
+from .expiry import CacheExpiryContract
+from .keys import KeyContract, NamespaceContract
+from .locks import LockContract
+from .regions import DecoratedFunctionContract, RegionContract
+from .sessions import SessionContract
+from .timeouts import SessionExpiryContract
 
 
 class GivenTime:

@@ -21,7 +21,7 @@ class SessionExpiryContract(Contract):
     @pytest.fixture(params=["pickle", "json"])
     def site(self, backend: Options, request: pytest.FixtureRequest) -> Site:
         options = {"timeout": TIMEOUT, "data_serializer": request.param}
-        return Site(**self.session_options(backend, **options))
+        return Site(self.session_options(backend, **options))
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
@@ -99,7 +99,7 @@ class SessionExpiryContract(Contract):
     def test_a_session_without_a_timeout_is_there_an_hour_later(
         self, backend: Options, clock: Clock
     ) -> None:
-        visitor = Site(**self.session_options(backend)).visitor(name="Ada")
+        visitor = Site(self.session_options(backend)).visitor(name="Ada")
 
         clock.advance(3_600)
 
@@ -110,7 +110,7 @@ class SessionExpiryContract(Contract):
         self, backend: Options, clock: Clock, saves_accessed_time: bool
     ) -> None:
         options = self.session_options(backend, save_accessed_time=saves_accessed_time)
-        visitor = Site(**options).visitor(name="Ada")
+        visitor = Site(options).visitor(name="Ada")
         put_at = clock.now
         clock.advance(100)
         visitor.read()
@@ -122,7 +122,7 @@ class SessionExpiryContract(Contract):
         assert last == (read_at if saves_accessed_time else put_at)
 
     def test_without_accessed_times_changes_are_kept(self, backend: Options) -> None:
-        visitor = Site(**self.session_options(backend, save_accessed_time=False)).visitor(n=1)
+        visitor = Site(self.session_options(backend, save_accessed_time=False)).visitor(n=1)
 
         visitor.put(n=2)
         visitor.visit(lambda session: session.update(n=3))

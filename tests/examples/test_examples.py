@@ -12,7 +12,7 @@ from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import StoreUnavailable, create_table, session_model
-from beaker_dynamodb.model import forget_connections
+from tests.support.internals import forget_connections
 from tests.support.wire import Wire
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -20,12 +20,12 @@ TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
 
 
 @pytest.fixture
-def elsewhere(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def elsewhere(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The environment leads to the test's engine, as README tells."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    if "endpoint_url" in engine.options:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine.options["endpoint_url"])
+    if "endpoint_url" in dynamodb.options:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.options["endpoint_url"])
     forget_connections()
     create_table(**TABLE)
     yield
@@ -124,7 +124,7 @@ def outcome_of(browser: TestApp) -> str:
     return str(answer.status)
 
 
-def test_what_they_store_is_in_one_table(browser: TestApp, engine: Any) -> None:
+def test_what_they_store_is_in_one_table(browser: TestApp, dynamodb: Any) -> None:
     browser.get("/login?name=alice")
     browser.get(f"/square?number={uuid.uuid4().int}")
     items = {row.item for row in session_model(**TABLE).scan()}

@@ -9,11 +9,12 @@ import botocore.endpoint
 import pytest
 
 from beaker_dynamodb import create_table
-from beaker_dynamodb.model import forget_connections
-from beaker_dynamodb.options import parse_options
-from tests.support.proxy import Proxy, proxy_for
+from tests.support.internals import forget_connections, parse_options
+from tests.support.proxy import Proxy, hang, proxy_for
 
 TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
+#: For the fault that takes a whole read timeout for each attempt.
+SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.2}
 ATTEMPTS = 3
 
 
@@ -64,11 +65,15 @@ def table(dynamodb_local: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def behind(table: dict[str, Any], proxy: Proxy, pauses: Pauses) -> dict[str, Any]:
-    """The options of a client that asks through the proxy."""
-    # A client of botocore's has so many tries for all of its calls, and they would be used up.
+def behind(
+    request: pytest.FixtureRequest, table: dict[str, Any], proxy: Proxy, pauses: Pauses
+) -> dict[str, Any]:
+    """The options of a client whose calls go through the proxy."""
+    # A botocore client has a quota of retries for all of its calls; a new client has a full one.
     forget_connections()
-    return {**table, **TIMEOUTS, "endpoint_url": proxy.url}
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    timeouts = SHORT_TIMEOUTS if parameters.get("fault") is hang else TIMEOUTS
+    return {**table, **timeouts, "endpoint_url": proxy.url}
 
 
 class Bound:

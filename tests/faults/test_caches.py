@@ -11,9 +11,10 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable
-from tests.outages.conftest import ATTEMPTS, Bound
-from tests.sites import Site, count, read
+from tests.contract.site import Site
+from tests.faults.conftest import ATTEMPTS, Bound
 from tests.support import proxy as faults
+from tests.support.pages import count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
 from tests.support.wire import Wire
 

@@ -13,10 +13,10 @@ from beaker.middleware import SessionMiddleware
 from beaker.session import Session
 from beaker.util import PickleSerializer
 
-from beaker_dynamodb import ConfigurationError, StoreUnavailable, session_model, snapshot
-from beaker_dynamodb.model import forget_connections
-from beaker_dynamodb.options import parse_options
-from tests.sites import Site, count, read
+from beaker_dynamodb import ConfigurationError, StoreUnavailable, session_model
+from tests.contract.site import Site
+from tests.support.internals import forget_connections, parse_options, snapshot
+from tests.support.pages import count, read
 from tests.support.wire import Wire
 
 
@@ -30,8 +30,8 @@ PLAIN_EXCEPTIONS = [ValueError("json"), OSError("no token file"), AttributeError
 @pytest.mark.usefixtures("create_table")
 @pytest.mark.parametrize("fault", PLAIN_EXCEPTIONS, ids=lambda fault: type(fault).__name__)
 class TestPlainExceptionsOfTheClientLibrary:
-    def test_are_no_logout(self, engine: Any, wire: Wire, fault: Exception) -> None:
-        site = Site(engine.options)
+    def test_are_no_logout(self, dynamodb: Any, wire: Wire, fault: Exception) -> None:
+        site = Site(dynamodb.options)
         site.request(count)
         wire.fail_next("GetItem", fault)
         with pytest.raises(StoreUnavailable), ignored_warnings():
@@ -39,9 +39,9 @@ class TestPlainExceptionsOfTheClientLibrary:
         assert site.request(read) == 1
 
     def test_never_fail_a_touch(
-        self, engine: Any, wire: Wire, clock: Any, fault: Exception
+        self, dynamodb: Any, wire: Wire, clock: Any, fault: Exception
     ) -> None:
-        site = Site(engine.options)
+        site = Site(dynamodb.options)
         site.request(count)
         clock.advance(60)
         wire.fail_next("PutItem", fault)
@@ -85,8 +85,10 @@ class TestAnAnswerOfSomethingElse:
             session.save()
 
 
-def test_a_session_that_is_given_an_id_is_deleted_under_it(engine: Any, create_table: None) -> None:
-    options = {**engine.options, "type": "ext:dynamodb", "use_cookies": False}
+def test_a_session_that_is_given_an_id_is_deleted_under_it(
+    dynamodb: Any, create_table: None
+) -> None:
+    options = {**dynamodb.options, "type": "ext:dynamodb", "use_cookies": False}
     session = Session({}, id="an-id", **options)
     session["user"] = "alice"
     session.save()
@@ -94,11 +96,11 @@ def test_a_session_that_is_given_an_id_is_deleted_under_it(engine: Any, create_t
     other.id = "an-id"
     other.delete()
     other.save()
-    assert list(session_model(**engine.options).scan()) == []
+    assert list(session_model(**dynamodb.options).scan()) == []
 
 
-def test_a_forked_worker_leaves_the_credentials_and_their_locks_behind(engine: Any) -> None:
-    connection = session_model(**engine.options).table_connection().connection
+def test_a_forked_worker_leaves_the_credentials_and_their_locks_behind(dynamodb: Any) -> None:
+    connection = session_model(**dynamodb.options).table_connection().connection
     before = connection.session
     forget_connections()
     assert connection.session is not before
@@ -107,10 +109,10 @@ def test_a_forked_worker_leaves_the_credentials_and_their_locks_behind(engine: A
 @pytest.mark.usefixtures("create_table")
 class TestOddRows:
     @pytest.fixture
-    def cache(self, engine: Any) -> Cache:
-        cache = Cache("numbers", type="ext:dynamodb", **engine.options)
+    def cache(self, dynamodb: Any) -> Cache:
+        cache = Cache("numbers", type="ext:dynamodb", **dynamodb.options)
         cache.put("good", 1)
-        client = session_model(**engine.options).table_connection().connection.client
+        client = session_model(**dynamodb.options).table_connection().connection.client
         odd = [
             {"touched": {"S": "yesterday"}},
             {"touched": {"N": "1"}, "expires": {"N": "1e30"}},
@@ -119,7 +121,7 @@ class TestOddRows:
         ]
         for number, attributes in enumerate(odd):
             keys = {"id": {"S": "numbers"}, "item": {"S": f"odd{number}"}}
-            client.put_item(TableName=engine.options["table_name"], Item={**keys, **attributes})
+            client.put_item(TableName=dynamodb.options["table_name"], Item={**keys, **attributes})
         return cache
 
     def test_are_no_keys(self, cache: Cache) -> None:
@@ -128,9 +130,9 @@ class TestOddRows:
     def test_are_misses(self, cache: Cache) -> None:
         assert [cache.get(f"odd{number}", createfunc=lambda: 2) for number in range(4)] == [2] * 4
 
-    def test_are_cleared(self, cache: Cache, engine: Any) -> None:
+    def test_are_cleared(self, cache: Cache, dynamodb: Any) -> None:
         cache.clear()
-        assert list(session_model(**engine.options).scan()) == []
+        assert list(session_model(**dynamodb.options).scan()) == []
 
 
 class Ungrateful:
@@ -143,21 +145,21 @@ class Ungrateful:
 
 @pytest.mark.usefixtures("create_table")
 class TestCacheValues:
-    def test_whose_class_raises_what_it_likes_are_misses(self, engine: Any) -> None:
-        cache = Cache("n", type="ext:dynamodb", **engine.options)
+    def test_whose_class_raises_what_it_likes_are_misses(self, dynamodb: Any) -> None:
+        cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", Ungrateful())
         assert cache.get("a", createfunc=lambda: 2) == 2
 
     @pytest.mark.parametrize("expire", [sys.maxsize, float("inf"), 1e30])
-    def test_may_live_for_ever(self, engine: Any, expire: float) -> None:
-        cache = Cache("n", type="ext:dynamodb", **engine.options)
+    def test_may_live_for_ever(self, dynamodb: Any, expire: float) -> None:
+        cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", 1, expiretime=expire)
         assert cache.get("a") == 1
 
     def test_are_read_anew_after_a_read_lock_was_released_once_too_often(
-        self, engine: Any, wire: Wire
+        self, dynamodb: Any, wire: Wire
     ) -> None:
-        cache = Cache("n", type="ext:dynamodb", **engine.options)
+        cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", 1)
         cache.namespace.acquire_read_lock()
         cache.namespace.release_read_lock()
@@ -209,8 +211,8 @@ class TestComparing:
 
 
 class TestKeywordsOfTheMiddleware:
-    def test_may_be_dotted(self, engine: Any, create_table: None) -> None:
-        dotted = {f"session.{name}": value for name, value in engine.options.items()}
+    def test_may_be_dotted(self, dynamodb: Any, create_table: None) -> None:
+        dotted = {f"session.{name}": value for name, value in dynamodb.options.items()}
         kept: list[int] = []
 
         def page(environ: Any, start_response: Any) -> list[bytes]:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from tests.outages.conftest import ATTEMPTS, Bound
-from tests.sites import KINDS, Site, count, read
+from tests.contract.site import Site
+from tests.faults.conftest import ATTEMPTS, Bound
 from tests.support import proxy as faults
+from tests.support.pages import KINDS, count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
 
 

@@ -16,12 +16,11 @@ from beaker_dynamodb import (
     create_table,
     session_model,
 )
-from beaker_dynamodb.model import renew_credentials
-from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import table as tables
-from tests.outages.conftest import Bound, Pauses
-from tests.sites import Site, count, read
+from tests.contract.site import Site
+from tests.faults.conftest import Bound, Pauses
 from tests.support import proxy as faults
+from tests.support.internals import parse_options, renew_credentials, tables
+from tests.support.pages import count, read
 from tests.support.proxy import Answer, Exchange, Proxy
 from tests.support.wire import Wire
 
@@ -72,8 +71,8 @@ def test_a_page_that_is_not_dynamodbs_is_no_answer_whatever_its_status(
 @pytest.mark.usefixtures("create_table")
 class TestAnErrorOfTheEngine:
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_of_no_known_code_is_an_outage(self, engine: Any, wire: Wire, status: int) -> None:
-        site = Site(engine.options, max_retries=0)
+    def test_of_no_known_code_is_an_outage(self, dynamodb: Any, wire: Wire, status: int) -> None:
+        site = Site(dynamodb.options, max_retries=0)
         site.request(count)
         wire.fail_next("GetItem", (status, "SomethingNewException"))
         with pytest.raises(StoreUnavailable, match="SomethingNewException"):
@@ -81,8 +80,10 @@ class TestAnErrorOfTheEngine:
         assert site.request(read) == 1
 
     @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
-    def test_that_refuses_access_is_no_miss(self, engine: Any, wire: Wire, operation: str) -> None:
-        cache = Cache("c", type="ext:dynamodb", on_outage="miss", **engine.options)
+    def test_that_refuses_access_is_no_miss(
+        self, dynamodb: Any, wire: Wire, operation: str
+    ) -> None:
+        cache = Cache("c", type="ext:dynamodb", on_outage="miss", **dynamodb.options)
         wire.fail_next(operation, (400, "AccessDeniedException"))
         with pytest.raises(TableError, match="access was denied"):
             cache.get("a", createfunc=lambda: 1)
@@ -145,59 +146,59 @@ class TestAnEndpoint:
 
 
 class TestATable:
-    def delete(self, engine: Any) -> None:
-        session_model(**engine.options).delete_table()
+    def delete(self, dynamodb: Any) -> None:
+        session_model(**dynamodb.options).delete_table()
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_while_in_use_is_created_again(self, engine: Any) -> None:
-        site = Site(engine.options)
+    def test_that_is_deleted_while_in_use_is_created_again(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options)
         site.request(count)
-        self.delete(engine)
+        self.delete(dynamodb)
         assert site.request(count) == 1
         assert site.request(count) == 2
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_between_a_load_and_a_save_is_too(self, engine: Any) -> None:
-        site = Site(engine.options)
+    def test_that_is_deleted_between_a_load_and_a_save_is_too(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options)
         site.request(count)
 
         def page(session: Any) -> None:
             session.get("n")
-            self.delete(engine)
+            self.delete(dynamodb)
             count(session)
 
         site.request(page)  # the session has ended with the table
         assert site.request(count) == 1
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_is_an_error_where_it_may_not_be_created(self, engine: Any) -> None:
-        site = Site(engine.options, create_table=False)
+    def test_that_is_deleted_is_an_error_where_it_may_not_be_created(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options, create_table=False)
         site.request(count)
         cookie = site.cookie
-        self.delete(engine)
+        self.delete(dynamodb)
         with pytest.raises(TableError, match="run `beaker-dynamodb create-table`") as caught:
             site.request(read)
-        assert f"table {engine.options['table_name']}" in str(caught.value)
+        assert f"table {dynamodb.options['table_name']}" in str(caught.value)
         assert site.cookie == cookie
 
     @pytest.mark.parametrize(
         "fault", [(400, "AccessDeniedException"), (500, "InternalServerError")]
     )
     def test_that_is_missing_is_told_of_where_it_cannot_be_described(
-        self, engine: Any, wire: Wire, fault: tuple[int, str]
+        self, dynamodb: Any, wire: Wire, fault: tuple[int, str]
     ) -> None:
         wire.fail_next("DescribeTable", fault)
         with pytest.raises(TableError, match="the table is missing: run `beaker-dynamodb create"):
-            Site(engine.options, create_table=False, max_retries=0).request(count)
+            Site(dynamodb.options, create_table=False, max_retries=0).request(count)
 
     @pytest.mark.usefixtures("create_table")
     def test_that_is_being_created_is_waited_for_a_few_seconds(
-        self, engine: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        site = Site(engine.options)
+        site = Site(dynamodb.options)
         site.request(count)
         cookie = site.cookie
-        model, slept = session_model(**engine.options), list[float]()
+        model, slept = session_model(**dynamodb.options), list[float]()
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
         monkeypatch.setattr(
@@ -207,14 +208,14 @@ class TestATable:
         with pytest.raises(TableError, match=r"not active after 10 s") as caught:
             site.request(read)
         assert sum(slept) == 10
-        assert f"table {engine.options['table_name']}" in str(caught.value)
+        assert f"table {dynamodb.options['table_name']}" in str(caught.value)
         assert site.cookie == cookie
 
     @pytest.mark.usefixtures("create_table")
     def test_that_is_slow_to_be_described_is_waited_for_no_longer(
-        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        model, times = session_model(**engine.options), list[float]()
+        model, times = session_model(**dynamodb.options), list[float]()
 
         def describe_slowly() -> dict[str, str]:
             times.append(3.0)
@@ -228,7 +229,7 @@ class TestATable:
 
 
 # moto has credentials of its own, in the environment.
-@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 class TestCredentials:
     @pytest.fixture
     def renew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
@@ -243,9 +244,9 @@ class TestCredentials:
         return write
 
     @pytest.fixture
-    def options(self, engine: Any, renew: Callable[[str], None]) -> dict[str, Any]:
+    def options(self, dynamodb: Any, renew: Callable[[str], None]) -> dict[str, Any]:
         renew("before")
-        given = {name: engine.options[name] for name in engine.options if "aws" not in name}
+        given = {name: dynamodb.options[name] for name in dynamodb.options if "aws" not in name}
         create_table(**given)
         return given
 
@@ -290,19 +291,19 @@ class TestCredentials:
         assert (site.request(read), site.cookie) == (1, cookie)
 
     @pytest.mark.usefixtures("create_table")
-    def test_of_the_options_are_not_asked_with_twice(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options)
+    def test_of_the_options_are_not_asked_with_twice(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options)
         site.request(count)
         wire.fail_next("GetItem", (400, "ExpiredTokenException"))
         with wire.expect("GetItem"), pytest.raises(TableError):
             site.request(read)
 
-    def test_are_those_that_each_application_names(self, engine: Any) -> None:
+    def test_are_those_that_each_application_names(self, dynamodb: Any) -> None:
         names = ["one", "other"]
-        options = [{**engine.options, "aws_access_key_id": name} for name in names]
+        options = [{**dynamodb.options, "aws_access_key_id": name} for name in names]
         assert [self.key_in_use(each) for each in options] == names
 
-    def test_that_are_missing_are_an_error_that_names_the_table(self, engine: Any) -> None:
+    def test_that_are_missing_are_an_error_that_names_the_table(self, dynamodb: Any) -> None:
         with pytest.raises(ConfigurationError, match="set region and credentials") as caught:
             Site({"region": "eu-west-1", "table_name": "its-name"}).request(count)
         assert "table its-name" in str(caught.value)

@@ -6,12 +6,16 @@ import json
 import zlib
 from contextlib import suppress
 
-from beaker_dynamodb import BeakerDynamoDBError, codec, snapshot
-from beaker_dynamodb.codec import SessionText
-from beaker_dynamodb.codec.data import Compression
-from beaker_dynamodb.options import Options, parse_options
-from beaker_dynamodb.snapshot.sessions import PICKLED_DICT
-from beaker_dynamodb.store.parts import PartsName
+from beaker_dynamodb import BeakerDynamoDBError, Options
+from tests.support.internals import (
+    PICKLED_DICT,
+    Compression,
+    PartsName,
+    SessionText,
+    codec,
+    parse_options,
+    snapshot,
+)
 
 #: Bytes that a payload may have.
 MOST = 100_000

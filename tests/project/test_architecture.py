@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "beaker_dynamodb"
+PACKAGE = Path(__file__).parent.parent.parent / "beaker_dynamodb"
 
 #: Each part imports only from parts above its own.
 LAYERS = [

@@ -15,7 +15,7 @@ from webtest import TestApp
 from beaker_dynamodb import SessionMiddleware
 from tests.support.wire import Wire
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def blocks(language: str, page: str = "caches.md") -> list[str]:
@@ -36,7 +36,7 @@ class SlowService(ModuleType):
         exec(compile(block, "docs/caches.md", "exec"), vars(self))
 
 
-def test_the_page_for_an_outage(engine: Any, create_table: None, wire: Wire) -> None:
+def test_the_page_for_an_outage(dynamodb: Any, create_table: None, wire: Wire) -> None:
     [block] = blocks("python", "reliability.md")
     page: dict[str, Any] = {}
     exec(compile(block, "docs/reliability.md", "exec"), page)
@@ -47,7 +47,7 @@ def test_the_page_for_an_outage(engine: Any, create_table: None, wire: Wire) -> 
         start_response("200 OK", [])
         return [b"page"]
 
-    options = {**engine.options, "type": "ext:dynamodb", "max_retries": 0}
+    options = {**dynamodb.options, "type": "ext:dynamodb", "max_retries": 0}
     settings = {f"session.{name}": value for name, value in options.items()}
     site = TestApp(page["OutagePage"](SessionMiddleware(application, settings)))
     assert site.get("/").text == "page"
@@ -64,10 +64,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> SlowService:
 
 
 def test_the_decorated_function(
-    service: SlowService, engine: Any, create_table: None, monkeypatch: pytest.MonkeyPatch
+    service: SlowService, dynamodb: Any, create_table: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    block = blocks("python")[0].replace('"beaker-example"', repr(engine.options["table_name"]))
-    others = {name: value for name, value in engine.options.items() if name != "table_name"}
+    block = blocks("python")[0].replace('"beaker-example"', repr(dynamodb.options["table_name"]))
+    others = {name: value for name, value in dynamodb.options.items() if name != "table_name"}
     lines = "".join(f'settings["cache.{name}"] = {value!r}\n' for name, value in others.items())
     service.run(block.replace("cache = Cache", f"{lines}cache = Cache"))
     assert [service.price("apple") for _ in range(3)] == [1.5] * 3
@@ -76,14 +76,14 @@ def test_the_decorated_function(
     assert service.asked == ["apple", "apple"]
 
 
-def test_the_region(service: SlowService, engine: Any, create_table: None, wire: Wire) -> None:
+def test_the_region(service: SlowService, dynamodb: Any, create_table: None, wire: Wire) -> None:
     parser = configparser.RawConfigParser()
     parser.read_string(f"[app]\n{blocks('ini')[0]}")
     settings = {
-        name: value.replace("beaker-example", engine.options["table_name"])
+        name: value.replace("beaker-example", dynamodb.options["table_name"])
         for name, value in parser.items("app")
     }
-    others = {name: value for name, value in engine.options.items() if name != "table_name"}
+    others = {name: value for name, value in dynamodb.options.items() if name != "table_name"}
     settings |= {f"cache.short.{name}": value for name, value in others.items()}
     cache.CacheManager(**parse_cache_config_options(settings))
     service.run(blocks("python")[1])

@@ -11,7 +11,8 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import DynamoDBNamespaceManager, session_model
-from tests.sites import Site, count, log_out, read
+from tests.contract.site import Site
+from tests.support.pages import count, log_out, read
 from tests.support.wire import Wire
 
 
@@ -65,13 +66,13 @@ class TestTheLog:
     @pytest.mark.usefixtures("create_table")
     @pytest.mark.parametrize("hash_ids", [True, False])
     def test_never_holds_an_id_a_value_or_a_key(
-        self, engine: Any, clock: Any, caplog: pytest.LogCaptureFixture, hash_ids: bool
+        self, dynamodb: Any, clock: Any, caplog: pytest.LogCaptureFixture, hash_ids: bool
     ) -> None:
         def secret(session: Any) -> None:
             session["n"] = "a-secret-value"
             session.save()
 
-        site = Site(engine.options, hash_ids=hash_ids)
+        site = Site(dynamodb.options, hash_ids=hash_ids)
         ids = set()
         with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
             for page in (count, secret, read, log_out, read, secret):
@@ -86,18 +87,18 @@ class TestTheLog:
 
 @pytest.mark.usefixtures("create_table")
 class TestConnections:
-    def test_are_shared_by_all_that_name_the_same_table(self, engine: Any) -> None:
-        assert session_model(**engine.options) is session_model(**engine.options, ttl=5)
-        assert session_model(**engine.options) is not session_model(
-            **{**engine.options, "table_name": "another"}
+    def test_are_shared_by_all_that_name_the_same_table(self, dynamodb: Any) -> None:
+        assert session_model(**dynamodb.options) is session_model(**dynamodb.options, ttl=5)
+        assert session_model(**dynamodb.options) is not session_model(
+            **{**dynamodb.options, "table_name": "another"}
         )
 
-    def test_are_made_on_first_use(self, engine: Any, wire: Wire) -> None:
+    def test_are_made_on_first_use(self, dynamodb: Any, wire: Wire) -> None:
         with wire.expect():
-            DynamoDBNamespaceManager("x", **{**engine.options, "table_name": "never-used"})
+            DynamoDBNamespaceManager("x", **{**dynamodb.options, "table_name": "never-used"})
 
-    def test_serve_many_threads_with_one_client(self, engine: Any) -> None:
-        options = {**engine.options, "max_pool_connections": 8}
+    def test_serve_many_threads_with_one_client(self, dynamodb: Any) -> None:
+        options = {**dynamodb.options, "max_pool_connections": 8}
         barrier = threading.Barrier(8)
         clients: set[int] = set()
 
@@ -114,23 +115,23 @@ class TestConnections:
             thread.join()
         assert len(clients) == 1
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-    def test_of_a_forked_worker_are_its_own(self, engine: Any) -> None:
-        model = session_model(**engine.options)
+    def test_of_a_forked_worker_are_its_own(self, dynamodb: Any) -> None:
+        model = session_model(**dynamodb.options)
         parents = model.table_connection().connection.client
-        assert "session" not in DynamoDBNamespaceManager("x", **engine.options)
+        assert "session" not in DynamoDBNamespaceManager("x", **dynamodb.options)
         child = os.fork()
         if child == 0:
-            found = "session" in DynamoDBNamespaceManager("x", **engine.options)
+            found = "session" in DynamoDBNamespaceManager("x", **dynamodb.options)
             own = model.table_connection().connection.client is not parents
             os._exit(0 if own and not found else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert model.table_connection().connection.client is parents
-        assert "session" not in DynamoDBNamespaceManager("x", **engine.options)
+        assert "session" not in DynamoDBNamespaceManager("x", **dynamodb.options)
 
-    def test_bear_the_name_of_this_package(self, engine: Any) -> None:
-        client = session_model(**engine.options).table_connection().connection.client
+    def test_bear_the_name_of_this_package(self, dynamodb: Any) -> None:
+        client = session_model(**dynamodb.options).table_connection().connection.client
         assert client.meta.config.user_agent.startswith(
             f"beaker-dynamodb/{beaker_dynamodb.__version__} "
         )

@@ -11,9 +11,10 @@ from beaker.middleware import SessionMiddleware
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession
-from beaker_dynamodb.options import parse_options
-from tests.sites import Site, count, log_out
+from tests.contract.site import Site
+from tests.support.internals import parse_options
 from tests.support.option_table import README, table, table_in
+from tests.support.pages import count, log_out
 from tests.support.wire import Wire
 
 TEXT = README.read_text(encoding="utf-8")
@@ -38,24 +39,24 @@ def test_its_ini_lines_are_accepted(block: str) -> None:
             assert parse_options({option: value})
 
 
-def test_its_list_of_what_must_be_allowed_is_what_is_asked(engine: Any, wire: Wire) -> None:
+def test_its_list_of_what_must_be_allowed_is_what_is_asked(dynamodb: Any, wire: Wire) -> None:
     told = set(
         re.findall(r"`([A-Z][A-Za-z]+)`", TEXT.split("must be allowed")[1].split("To try")[0])
     )
-    site = Site(engine.options, session_class=DynamoDBSession)
+    site = Site(dynamodb.options, session_class=DynamoDBSession)
     site.request(count)
     site.request(hold)
     site.request(log_out)
-    cache = Cache("cache", type="ext:dynamodb", **engine.options)
+    cache = Cache("cache", type="ext:dynamodb", **dynamodb.options)
     cache.get("large", createfunc=lambda: random.Random(1).randbytes(500_000))
     cache.get("large")
     cache.clear()
     assert told == set(wire.operations)
 
 
-def test_its_lock_is_held(engine: Any, create_table: None) -> None:
+def test_its_lock_is_held(dynamodb: Any, create_table: None) -> None:
     [block] = [block for block in blocks("python") if "session.lock()" in block]
-    site = Site(engine.options, session_class=DynamoDBSession)
+    site = Site(dynamodb.options, session_class=DynamoDBSession)
     for _ in range(2):
         site.request(lambda session: exec(block, {"session": session}))
     assert site.request(lambda session: session["seats"]) == 8
@@ -66,10 +67,10 @@ def hold(session: Any) -> None:
     session.unlock()
 
 
-def test_its_program_runs(engine: Any) -> None:
+def test_its_program_runs(dynamodb: Any) -> None:
     [program] = [block for block in blocks("python") if "SessionMiddleware(" in block]
     names: dict[str, Any] = {}
     exec(compile(program.split("if __name__")[0], "README.md", "exec"), names)
-    settings = {f"session.{name}": value for name, value in engine.options.items()}
+    settings = {f"session.{name}": value for name, value in dynamodb.options.items()}
     browser = TestApp(SessionMiddleware(names["application"], {**names["settings"], **settings}))
     assert [browser.get("/").text for _ in range(2)] == ["visit 1\n", "visit 2\n"]

@@ -36,5 +36,5 @@ class RawTable:
 
 
 @pytest.fixture
-def raw(engine: Any, create_table: None) -> RawTable:
-    return RawTable(engine.options)
+def raw(dynamodb: Any, create_table: None) -> RawTable:
+    return RawTable(dynamodb.options)

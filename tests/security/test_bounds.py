@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import CorruptItem, ItemTooLarge, codec
-from beaker_dynamodb.codec import Content, SessionText
-from beaker_dynamodb.store.parts import PART_SIZE
-from tests.hostile.conftest import RawTable
-from tests.sites import Site, count, read
+from beaker_dynamodb import CorruptItem, ItemTooLarge
+from tests.contract.site import Site
+from tests.security.conftest import RawTable
+from tests.support.internals import PART_SIZE, Content, SessionText, codec
+from tests.support.pages import count, read
 from tests.support.wire import Wire
 
 MEGABYTE = 1024 * 1024
@@ -68,15 +68,15 @@ class TestABomb:
         data = header(content) + BOMB
         assert peak(lambda: codec.decode_value(data, "pickle", MEGABYTE)) < 3 * MEGABYTE
 
-    def test_of_parts_is_not_read(self, engine: Any, raw: RawTable, wire: Wire) -> None:
-        site = Site(engine.options, max_value_size=MEGABYTE, invalidate_corrupt=False)
+    def test_of_parts_is_not_read(self, dynamodb: Any, raw: RawTable, wire: Wire) -> None:
+        site = Site(dynamodb.options, max_value_size=MEGABYTE, invalidate_corrupt=False)
         site.request(count)
         raw.alter(lambda item: {**item, "parts": {"S": "AAAAAAAAAAAA:4"}})
         with wire.expect("GetItem"), pytest.raises(CorruptItem, match="more parts"):
             site.request(read)
 
-    def test_costs_one_session_and_not_the_page(self, engine: Any, raw: RawTable) -> None:
-        site = Site(engine.options, max_value_size=MEGABYTE)
+    def test_costs_one_session_and_not_the_page(self, dynamodb: Any, raw: RawTable) -> None:
+        site = Site(dynamodb.options, max_value_size=MEGABYTE)
         site.request(count)
         raw.alter(lambda item: {**item, "data": {"B": header(Content.BASE64) + BOMB}})
         with pytest.warns(match="Invalidating corrupt session"):
@@ -99,9 +99,9 @@ class TestALimit:
         with pytest.raises(CorruptItem):
             SessionText.stored_as(text.data(compression, 1001), 1000)
 
-    def test_takes_all_parts_of_a_value_as_long(self, engine: Any, raw: RawTable) -> None:
+    def test_takes_all_parts_of_a_value_as_long(self, dynamodb: Any, raw: RawTable) -> None:
         options = {"compression": "none", "serializer": "json", "max_value_size": PART_SIZE}
-        cache = Cache("c", type="ext:dynamodb", **engine.options, **options)
+        cache = Cache("c", type="ext:dynamodb", **dynamodb.options, **options)
         longest = "a" * (PART_SIZE - len('[0.0,null,""]'))
         cache.namespace.set_value("key", (0.0, None, longest))
         assert cache.namespace["key"] == [0.0, None, longest]

@@ -10,9 +10,10 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConflictError, DynamoDBSession
-from beaker_dynamodb.codec import Content
-from tests.hostile.conftest import Item, RawTable
-from tests.sites import KINDS, Site, count, log_out, read, save
+from tests.contract.site import Site
+from tests.security.conftest import Item, RawTable
+from tests.support.internals import Content
+from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire
 
 KEY = "k" * 32
@@ -48,8 +49,8 @@ each_alteration = pytest.mark.parametrize("altered", ALTERED.values(), ids=ALTER
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
 class TestARequest:
     @pytest.fixture
-    def site(self, clock: Any, engine: Any, raw: RawTable, kind: str) -> Site:
-        site = Site(engine.options, **KINDS[kind], signing_key=KEY)
+    def site(self, clock: Any, dynamodb: Any, raw: RawTable, kind: str) -> Site:
+        site = Site(dynamodb.options, **KINDS[kind], signing_key=KEY)
         site.request(count)
         return site
 
@@ -90,9 +91,9 @@ class TestARequest:
         assert site.request(read) == 1
 
     def test_that_gives_the_id_up_goes_on(
-        self, site: Site, raw: RawTable, altered: Callable[[Item], Item], engine: Any
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item], dynamodb: Any
     ) -> None:
-        other = Site(engine.options, session_class=DynamoDBSession, signing_key=KEY)
+        other = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY)
         other.request(count)
 
         def regenerate(session: Any) -> int:
@@ -108,9 +109,9 @@ class TestARequest:
     "data", [b"\xff\xff", b"\x20nothing", b"\x21nothing", b"\x31x", b"\x10\xff"]
 )
 def test_a_row_without_a_signature_whose_data_cannot_be_read_is_overwritten(
-    engine: Any, raw: RawTable, kind: str, data: bytes
+    dynamodb: Any, raw: RawTable, kind: str, data: bytes
 ) -> None:
-    site = Site(engine.options, **KINDS[kind])
+    site = Site(dynamodb.options, **KINDS[kind])
     site.request(count)
 
     def page(session: Any) -> int:
@@ -124,9 +125,9 @@ def test_a_row_without_a_signature_whose_data_cannot_be_read_is_overwritten(
 
 @each_alteration
 def test_a_conflict_that_is_to_be_raised_is(
-    engine: Any, raw: RawTable, altered: Callable[[Item], Item]
+    dynamodb: Any, raw: RawTable, altered: Callable[[Item], Item]
 ) -> None:
-    site = Site(engine.options, on_conflict="raise", signing_key=KEY)
+    site = Site(dynamodb.options, on_conflict="raise", signing_key=KEY)
     site.request(count)
 
     def page(session: Any) -> None:
@@ -140,8 +141,8 @@ def test_a_conflict_that_is_to_be_raised_is(
 
 class TestAValue:
     @pytest.fixture
-    def cache(self, engine: Any, raw: RawTable) -> Cache:
-        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **engine.options, signing_key=KEY)
+    def cache(self, dynamodb: Any, raw: RawTable) -> Cache:
+        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **dynamodb.options, signing_key=KEY)
 
     @each_alteration
     def test_is_made_anew(
@@ -227,17 +228,17 @@ each_lease = pytest.mark.parametrize("lease", LEASES.values(), ids=LEASES.keys()
 class TestALease:
     @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
     def test_alone_keeps_nobody_from_making_a_value(
-        self, engine: Any, raw: RawTable, lease: Item, version: Item
+        self, dynamodb: Any, raw: RawTable, lease: Item, version: Item
     ) -> None:
         raw.put({"id": {"S": "c"}, "item": {"S": "key"}, **lease, **version})
-        cache = Cache("c", type="ext:dynamodb", **engine.options, lock_wait=0)
+        cache = Cache("c", type="ext:dynamodb", **dynamodb.options, lock_wait=0)
         assert cache.get("key", createfunc=lambda: "made") == "made"
         assert cache.get("key") == "made"
 
     def test_keeps_nobody_from_making_an_expired_value_anew(
-        self, engine: Any, raw: RawTable, clock: Any, lease: Item
+        self, dynamodb: Any, raw: RawTable, clock: Any, lease: Item
     ) -> None:
-        cache = Cache("c", type="ext:dynamodb", **engine.options, lock_wait=0)
+        cache = Cache("c", type="ext:dynamodb", **dynamodb.options, lock_wait=0)
         cache.put("key", "old", expiretime=10)
         raw.alter(with_(**lease))
         clock.advance(20)
@@ -246,9 +247,9 @@ class TestALease:
 
     @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
     def test_in_a_sessions_place_keeps_nobody_from_beginning_one(
-        self, engine: Any, raw: RawTable, lease: Item, version: Item
+        self, dynamodb: Any, raw: RawTable, lease: Item, version: Item
     ) -> None:
-        site = Site(engine.options)
+        site = Site(dynamodb.options)
         site.request(count)
         place = {"id": raw.item()["id"], "item": raw.item()["item"]}
         raw.put({**place, **lease, **version})
@@ -259,9 +260,9 @@ class TestALease:
 
     @pytest.mark.parametrize("content", [without("version", "data"), with_()])
     def test_keeps_nobody_from_locking_a_session(
-        self, engine: Any, raw: RawTable, lease: Item, content: Callable[[Item], Item]
+        self, dynamodb: Any, raw: RawTable, lease: Item, content: Callable[[Item], Item]
     ) -> None:
-        site = Site(engine.options, session_class=DynamoDBSession, lock_wait=0)
+        site = Site(dynamodb.options, session_class=DynamoDBSession, lock_wait=0)
         site.request(count)
         raw.put({**content(raw.item()), "item": {"S": "session lock"}, **lease})
 
@@ -270,8 +271,8 @@ class TestALease:
 
 class TestAValueInJson:
     @pytest.fixture
-    def cache(self, engine: Any, raw: RawTable) -> Cache:
-        return Cache("c", type="ext:dynamodb", **engine.options, serializer="json")
+    def cache(self, dynamodb: Any, raw: RawTable) -> Cache:
+        return Cache("c", type="ext:dynamodb", **dynamodb.options, serializer="json")
 
     @pytest.mark.parametrize(
         "value",
@@ -298,9 +299,9 @@ class TestAValueInJson:
 
 @pytest.mark.parametrize("created", ["1e20", "9e99", "-1e20"])
 def test_a_time_of_creation_that_cannot_be_ends_a_session_and_no_page(
-    engine: Any, raw: RawTable, created: str
+    dynamodb: Any, raw: RawTable, created: str
 ) -> None:
-    site = Site(engine.options, ttl=0, max_lifetime=100, encrypt_key="e" * 32, validate_key="v")
+    site = Site(dynamodb.options, ttl=0, max_lifetime=100, encrypt_key="e" * 32, validate_key="v")
     site.request(count)
     raw.alter(with_(created={"N": created}))
     site.request(count)
@@ -308,8 +309,8 @@ def test_a_time_of_creation_that_cannot_be_ends_a_session_and_no_page(
 
 
 @each_alteration
-def test_a_lock_is_taken(engine: Any, raw: RawTable, altered: Callable[[Item], Item]) -> None:
-    site = Site(engine.options, session_class=DynamoDBSession, signing_key=KEY, lock_wait=1)
+def test_a_lock_is_taken(dynamodb: Any, raw: RawTable, altered: Callable[[Item], Item]) -> None:
+    site = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY, lock_wait=1)
     site.request(count)
     content = {"data": {"B": b"?"}, "version": {"S": "v"}, "touched": {"N": "1"}}
     lock = {**raw.item(), **content, "item": {"S": "session lock"}}

@@ -14,13 +14,10 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.codec import SessionText
-from beaker_dynamodb.namespace.live import Loaded
-from beaker_dynamodb.namespace.reading import Looked
-from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import Row, RowKey
-from tests.hostile.conftest import RawTable
-from tests.sites import Site, log_out, read
+from tests.contract.site import Site
+from tests.security.conftest import RawTable
+from tests.support.internals import Loaded, Looked, Row, RowKey, SessionText, parse_options
+from tests.support.pages import log_out, read
 from tests.support.wire import Wire
 
 SIGNING_KEY = "signing-key-of-more-than-32-characters"
@@ -56,7 +53,7 @@ class TestASession:
     )
     def test_is_told_nothing_of(
         self,
-        engine: Any,
+        dynamodb: Any,
         create_table: None,
         wire: Wire,
         caplog: pytest.LogCaptureFixture,
@@ -66,7 +63,7 @@ class TestASession:
         fault: Any,
     ) -> None:
         options = {"signing_key": SIGNING_KEY, "invalidate_corrupt": False, "max_retries": 0}
-        site = Site(engine.options, hash_ids=hash_ids, **options)
+        site = Site(dynamodb.options, hash_ids=hash_ids, **options)
         with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
             site.request(lambda session: session.update(n="before") or session.save())
             wire.fail_next(operation, fault)
@@ -79,9 +76,9 @@ class TestASession:
             assert secret not in said
 
     def test_that_is_corrupt_neither(
-        self, engine: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
+        self, dynamodb: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
     ) -> None:
-        site = Site(engine.options, signing_key=SIGNING_KEY, invalidate_corrupt=False)
+        site = Site(dynamodb.options, signing_key=SIGNING_KEY, invalidate_corrupt=False)
         site.request(keep)
         raw.alter(lambda item: {**item, "version": {"S": VALUE}})
         with (
@@ -94,9 +91,9 @@ class TestASession:
 
 
 def test_what_a_library_quotes_is_not_repeated(
-    engine: Any, create_table: None, wire: Wire, caplog: pytest.LogCaptureFixture
+    dynamodb: Any, create_table: None, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    site = Site(engine.options, invalidate_corrupt=False)
+    site = Site(dynamodb.options, invalidate_corrupt=False)
     site.request(keep)
     wire.fail_next("GetItem", ValueError(f"Invalid header value {VALUE!r}"))
     with (
@@ -112,7 +109,7 @@ def test_what_a_library_quotes_is_not_repeated(
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])
 @pytest.mark.parametrize("on_outage", ["raise", "miss"])
 def test_a_value_is_told_nothing_of(
-    engine: Any,
+    dynamodb: Any,
     create_table: None,
     wire: Wire,
     caplog: pytest.LogCaptureFixture,
@@ -120,7 +117,7 @@ def test_a_value_is_told_nothing_of(
     operation: str,
 ) -> None:
     options = {"max_retries": 0, "on_outage": on_outage, "signing_key": SIGNING_KEY}
-    cache = Cache("c", type="ext:dynamodb", **engine.options, **options)
+    cache = Cache("c", type="ext:dynamodb", **dynamodb.options, **options)
     wire.fail_next(operation, (500, "InternalServerError"))
     said = ""
     with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
@@ -137,10 +134,10 @@ class TestWhatATrackerOfErrorsKeeps:
     """Not the text of a log record but its arguments, and each variable of a traceback."""
 
     def test_of_a_record_shows_no_key(
-        self, engine: Any, create_table: None, caplog: pytest.LogCaptureFixture
+        self, dynamodb: Any, create_table: None, caplog: pytest.LogCaptureFixture
     ) -> None:
-        site = Site(engine.options, hash_ids=False)
-        cache = Cache("secret-namespace", type="ext:dynamodb", **engine.options)
+        site = Site(dynamodb.options, hash_ids=False)
+        cache = Cache("secret-namespace", type="ext:dynamodb", **dynamodb.options)
         with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
             site.request(keep)
             cache.get(CACHE_KEY, createfunc=lambda: VALUE)
@@ -149,10 +146,10 @@ class TestWhatATrackerOfErrorsKeeps:
         for secret in [*SECRETS, "secret-namespace", str(site.cookie)]:
             assert secret not in str(kept)
 
-    def test_of_a_variable_shows_no_payload(self, engine: Any, create_table: None) -> None:
-        site = Site(engine.options, compression="none", hash_ids=False)
+    def test_of_a_variable_shows_no_payload(self, dynamodb: Any, create_table: None) -> None:
+        site = Site(dynamodb.options, compression="none", hash_ids=False)
         site.request(keep)
-        [item] = session_model(**engine.options).scan()
+        [item] = session_model(**dynamodb.options).scan()
         text = SessionText.stored_as(item.data, 10_000)
         row = Row(item.data, "v", 1.5, 60)
         kept = [item, row, text, Loaded(text.text, text.text, "v", 1.5, None)]

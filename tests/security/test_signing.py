@@ -11,17 +11,18 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import CorruptItem
-from beaker_dynamodb.codec import Signer
-from tests.hostile.conftest import Item, RawTable
-from tests.sites import KINDS, Site, count, log_out, read, save
+from tests.contract.site import Site
+from tests.security.conftest import Item, RawTable
+from tests.support.internals import Signer
+from tests.support.pages import KINDS, count, log_out, read, save
 
 KEY, OTHER_KEY = "first key of thirty-two characters", "another key of thirty-two characters"
 SIGNED = {"signing_key": KEY, "invalidate_corrupt": False}
 
 
 @pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, clock: Any, engine: Any, raw: RawTable) -> Site:
-    site = Site(engine.options, **KINDS[request.param], **SIGNED)
+def site(request: pytest.FixtureRequest, clock: Any, dynamodb: Any, raw: RawTable) -> Site:
+    site = Site(dynamodb.options, **KINDS[request.param], **SIGNED)
     site.request(count)
     return site
 
@@ -73,10 +74,10 @@ class TestASession:
             site.request(read)
 
     def test_that_was_copied_to_another_id_is_corrupt(
-        self, site: Site, engine: Any, raw: RawTable
+        self, site: Site, dynamodb: Any, raw: RawTable
     ) -> None:
         victim = raw.item()
-        attacker = Site(engine.options, **SIGNED)
+        attacker = Site(dynamodb.options, **SIGNED)
         attacker.request(count)
         raw.alter(lambda item: {**victim, "id": item["id"]})
         with pytest.raises(CorruptItem):
@@ -91,9 +92,9 @@ class TestASession:
             site.request(read)
 
     def test_which_a_forger_has_changed_meanwhile_is_not_merged(
-        self, site: Site, engine: Any, raw: RawTable
+        self, site: Site, dynamodb: Any, raw: RawTable
     ) -> None:
-        forger = Site(engine.options)
+        forger = Site(dynamodb.options)
 
         def page(session: Any) -> None:
             session.get("n")
@@ -107,8 +108,8 @@ class TestASession:
         assert site.request(lambda session: session.get("user")) is None
         assert site.request(read) == 2
 
-    def test_costs_one_session_and_not_the_page(self, engine: Any, raw: RawTable) -> None:
-        site = Site(engine.options, signing_key=KEY)
+    def test_costs_one_session_and_not_the_page(self, dynamodb: Any, raw: RawTable) -> None:
+        site = Site(dynamodb.options, signing_key=KEY)
         site.request(count)
         before = site.cookie
         raw.alter(ALTERATIONS["data"])
@@ -119,8 +120,8 @@ class TestASession:
 
 class TestRotation:
     @pytest.fixture
-    def stored(self, engine: Any, raw: RawTable) -> Site:
-        site = Site(engine.options, **SIGNED)
+    def stored(self, dynamodb: Any, raw: RawTable) -> Site:
+        site = Site(dynamodb.options, **SIGNED)
         site.request(count)
         return site
 
@@ -129,49 +130,49 @@ class TestRotation:
         assert stored.cookie is not None
         return stored.cookie
 
-    def use(self, engine: Any, cookie: str, keys: str) -> Site:
-        site = Site(engine.options, **{**SIGNED, "signing_key": keys})
+    def use(self, dynamodb: Any, cookie: str, keys: str) -> Site:
+        site = Site(dynamodb.options, **{**SIGNED, "signing_key": keys})
         site.use_cookie(cookie)
         return site
 
-    def test_takes_what_an_older_key_has_signed(self, engine: Any, cookie: str) -> None:
-        assert self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(read) == 1
+    def test_takes_what_an_older_key_has_signed(self, dynamodb: Any, cookie: str) -> None:
+        assert self.use(dynamodb, cookie, f"{OTHER_KEY},{KEY}").request(read) == 1
 
-    def test_signs_with_the_first(self, engine: Any, cookie: str) -> None:
-        self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(count)
-        assert self.use(engine, cookie, OTHER_KEY).request(read) == 2
+    def test_signs_with_the_first(self, dynamodb: Any, cookie: str) -> None:
+        self.use(dynamodb, cookie, f"{OTHER_KEY},{KEY}").request(count)
+        assert self.use(dynamodb, cookie, OTHER_KEY).request(read) == 2
 
     def test_has_a_step_in_which_each_worker_takes_what_the_others_sign(
-        self, engine: Any, cookie: str
+        self, dynamodb: Any, cookie: str
     ) -> None:
         steps = [KEY, f"{KEY},{OTHER_KEY}", f"{OTHER_KEY},{KEY}", OTHER_KEY]
         # While a step is under way, there are workers before it and after it.
         workers = [keys for step in pairwise(steps) for keys in (*step, *step)]
         for number, keys in enumerate(workers, 2):
-            assert self.use(engine, cookie, keys).request(count) == number
+            assert self.use(dynamodb, cookie, keys).request(count) == number
 
     def test_takes_nothing_that_none_of_the_keys_has_signed(
-        self, engine: Any, raw: RawTable, cookie: str
+        self, dynamodb: Any, raw: RawTable, cookie: str
     ) -> None:
         raw.alter(ALTERATIONS["data"])
         with pytest.raises(CorruptItem, match=r"signature is missing or wrong"):
-            self.use(engine, cookie, f"{OTHER_KEY},{KEY}").request(read)
+            self.use(dynamodb, cookie, f"{OTHER_KEY},{KEY}").request(read)
 
-    def test_ends_with_the_old_key(self, engine: Any, cookie: str) -> None:
+    def test_ends_with_the_old_key(self, dynamodb: Any, cookie: str) -> None:
         with pytest.raises(CorruptItem):
-            self.use(engine, cookie, OTHER_KEY).request(read)
+            self.use(dynamodb, cookie, OTHER_KEY).request(read)
 
-    def test_back_to_no_key_reads_all(self, engine: Any, cookie: str) -> None:
-        site = Site(engine.options)
+    def test_back_to_no_key_reads_all(self, dynamodb: Any, cookie: str) -> None:
+        site = Site(dynamodb.options)
         site.use_cookie(cookie)
         assert site.request(count) == 2
 
 
 class TestAValue:
     @pytest.fixture
-    def cache(self, engine: Any, raw: RawTable) -> Cache:
+    def cache(self, dynamodb: Any, raw: RawTable) -> Cache:
         options = {"signing_key": KEY, "compression": "none", "stale_ttl": 60}
-        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **engine.options, **options)
+        return Cache(uuid.uuid4().hex, type="ext:dynamodb", **dynamodb.options, **options)
 
     @pytest.mark.parametrize("size", [10, 500_000])
     @pytest.mark.parametrize("name", [*ALTERATIONS])

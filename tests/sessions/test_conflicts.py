@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from beaker_dynamodb import ConflictError, session_model
-from beaker_dynamodb.store import Store, new_version
-from tests.sites import KINDS, Site, log_out
+from tests.contract.site import Site
+from tests.support.internals import Store, new_version
+from tests.support.pages import KINDS, log_out
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -19,12 +20,12 @@ Page = Callable[[Any], object]
 
 
 @pytest.fixture(params=KINDS)
-def sites(engine: Any, request: pytest.FixtureRequest) -> Callable[..., list[Site]]:
+def sites(dynamodb: Any, request: pytest.FixtureRequest) -> Callable[..., list[Site]]:
     """Browsers that share one session."""
 
     def make(count: int = 2, **options: Any) -> list[Site]:
         options = {**KINDS[request.param], **options}
-        first, *others = (Site(engine.options, **options) for _ in range(count))
+        first, *others = (Site(dynamodb.options, **options) for _ in range(count))
         first.request(put(kept=1, common=[0]))
         for other in others:
             other.use_cookie(str(first.cookie))
@@ -64,8 +65,8 @@ def contents(session: Any) -> dict[str, object]:
     return {key: value for key, value in session.items() if not key.startswith("_")}
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 class TestMerging:
@@ -150,15 +151,15 @@ class TestMerging:
         one.request(save_and_touch)
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2}
 
-    def test_joins_two_that_began_the_session_at_once(self, engine: Any) -> None:
-        one, other = (Site(engine.options) for _ in range(2))
+    def test_joins_two_that_began_the_session_at_once(self, dynamodb: Any) -> None:
+        one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("unknown")
         one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert other.request(contents) == {"a": 1, "b": 2}
 
-    def test_goes_on_after_two_have_begun_the_session(self, engine: Any, clock: Any) -> None:
-        one, other = (Site(engine.options) for _ in range(2))
+    def test_goes_on_after_two_have_begun_the_session(self, dynamodb: Any, clock: Any) -> None:
+        one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("unknown")
 
@@ -178,9 +179,9 @@ class TestMerging:
 
 class TestAnEndedSession:
     def test_is_not_written_into_the_one_that_was_begun_since_under_its_id(
-        self, engine: Any, clock: Any
+        self, dynamodb: Any, clock: Any
     ) -> None:
-        one, other = (Site(engine.options) for _ in range(2))
+        one, other = (Site(dynamodb.options) for _ in range(2))
         one.request(put(user="alice", kept=1))
         session_id = str(one.cookie)
         other.use_cookie(session_id)
@@ -196,10 +197,10 @@ class TestAnEndedSession:
         assert other.request(contents) == {"user": "bob"}
 
     @pytest.mark.parametrize("policy", ["merge", "overwrite", "raise"])
-    def test_is_not_written_at_all(self, sites: Any, engine: Any, policy: str) -> None:
+    def test_is_not_written_at_all(self, sites: Any, dynamodb: Any, policy: str) -> None:
         one, other = sites(on_conflict=policy)
         one.request(while_loaded(lambda: other.request(log_out), put(a=1)))
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
 
 class TestOtherPolicies:
@@ -208,11 +209,11 @@ class TestOtherPolicies:
         one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1}
 
-    def test_raise_stores_the_earlier_one_and_raises(self, sites: Any, engine: Any) -> None:
+    def test_raise_stores_the_earlier_one_and_raises(self, sites: Any, dynamodb: Any) -> None:
         one, other = sites(on_conflict="raise")
         with pytest.raises(ConflictError, match="another request has changed") as caught:
             one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
-        assert caught.value.table == engine.options["table_name"]
+        assert caught.value.table == dynamodb.options["table_name"]
         assert other.request(contents) == {"kept": 1, "common": [0], "b": 2}
 
     def test_a_session_changed_again_and_again_is_given_up(
@@ -233,7 +234,7 @@ class TestOtherPolicies:
 
 
 class TestALostAnswer:
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     def test_is_recognised_by_its_own_token(self, sites: Any, wire: Wire) -> None:
         one, other = sites()
         wire.lose_answer_of("PutItem")
@@ -252,7 +253,7 @@ class Plain:
 
 @pytest.mark.parametrize("kind", ["pickle", "encrypted"])
 def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
-    engine: Any, wire: Wire, kind: str
+    dynamodb: Any, wire: Wire, kind: str
 ) -> None:
     hard = {
         "nan": float("nan"),
@@ -262,7 +263,7 @@ def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
         "time": datetime(2026, 1, 1, tzinfo=timezone.utc),
         "nested": {"list": [1, True, 1.0, ({"a": [None]},)]},
     }
-    one, other = (Site(engine.options, **KINDS[kind]) for _ in range(2))
+    one, other = (Site(dynamodb.options, **KINDS[kind]) for _ in range(2))
     one.request(put(**hard))
     other.use_cookie(str(one.cookie))
 
@@ -282,14 +283,14 @@ def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
         one.request(put())
 
 
-def test_a_row_that_this_serializer_cannot_read_is_overwritten(engine: Any) -> None:
-    one = Site(engine.options, data_serializer="json")
-    other = Site(engine.options, data_serializer="pickle", invalidate_corrupt=False)
+def test_a_row_that_this_serializer_cannot_read_is_overwritten(dynamodb: Any) -> None:
+    one = Site(dynamodb.options, data_serializer="json")
+    other = Site(dynamodb.options, data_serializer="pickle", invalidate_corrupt=False)
     one.request(put(kept=1))
     other.use_cookie(str(one.cookie))
 
     def as_pickle() -> None:
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         row.data, row.version = b"\x20\x80\x02}q\x00.", "another"
         row.save()
 

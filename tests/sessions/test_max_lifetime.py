@@ -5,15 +5,16 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import session_model
-from tests.sites import KINDS, Site, count, read
+from tests.contract.site import Site
+from tests.support.pages import KINDS, count, read
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture(params=[*KINDS, "opaque"])
-def options(request: pytest.FixtureRequest, engine: Any) -> dict[str, Any]:
+def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
     opaque = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
-    return {**engine.options, **KINDS.get(request.param, opaque), "max_lifetime": 3600}
+    return {**dynamodb.options, **KINDS.get(request.param, opaque), "max_lifetime": 3600}
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def site(options: dict[str, Any]) -> Site:
     return Site(options)
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 def clear_and_save(session: Any) -> None:
@@ -53,8 +54,8 @@ def test_it_is_not_prolonged_by_a_session_that_is_cleared(site: Site, clock: Any
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_not_prolonged_by_another_id(engine: Any, clock: Any, kind: str) -> None:
-    site = Site(engine.options, max_lifetime=3600, **KINDS[kind])
+def test_it_is_not_prolonged_by_another_id(dynamodb: Any, clock: Any, kind: str) -> None:
+    site = Site(dynamodb.options, max_lifetime=3600, **KINDS[kind])
     site.request(count)
     go_on_after(regenerate_id, site, clock)
 
@@ -76,12 +77,12 @@ def test_a_session_begun_after_it_has_a_life_of_its_own(site: Site, clock: Any) 
     assert site.request(read) == 1
 
 
-def test_the_row_expires_no_later(site: Site, engine: Any, clock: Any) -> None:
+def test_the_row_expires_no_later(site: Site, dynamodb: Any, clock: Any) -> None:
     site.request(count)
     end = clock.now + 3600
     clock.advance(1000.5)
     site.request(count)
-    [row] = rows(engine)
+    [row] = rows(dynamodb)
     assert row.expires.timestamp() == end
 
 
@@ -104,7 +105,7 @@ def test_it_can_be_shortened_for_sessions_that_are_there(
     assert other.request(count) == 1
 
 
-def test_without_it_the_row_does_not_keep_its_creation(engine: Any) -> None:
-    Site(engine.options).request(count)
-    [row] = rows(engine)
+def test_without_it_the_row_does_not_keep_its_creation(dynamodb: Any) -> None:
+    Site(dynamodb.options).request(count)
+    [row] = rows(dynamodb)
     assert row.created is None

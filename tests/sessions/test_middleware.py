@@ -12,12 +12,7 @@ from pyramid.config import Configurator
 from pyramid.response import Response
 from webtest import TestApp
 
-from beaker_dynamodb import (
-    ConfigurationError,
-    DynamoDBSession,
-    SessionMiddleware,
-    session_model,
-)
+from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionMiddleware, session_model
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -43,31 +38,31 @@ class TestMiddleware:
     @pytest.mark.parametrize("prefix", ["session.", "beaker.session."])
     @pytest.mark.parametrize("named", [{}, {"type": "ext:dynamodb"}])
     def test_has_the_class_for_its_default(
-        self, engine: Any, prefix: str, named: dict[str, str]
+        self, dynamodb: Any, prefix: str, named: dict[str, str]
     ) -> None:
-        config = prefixed(prefix, {**engine.options, **named})
+        config = prefixed(prefix, {**dynamodb.options, **named})
         assert visits(SessionMiddleware(application, config)) == [
             "1 DynamoDBSession",
             "2 DynamoDBSession",
         ]
 
-    def test_takes_keywords(self, engine: Any) -> None:
-        app = SessionMiddleware(application, **engine.options)
+    def test_takes_keywords(self, dynamodb: Any) -> None:
+        app = SessionMiddleware(application, **dynamodb.options)
         assert visits(app) == ["1 DynamoDBSession", "2 DynamoDBSession"]
 
     def test_leaves_other_backends_to_beaker(self) -> None:
         app = SessionMiddleware(application, {"session.type": "memory"})
         assert visits(app) == ["1 Session", "2 Session"]
 
-    def test_keeps_a_class_that_is_named(self, engine: Any) -> None:
-        app = SessionMiddleware(application, **engine.options, session_class=Session)
+    def test_keeps_a_class_that_is_named(self, dynamodb: Any) -> None:
+        app = SessionMiddleware(application, **dynamodb.options, session_class=Session)
         assert visits(app) == ["1 Session", "2 Session"]
 
     @pytest.mark.parametrize("session_type", ["memory", None])
     def test_hands_out_sessions_of_the_same_kind(
-        self, engine: Any, session_type: str | None
+        self, dynamodb: Any, session_type: str | None
     ) -> None:
-        options = engine.options if session_type is None else {}
+        options = dynamodb.options if session_type is None else {}
         app = SessionMiddleware(application, type=session_type, **options)
         environ: dict[str, Any] = {}
         app(environ, lambda *_: None)
@@ -76,7 +71,7 @@ class TestMiddleware:
         session.save()
         assert isinstance(session, DynamoDBSession) == (session_type is None)
 
-    def test_tells_an_unknown_option_by_the_first_request(self, engine: Any) -> None:
+    def test_tells_an_unknown_option_by_the_first_request(self, dynamodb: Any) -> None:
         app = SessionMiddleware(application, {"session.tabel_name": "a"})
         with pytest.raises(ConfigurationError, match="table_name"):
             visits(app)
@@ -90,9 +85,9 @@ def test_the_class_refuses_another_backend() -> None:
 class TestPaste:
     @pytest.mark.parametrize("prefix", ["session.", ""])
     def test_finds_the_filter_by_its_entry_point(
-        self, engine: Any, tmp_path: Path, prefix: str
+        self, dynamodb: Any, tmp_path: Path, prefix: str
     ) -> None:
-        lines = [f"{name} = {value}" for name, value in prefixed(prefix, engine.options).items()]
+        lines = [f"{name} = {value}" for name, value in prefixed(prefix, dynamodb.options).items()]
         ini = "\n".join(
             [
                 "[DEFAULT]",
@@ -103,13 +98,13 @@ class TestPaste:
                 "use = egg:beaker-dynamodb#session",
                 *lines,
                 "[app:app]",
-                "paste.app_factory = tests.test_middleware:application_factory",
+                "paste.app_factory = tests.sessions.test_middleware:application_factory",
             ]
         )
         (tmp_path / "site.ini").write_text(ini)
         app = loadapp(f"config:{tmp_path / 'site.ini'}")
         assert visits(app) == ["1 DynamoDBSession", "2 DynamoDBSession"]
-        [row] = session_model(**engine.options).scan()
+        [row] = session_model(**dynamodb.options).scan()
         assert 719 <= row.expires.timestamp() - float(row.touched) <= 721
 
 
@@ -128,17 +123,17 @@ class TestPyramid:
         ],
     )
     def test_includes_the_class(
-        self, engine: Any, prefix: str, named: dict[str, str], name: str
+        self, dynamodb: Any, prefix: str, named: dict[str, str], name: str
     ) -> None:
-        options = {} if "memory" in named.values() else engine.options
+        options = {} if "memory" in named.values() else dynamodb.options
         app = pyramid_site(prefixed(prefix, {**options, **named}))
         assert visits(app) == [f"1 {name}", f"2 {name}"]
 
-    def test_includes_the_cache_regions(self, engine: Any, monkeypatch: Any) -> None:
+    def test_includes_the_cache_regions(self, dynamodb: Any, monkeypatch: Any) -> None:
         cache_regions: dict[str, Any] = {}
         monkeypatch.setattr(cache, "cache_regions", cache_regions)
         regions = {"cache.regions": "short", "cache.short.expire": "5"}
-        pyramid_site({**prefixed("session.", engine.options), **regions})
+        pyramid_site({**prefixed("session.", dynamodb.options), **regions})
         assert cache_regions["short"]["expire"] == 5
 
 

@@ -9,7 +9,8 @@ import pytest
 from a2wsgi import WSGIMiddleware
 from beaker.middleware import SessionMiddleware
 
-from tests.sites import KINDS, Site, count
+from tests.contract.site import Site
+from tests.support.pages import KINDS, count
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -56,11 +57,11 @@ async def ask(application: Any, cookie: str, query: str) -> int:
 
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
 def test_an_asgi_bridge_keeps_what_each_of_many_requests_has_changed(
-    engine: Any, kind: str
+    dynamodb: Any, kind: str
 ) -> None:
-    site = Site(engine.options, **KINDS[kind])
+    site = Site(dynamodb.options, **KINDS[kind])
     site.request(count)
-    options = {"type": "ext:dynamodb", **engine.options, **KINDS[kind]}
+    options = {"type": "ext:dynamodb", **dynamodb.options, **KINDS[kind]}
     bridge: Any = WSGIMiddleware(SessionMiddleware(change_key_of_path, **options), workers=AT_ONCE)
 
     async def ask_all() -> list[int]:
@@ -75,7 +76,8 @@ GREENLETS = """
 from gevent import monkey
 monkey.patch_all()
 import sys, gevent
-from tests.sites import Site, count
+from tests.contract.site import Site
+from tests.support.pages import count
 
 options, keys = eval(sys.argv[1])
 first = Site(options)
@@ -98,10 +100,10 @@ print(sorted(first.request(lambda session: [key for key in keys if session.get(k
 """
 
 
-@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
-def test_greenlets_keep_what_each_of_many_requests_has_changed(engine: Any) -> None:
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+def test_greenlets_keep_what_each_of_many_requests_has_changed(dynamodb: Any) -> None:
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", GREENLETS, repr((engine.options, KEYS))],
+        [sys.executable, "-W", "ignore", "-c", GREENLETS, repr((dynamodb.options, KEYS))],
         check=False,
         capture_output=True,
         text=True,

@@ -17,17 +17,18 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.codec import SessionText
-from tests.sites import KINDS, Site, count, log_out, read, save
+from tests.contract.site import Site
+from tests.support.internals import SessionText
+from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture(params=["plain", "encrypted", "own serializer"])
-def options(request: pytest.FixtureRequest, engine: Any) -> dict[str, Any]:
+def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
     kind = KINDS.get(request.param, {"session_class": DynamoDBSession})
-    return {**engine.options, **kind, "max_retries": 0}
+    return {**dynamodb.options, **kind, "max_retries": 0}
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def site(options: dict[str, Any]) -> Site:
     return Site(options)
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 def invalidate(session: Any) -> None:
@@ -50,27 +51,27 @@ def regenerate_id(session: Any) -> None:
 
 
 class TestAnIdThatWasGivenUp:
-    def test_by_invalidate_opens_nothing(self, site: Site, engine: Any) -> None:
+    def test_by_invalidate_opens_nothing(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
         old = str(site.cookie)
         site.request(invalidate)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
         site.use_cookie(old)
         assert site.request(read) is None
 
-    def test_by_regenerate_id_opens_nothing(self, site: Site, engine: Any, wire: Wire) -> None:
+    def test_by_regenerate_id_opens_nothing(self, site: Site, dynamodb: Any, wire: Wire) -> None:
         site.request(count)
         old = str(site.cookie)
         with wire.expect("GetItem", "GetItem", "PutItem", "DeleteItem"):
             site.request(regenerate_id)
         assert site.cookie != old
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
         assert site.request(read) == 1
         site.use_cookie(old)
         assert site.request(read) is None
 
     def test_takes_with_it_what_another_request_has_changed(
-        self, site: Site, options: dict[str, Any], engine: Any
+        self, site: Site, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site.request(count)
         other = Site(options)
@@ -88,11 +89,11 @@ class TestAnIdThatWasGivenUp:
         site.request(changed_meanwhile)
         found = site.request(lambda session: {**session})
         assert {key: found.get(key) for key in "nabc"} == {"n": 1, "a": 1, "b": 2, "c": 3}
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
 
     @pytest.mark.parametrize("operation", ["PutItem", "DeleteItem"])
     def test_takes_with_it_what_is_changed_while_it_moves(
-        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire, operation: str
+        self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire, operation: str
     ) -> None:
         site.request(count)
         old = str(site.cookie)
@@ -109,7 +110,7 @@ class TestAnIdThatWasGivenUp:
         site.request(moved)
         found = site.request(lambda session: {**session})
         assert {key: found.get(key) for key in "nab"} == {"n": 1, "a": 1, "b": 2}
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
         site.use_cookie(old)
         assert site.request(read) is None
 
@@ -139,7 +140,7 @@ class TestAnIdThatWasGivenUp:
         assert site.request(lambda session: (session["flag"], session.get("new"))) == (0, None)
 
     def test_stays_ended_where_it_is_changed_and_ended_while_it_moves(
-        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire
+        self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site.request(count)
         other = Site(options)
@@ -154,11 +155,11 @@ class TestAnIdThatWasGivenUp:
             regenerate_id(session)
 
         site.request(moved)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
         assert site.request(read) is None
 
     def test_that_is_cleared_as_well_leaves_nothing(
-        self, site: Site, options: dict[str, Any], engine: Any, wire: Wire
+        self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site.request(count)
         other = Site(options)
@@ -171,10 +172,10 @@ class TestAnIdThatWasGivenUp:
             session.delete()
 
         site.request(page)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_is_to_be_raised_where_another_has_changed_it(
-        self, options: dict[str, Any], engine: Any, wire: Wire
+        self, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site = Site({**options, "on_conflict": "raise"})
         site.request(count)
@@ -189,12 +190,12 @@ class TestAnIdThatWasGivenUp:
 
         with pytest.raises(ConflictError):
             site.request(moved)
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
         site.use_cookie(old)
         assert site.request(read) == 2
 
     def test_stays_ended_where_another_request_has_ended_it(
-        self, site: Site, options: dict[str, Any], engine: Any
+        self, site: Site, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site.request(count)
         other = Site(options)
@@ -206,11 +207,11 @@ class TestAnIdThatWasGivenUp:
             regenerate_id(session)
 
         site.request(ended_meanwhile)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
         assert site.request(read) is None
 
     def test_leaves_alone_who_has_begun_under_it_since(
-        self, site: Site, options: dict[str, Any], engine: Any, clock: Any
+        self, site: Site, options: dict[str, Any], dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
         other = Site(options)
@@ -228,9 +229,9 @@ class TestAnIdThatWasGivenUp:
         site.request(begun_anew)
         other.use_cookie(str(old))
         assert other.request(lambda session: session.get("user")) == "bob"
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
 
-    def test_given_up_twice_and_emptied_leaves_nothing(self, site: Site, engine: Any) -> None:
+    def test_given_up_twice_and_emptied_leaves_nothing(self, site: Site, dynamodb: Any) -> None:
         def page(session: Any) -> None:
             session.regenerate_id()
             session.regenerate_id()
@@ -239,7 +240,7 @@ class TestAnIdThatWasGivenUp:
 
         site.request(count)
         site.request(page)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_keeps_its_session_where_the_new_one_cannot_be_stored(
         self, site: Site, wire: Wire
@@ -289,16 +290,16 @@ class TestAFailedLoad:
         assert (site.request(read), site.cookie) == (1, cookie)
 
     def test_of_a_corrupt_row_costs_one_session_and_leaves_it_to_who_can_read_it(
-        self, site: Site, engine: Any
+        self, site: Site, dynamodb: Any
     ) -> None:
         site.request(count)
         cookie = str(site.cookie)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         row.data, whole = b"\xff", row.data
         row.save()
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session") as caught:
             assert site.request(read) is None
-        assert [row.data for row in rows(engine)] == [b"\xff"]
+        assert [row.data for row in rows(dynamodb)] == [b"\xff"]
         row.data = whole
         row.save()
         site.use_cookie(cookie)
@@ -306,11 +307,11 @@ class TestAFailedLoad:
         assert cookie[:9] not in str(caught[0].message)
 
     def test_of_a_corrupt_row_is_an_error_where_that_is_asked_for(
-        self, options: dict[str, Any], engine: Any
+        self, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site = Site({**options, "invalidate_corrupt": False})
         site.request(count)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         row.data = b"\xff"
         row.save()
         with pytest.raises(CorruptItem):
@@ -318,19 +319,19 @@ class TestAFailedLoad:
 
 
 class TestTheCookiesAge:
-    def test_is_the_life_of_the_session(self, engine: Any, clock: Any) -> None:
+    def test_is_the_life_of_the_session(self, dynamodb: Any, clock: Any) -> None:
         age = timedelta(hours=2)
-        Site({**engine.options, "session_class": DynamoDBSession}, cookie_expires=age).request(
+        Site({**dynamodb.options, "session_class": DynamoDBSession}, cookie_expires=age).request(
             count
         )
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         assert row.expires.timestamp() == clock.now + 7200
 
-    def test_gives_way_to_ttl(self, engine: Any, clock: Any) -> None:
+    def test_gives_way_to_ttl(self, dynamodb: Any, clock: Any) -> None:
         age = timedelta(hours=2)
-        options = {**engine.options, "session_class": DynamoDBSession, "ttl": 60}
+        options = {**dynamodb.options, "session_class": DynamoDBSession, "ttl": 60}
         Site(options, cookie_expires=age).request(count)
-        assert rows(engine)[0].expires.timestamp() == clock.now + 60
+        assert rows(dynamodb)[0].expires.timestamp() == clock.now + 60
 
 
 class Marking:
@@ -363,50 +364,50 @@ class TestAHostileRow:
     @pytest.mark.parametrize("version", ["kept", "another"])
     @pytest.mark.parametrize("page", [read, save, change, log_out])
     def test_put_there_while_a_request_runs(
-        self, engine: Any, clock: Any, kind: str, version: str, page: Any
+        self, dynamodb: Any, clock: Any, kind: str, version: str, page: Any
     ) -> None:
-        site = Site(engine.options, **KINDS[kind])
+        site = Site(dynamodb.options, **KINDS[kind])
         site.request(count)
 
         def slow_request(session: Any) -> None:
             session.get("n")
-            self.plant(engine, version)
+            self.plant(dynamodb, version)
             page(session)
 
         clock.advance(60)
         site.request(slow_request)
 
-    def test_put_there_between_two_requests(self, engine: Any, kind: str) -> None:
-        site = Site(engine.options, **KINDS[kind])
+    def test_put_there_between_two_requests(self, dynamodb: Any, kind: str) -> None:
+        site = Site(dynamodb.options, **KINDS[kind])
         site.request(count)
-        self.plant(engine, "another")
+        self.plant(dynamodb, "another")
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
             site.request(read)
 
-    def test_put_there_before_a_session_is_begun(self, engine: Any, kind: str) -> None:
-        site = Site(engine.options, **KINDS[kind])
+    def test_put_there_before_a_session_is_begun(self, dynamodb: Any, kind: str) -> None:
+        site = Site(dynamodb.options, **KINDS[kind])
         site.use_cookie("unknown")
 
         def slow_request(session: Any) -> None:
             session.get("n")
-            other = Site(engine.options)
+            other = Site(dynamodb.options)
             other.use_cookie("unknown")
             other.request(count)
-            self.plant(engine, "another")
+            self.plant(dynamodb, "another")
             change(session)
 
         site.request(slow_request)
 
-    def plant(self, engine: Any, version: str) -> None:
-        [row] = rows(engine)
+    def plant(self, dynamodb: Any, version: str) -> None:
+        [row] = rows(dynamodb)
         row.data = self.HOSTILE
         row.version = row.version if version == "kept" else version
         row.save()
 
 
-def test_the_hostile_row_is_one(engine: Any) -> None:
-    site = Site(engine.options)
+def test_the_hostile_row_is_one(dynamodb: Any) -> None:
+    site = Site(dynamodb.options)
     site.request(count)
-    TestAHostileRow().plant(engine, "kept")
+    TestAHostileRow().plant(dynamodb, "kept")
     site.request(read)
     assert MARKS.pop() == 1

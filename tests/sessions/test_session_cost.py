@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.sites import KINDS, Site, count, log_out, read, save
+from tests.contract.site import Site
+from tests.support.effort import EFFORT
+from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire
 
 READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
@@ -17,13 +19,13 @@ def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(engine: Any, create_table: None, kind: dict[str, Any]) -> Site:
-    return Site(engine.options, **kind)
+def site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> Site:
+    return Site(dynamodb.options, **kind)
 
 
 @pytest.fixture
-def automatic_site(engine: Any, create_table: None, kind: dict[str, Any]) -> Site:
-    return Site(engine.options, **kind, auto=True)
+def automatic_site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> Site:
+    return Site(dynamodb.options, **kind, auto=True)
 
 
 def test_a_request_that_does_not_use_the_session_asks_nothing(site: Site, wire: Wire) -> None:
@@ -44,10 +46,10 @@ def test_an_empty_new_session_is_not_stored(site: Site, automatic_site: Site, wi
 
 
 def test_an_empty_new_session_is_stored_where_that_is_asked_for(
-    engine: Any, create_table: None, wire: Wire
+    dynamodb: Any, create_table: None, wire: Wire
 ) -> None:
     with wire.expect(WRITE):
-        Site(engine.options, save_empty=True).request(save)
+        Site(dynamodb.options, save_empty=True).request(save)
 
 
 @pytest.mark.parametrize("page", [read, save])
@@ -121,9 +123,9 @@ def test_after_the_interval_a_request_renews_once(site: Site, wire: Wire, clock:
 
 
 def test_with_interval_0_each_request_renews(
-    engine: Any, create_table: None, wire: Wire, clock: Any
+    dynamodb: Any, create_table: None, wire: Wire, clock: Any
 ) -> None:
-    site = Site(engine.options, touch_interval=0)
+    site = Site(dynamodb.options, touch_interval=0)
     site.request(count)
     with wire.expect(READ, WRITE, READ, WRITE):
         site.request(read)
@@ -134,7 +136,7 @@ def test_with_interval_0_each_request_renews(
     ("interval", "writes"), [({"touch_interval": 1}, 46), ({}, 46), ({"touch_interval": 2.5}, 23)]
 )
 def test_an_active_user_is_never_timed_out(
-    engine: Any,
+    dynamodb: Any,
     create_table: None,
     wire: Wire,
     clock: Any,
@@ -143,7 +145,7 @@ def test_an_active_user_is_never_timed_out(
     writes: int,
 ) -> None:
     """A timeout of 4 s, and a request each 1.3 s for a minute of given time."""
-    site = Site(engine.options, **kind, timeout=4, **interval)
+    site = Site(dynamodb.options, **kind, timeout=4, **interval)
     site.request(count)
     wire.clear()
     for _ in range(46):
@@ -156,9 +158,9 @@ def test_an_active_user_is_never_timed_out(
 def test_an_active_user_is_never_timed_out_with_the_default_life(
     site: Site, wire: Wire, clock: Any
 ) -> None:
-    """A request each 20 minutes for three days."""
+    """A request every 20 minutes, in CI for three days."""
     site.request(count)
-    for _ in range(3 * 24 * 3):
+    for _ in range(EFFORT.requests):
         clock.advance(20 * 60)
         assert site.request(read) == 1
 
@@ -170,7 +172,7 @@ def test_the_table_is_asked_for_nothing_else(site: Site, wire: Wire, clock: Any)
     assert set(wire.operations) <= {READ, WRITE, DELETE}
 
 
-@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 class TestCapacity:
     """Capacity units as DynamoDB Local charges them."""
 
@@ -192,9 +194,9 @@ class TestCapacity:
         assert wire.units == 1
 
     def test_a_read_that_may_be_stale_costs_half(
-        self, engine: Any, create_table: None, wire: Wire
+        self, dynamodb: Any, create_table: None, wire: Wire
     ) -> None:
-        site = Site(engine.options, consistent_read=False)
+        site = Site(dynamodb.options, consistent_read=False)
         site.request(count)
         wire.clear()
         site.request(read)

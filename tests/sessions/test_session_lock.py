@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, lock, session_model
-from beaker_dynamodb.store.pauses import FIRST_PAUSE, LONGEST_PAUSE
-from tests.sites import KINDS, Site, count, log_out
+from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, session_model
+from tests.contract.site import Site
 from tests.support.fork import in_a_forked_worker
+from tests.support.internals import FIRST_PAUSE, LONGEST_PAUSE, lock
+from tests.support.pages import KINDS, count, log_out
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture(params=["pickle", "encrypted"])
-def options(request: pytest.FixtureRequest, engine: Any) -> dict[str, Any]:
-    return {**engine.options, **KINDS[request.param]}
+def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
+    return {**dynamodb.options, **KINDS[request.param]}
 
 
 @pytest.fixture
@@ -47,8 +48,8 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def lock_rows(engine: Any) -> list[Any]:
-    return [row for row in session_model(**engine.options).scan() if row.item == "session lock"]
+def lock_rows(dynamodb: Any) -> list[Any]:
+    return [row for row in session_model(**dynamodb.options).scan() if row.item == "session lock"]
 
 
 def hold_while(happens: Any) -> Any:
@@ -67,20 +68,20 @@ def nothing(_: Any) -> None:
     return None
 
 
-def test_it_is_one_write_to_lock_and_one_to_unlock(site: Site, engine: Any, wire: Wire) -> None:
+def test_it_is_one_write_to_lock_and_one_to_unlock(site: Site, dynamodb: Any, wire: Wire) -> None:
     with wire.expect("GetItem", "UpdateItem", "DeleteItem"):
         site.request(hold_while(nothing))
-    assert lock_rows(engine) == []
+    assert lock_rows(dynamodb) == []
 
 
 def test_another_thread_does_not_get_it_meanwhile(
-    site: Site, other: Site, engine: Any, threads: ThreadPoolExecutor
+    site: Site, other: Site, dynamodb: Any, threads: ThreadPoolExecutor
 ) -> None:
     def meanwhile(_: Any) -> None:
         waiting = threads.submit(other.request, lambda session: (session.get("n"), session.lock()))
         with pytest.raises(LockTimeout, match="was locked for 0 s") as caught:
             waiting.result(10)
-        assert caught.value.table == engine.options["table_name"]
+        assert caught.value.table == dynamodb.options["table_name"]
 
     site.request(hold_while(meanwhile))
     threads.submit(other.request, hold_while(nothing)).result(10)
@@ -89,7 +90,7 @@ def test_another_thread_does_not_get_it_meanwhile(
 def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
     site: Site,
     options: dict[str, Any],
-    engine: Any,
+    dynamodb: Any,
     wire: Wire,
     threads: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
@@ -109,7 +110,7 @@ def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
     waiting = []
 
     def meanwhile(_: Any) -> None:
-        waiting.append(threads.submit(other.request, hold_while(lambda _: lock_rows(engine))))
+        waiting.append(threads.submit(other.request, hold_while(lambda _: lock_rows(dynamodb))))
         assert has_waited.wait(10)
 
     site.request(hold_while(meanwhile))
@@ -137,7 +138,7 @@ def test_two_who_count_under_it_lose_no_count(site: Site, other: Site) -> None:
 
 
 def test_its_holder_can_acquire_it_again_and_save_and_load_under_it(
-    site: Site, engine: Any
+    site: Site, dynamodb: Any
 ) -> None:
     def happens(session: Any) -> None:
         session.lock()
@@ -146,23 +147,23 @@ def test_its_holder_can_acquire_it_again_and_save_and_load_under_it(
         session["n"] = 5
         session.save()
         session.persist()
-        assert len(lock_rows(engine)) == 1
+        assert len(lock_rows(dynamodb)) == 1
 
     site.request(hold_while(happens))
-    assert lock_rows(engine) == []
+    assert lock_rows(dynamodb) == []
     assert site.request(lambda session: session["n"]) == 5
 
 
-def test_it_outlives_a_logout_under_it(site: Site, engine: Any) -> None:
+def test_it_outlives_a_logout_under_it(site: Site, dynamodb: Any) -> None:
     site.request(hold_while(log_out))
-    assert list(session_model(**engine.options).scan()) == []
+    assert list(session_model(**dynamodb.options).scan()) == []
 
 
 def test_a_holder_that_died_holds_others_up_for_lock_timeout(
-    clock: Any, site: Site, other: Site, engine: Any, threads: ThreadPoolExecutor
+    clock: Any, site: Site, other: Site, dynamodb: Any, threads: ThreadPoolExecutor
 ) -> None:
     site.request(lambda session: (session.get("n"), session.lock()))
-    [row] = lock_rows(engine)
+    [row] = lock_rows(dynamodb)
     assert row.lock_until == clock.now + 60
     assert row.expires.timestamp() == clock.now + 60
     clock.advance(59.9)
@@ -175,7 +176,7 @@ def test_a_holder_that_died_holds_others_up_for_lock_timeout(
 def test_who_has_held_it_too_long_does_not_release_anothers(
     site: Site,
     other: Site,
-    engine: Any,
+    dynamodb: Any,
     clock: Any,
     threads: ThreadPoolExecutor,
     caplog: pytest.LogCaptureFixture,
@@ -187,26 +188,26 @@ def test_who_has_held_it_too_long_does_not_release_anothers(
 
     with caplog.at_level(logging.WARNING):
         site.request(hold_while(too_long))
-    assert len(lock_rows(engine)) == 1
+    assert len(lock_rows(dynamodb)) == 1
     assert "held past lock_timeout" in caplog.text
 
 
-def test_a_lost_answer_to_the_lock_is_recognised(site: Site, engine: Any, wire: Wire) -> None:
+def test_a_lost_answer_to_the_lock_is_recognised(site: Site, dynamodb: Any, wire: Wire) -> None:
     wire.lose_answer_of("UpdateItem")
-    assert len(site.request(hold_while(lambda _: lock_rows(engine)))) == 1
+    assert len(site.request(hold_while(lambda _: lock_rows(dynamodb)))) == 1
 
 
 def test_a_lost_answer_to_the_release_is_no_loss(
-    site: Site, engine: Any, wire: Wire, caplog: pytest.LogCaptureFixture
+    site: Site, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire.lose_answer_of("DeleteItem")
     with caplog.at_level(logging.WARNING):
         site.request(hold_while(nothing))
-    assert (lock_rows(engine), caplog.text) == ([], "")
+    assert (lock_rows(dynamodb), caplog.text) == ([], "")
 
 
-def test_a_new_session_has_nobody_to_be_locked_against(engine: Any, wire: Wire) -> None:
-    site = Site(engine.options, **KINDS["encrypted"])
+def test_a_new_session_has_nobody_to_be_locked_against(dynamodb: Any, wire: Wire) -> None:
+    site = Site(dynamodb.options, **KINDS["encrypted"])
     with wire.expect():
         site.request(hold_while(nothing))
 
@@ -216,14 +217,14 @@ def test_unlocking_what_is_not_locked_does_nothing(site: Site, wire: Wire) -> No
         site.request(lambda session: (session.get("n"), session.unlock()))
 
 
-def test_a_caches_write_lock_asks_nothing(engine: Any, wire: Wire) -> None:
-    cache = DynamoDBNamespaceManager("cache", **engine.options)
+def test_a_caches_write_lock_asks_nothing(dynamodb: Any, wire: Wire) -> None:
+    cache = DynamoDBNamespaceManager("cache", **dynamodb.options)
     with wire.expect():
         assert cache.acquire_write_lock()
         cache.release_write_lock()
 
 
-@pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 def test_a_forked_worker_does_not_hold_its_parents(site: Site) -> None:
     def locks_again(session: Any) -> bool:
         try:
@@ -238,16 +239,16 @@ def test_a_forked_worker_does_not_hold_its_parents(site: Site) -> None:
     assert site.request(hold_while(page)) == "False"
 
 
-def test_clearing_a_cache_of_a_sessions_name_leaves_it_and_its_lock(engine: Any) -> None:
-    site = Site(engine.options, hash_ids=False, compression="none", lock_wait=0)
+def test_clearing_a_cache_of_a_sessions_name_leaves_it_and_its_lock(dynamodb: Any) -> None:
+    site = Site(dynamodb.options, hash_ids=False, compression="none", lock_wait=0)
     text = "a" * 500_000
     site.request(lambda session: session.update(n=text) or session.save())
 
     def page(session: Any) -> None:
-        cache = Cache(session.id, type="ext:dynamodb", **engine.options)
+        cache = Cache(session.id, type="ext:dynamodb", **dynamodb.options)
         cache.put("session lock", 1)
         cache.clear()
-        assert [row.lock_owner is not None for row in lock_rows(engine)] == [True]
+        assert [row.lock_owner is not None for row in lock_rows(dynamodb)] == [True]
 
     site.request(hold_while(page))
     assert site.request(lambda session: session["n"]) == text

@@ -25,8 +25,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from beaker_dynamodb.model import forget_connections
-from tests.sites import KINDS
+from tests.support.effort import EFFORT
+from tests.support.internals import forget_connections
+from tests.support.pages import KINDS
 from tests.support.plugin import Clock
 from tests.support.wire import Wire
 
@@ -199,9 +200,9 @@ def changed_keys(before: Content, after: Content) -> set[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_interleaving_loses_what_was_acknowledged(
-    engine: Any, clock: Clock, wire: Wire, kind: str
+    dynamodb: Any, clock: Clock, wire: Wire, kind: str
 ) -> None:
-    options = {**engine.options, **KINDS[kind]}
+    options = {**dynamodb.options, **KINDS[kind]}
     number = count()
 
     def begin() -> Requests:
@@ -213,6 +214,9 @@ def test_no_interleaving_loses_what_was_acknowledged(
     run_state_machine_as_test(
         begin,
         settings=settings(
-            max_examples=40, stateful_step_count=25, deadline=None, derandomize=True, database=None
+            max_examples=EFFORT.interleavings,
+            stateful_step_count=25,
+            derandomize=True,
+            database=None,
         ),
     )

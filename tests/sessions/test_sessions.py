@@ -16,8 +16,9 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from beaker_dynamodb.store import RowKey, Store
-from tests.sites import Site, count, log_out, read, save
+from tests.contract.site import Site
+from tests.support.internals import RowKey, Store
+from tests.support.pages import count, log_out, read, save
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -33,8 +34,8 @@ OUTAGES = {
 
 
 @pytest.fixture
-def site(engine: Any) -> Site:
-    return Site(engine.options, max_retries=0)
+def site(dynamodb: Any) -> Site:
+    return Site(dynamodb.options, max_retries=0)
 
 
 @pytest.fixture(params=OUTAGES.values(), ids=OUTAGES.keys())
@@ -42,86 +43,86 @@ def outage(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def another_browser(site: Site, engine: Any, **options: Any) -> Site:
+def another_browser(site: Site, dynamodb: Any, **options: Any) -> Site:
     """The same session in a second browser: two tabs, or two requests that overlap."""
-    other = Site(engine.options, max_retries=0, **options)
+    other = Site(dynamodb.options, max_retries=0, **options)
     assert site.cookie
     other.use_cookie(site.cookie)
     return other
 
 
-def rows(engine: Any) -> list[Any]:
-    return list(session_model(**engine.options).scan())
+def rows(dynamodb: Any) -> list[Any]:
+    return list(session_model(**dynamodb.options).scan())
 
 
 class TestWhatIsStored:
-    def test_the_id_is_hashed(self, site: Site, engine: Any) -> None:
+    def test_the_id_is_hashed(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         assert row.item == "session"
         assert site.cookie not in row.id
 
-    def test_the_row_expires_with_the_session(self, engine: Any, clock: Any) -> None:
-        Site(engine.options, ttl=3600).request(count)
-        [row] = rows(engine)
+    def test_the_row_expires_with_the_session(self, dynamodb: Any, clock: Any) -> None:
+        Site(dynamodb.options, ttl=3600).request(count)
+        [row] = rows(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 3600) < 1
 
     def test_with_beakers_timeout_the_row_lives_two_minutes_longer(
-        self, engine: Any, clock: Any
+        self, dynamodb: Any, clock: Any
     ) -> None:
-        Site(engine.options, timeout=600).request(count)
-        [row] = rows(engine)
+        Site(dynamodb.options, timeout=600).request(count)
+        [row] = rows(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 720) < 1
 
-    def test_with_ttl_0_the_row_never_expires(self, engine: Any, clock: Any) -> None:
-        site = Site(engine.options, ttl=0)
+    def test_with_ttl_0_the_row_never_expires(self, dynamodb: Any, clock: Any) -> None:
+        site = Site(dynamodb.options, ttl=0)
         site.request(count)
         clock.advance(10 * 365 * 86_400)
-        assert rows(engine)[0].expires is None
+        assert rows(dynamodb)[0].expires is None
         assert site.request(read) == 1
 
     def test_the_version_changes_with_the_content_and_not_with_a_touch(
-        self, site: Site, engine: Any, clock: Any
+        self, site: Site, dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
-        created = rows(engine)[0]
+        created = rows(dynamodb)[0]
         clock.advance(31)
         site.request(read)
-        touched = rows(engine)[0]
+        touched = rows(dynamodb)[0]
         site.request(count)
-        changed = rows(engine)[0]
+        changed = rows(dynamodb)[0]
         assert touched.version == created.version
         assert touched.touched == pytest.approx(created.touched + 31)
         assert changed.version != created.version
 
-    def test_compression_can_change_at_any_time(self, site: Site, engine: Any) -> None:
+    def test_compression_can_change_at_any_time(self, site: Site, dynamodb: Any) -> None:
         site.request(lambda session: (session.update(n="x" * 5000), session.save()))
-        plain = another_browser(site, engine, compression="none")
+        plain = another_browser(site, dynamodb, compression="none")
         assert plain.request(read) == "x" * 5000
         plain.request(lambda session: (session.update(m=1), session.save()))
-        assert len(rows(engine)[0].data) > 5000
+        assert len(rows(dynamodb)[0].data) > 5000
         assert site.request(read) == "x" * 5000
 
-    def test_applications_share_a_table_by_prefix(self, engine: Any) -> None:
-        shop, blog = (Site(engine.options, key_prefix=prefix) for prefix in ("shop:", "blog:"))
+    def test_applications_share_a_table_by_prefix(self, dynamodb: Any) -> None:
+        shop, blog = (Site(dynamodb.options, key_prefix=prefix) for prefix in ("shop:", "blog:"))
         shop.request(count)
         assert shop.cookie
         blog.use_cookie(shop.cookie)
         assert blog.request(read) is None
-        assert rows(engine)[0].id.startswith("shop:")
+        assert rows(dynamodb)[0].id.startswith("shop:")
 
 
 class TestAnEndedSession:
-    def test_is_removed_from_the_table(self, site: Site, engine: Any) -> None:
+    def test_is_removed_from_the_table(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
         site.request(log_out)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_stays_ended_when_a_slow_request_that_read_it_ends(
-        self, site: Site, engine: Any, clock: Any
+        self, site: Site, dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
-        slow = another_browser(site, engine)
+        slow = another_browser(site, dynamodb)
 
         def log_out_meanwhile(session: Any) -> None:
             assert read(session) == 1
@@ -129,13 +130,13 @@ class TestAnEndedSession:
             site.request(log_out)
 
         slow.request(log_out_meanwhile)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_stays_ended_when_a_slow_request_that_changed_it_ends(
-        self, site: Site, engine: Any, caplog: pytest.LogCaptureFixture
+        self, site: Site, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         site.request(count)
-        slow = another_browser(site, engine)
+        slow = another_browser(site, dynamodb)
 
         def log_out_meanwhile(session: Any) -> None:
             count(session)
@@ -143,10 +144,10 @@ class TestAnEndedSession:
 
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             slow.request(log_out_meanwhile)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
         assert "ended while a request ran" in caplog.text
 
-    def test_may_be_begun_again_in_the_same_request(self, site: Site, engine: Any) -> None:
+    def test_may_be_begun_again_in_the_same_request(self, site: Site, dynamodb: Any) -> None:
         def end_and_begin(session: Any) -> None:
             session.delete()
             session._session().save()
@@ -156,17 +157,17 @@ class TestAnEndedSession:
         site.request(count)
         session_id = site.cookie
         site.request(end_and_begin)
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
         site.use_cookie(session_id or "")
         assert site.request(read) == 7
 
 
 class TestATouch:
     def test_never_undoes_another_requests_change(
-        self, site: Site, engine: Any, clock: Any
+        self, site: Site, dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
-        slow = another_browser(site, engine)
+        slow = another_browser(site, dynamodb)
 
         def change_meanwhile(session: Any) -> None:
             read(session)
@@ -189,9 +190,9 @@ class TestATouch:
 
 
 class TestALostRace:
-    def test_of_two_changes_of_one_key_the_later_one_stays(self, site: Site, engine: Any) -> None:
+    def test_of_two_changes_of_one_key_the_later_one_stays(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
-        slow = another_browser(site, engine)
+        slow = another_browser(site, dynamodb)
 
         def change_meanwhile(session: Any) -> None:
             site.request(count)
@@ -201,8 +202,8 @@ class TestALostRace:
         slow.request(change_meanwhile)
         assert site.request(read) == 100
 
-    def test_of_two_creations_the_later_one_stays(self, engine: Any) -> None:
-        one, other = (Site(engine.options) for _ in range(2))
+    def test_of_two_creations_the_later_one_stays(self, dynamodb: Any) -> None:
+        one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("the-same-unknown-id")
 
@@ -213,22 +214,22 @@ class TestALostRace:
 
         other.request(create_meanwhile)
         assert one.request(read) == 100
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
 
 
 class TestALostAnswer:
     """The engine has written, but the client library asks again."""
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
-    def test_to_a_creation_is_a_success(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, max_retries=2)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+    def test_to_a_creation_is_a_success(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, max_retries=2)
         wire.lose_answer_of("PutItem")
         site.request(count)
         assert site.request(count) == 2
 
-    @pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
-    def test_to_a_change_is_a_success(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, max_retries=2)
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+    def test_to_a_change_is_a_success(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, max_retries=2)
         site.request(count)
         wire.lose_answer_of("PutItem")
         assert site.request(count) == 2
@@ -237,50 +238,50 @@ class TestALostAnswer:
 
 class TestExpiry:
     def test_an_expired_row_is_never_served_and_is_deleted_when_met(
-        self, engine: Any, wire: Wire, clock: Any
+        self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
-        site = Site(engine.options, ttl=60)
+        site = Site(dynamodb.options, ttl=60)
         site.request(count)
         clock.advance(61)
         with wire.expect("GetItem", "DeleteItem"):
             assert site.request(read) is None
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
     def test_an_expired_row_is_left_to_the_ttl_where_that_is_asked_for(
-        self, engine: Any, wire: Wire, clock: Any
+        self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
-        site = Site(engine.options, ttl=60, keep_expired=True)
+        site = Site(dynamodb.options, ttl=60, keep_expired=True)
         site.request(count)
         clock.advance(61)
         with wire.expect("GetItem"):
             assert site.request(read) is None
-        assert len(rows(engine)) == 1
+        assert len(rows(dynamodb)) == 1
 
     def test_an_expired_row_that_was_kept_can_be_written_anew(
-        self, engine: Any, clock: Any
+        self, dynamodb: Any, clock: Any
     ) -> None:
-        site = Site(engine.options, ttl=60, keep_expired=True)
+        site = Site(dynamodb.options, ttl=60, keep_expired=True)
         site.request(count)
         clock.advance(60.5)
         assert site.request(count) == 1
         assert site.request(read) == 1
 
     def test_a_failing_delete_of_an_expired_row_never_shows(
-        self, engine: Any, wire: Wire, clock: Any, outage: Any
+        self, dynamodb: Any, wire: Wire, clock: Any, outage: Any
     ) -> None:
-        site = Site(engine.options, ttl=60, max_retries=0)
+        site = Site(dynamodb.options, ttl=60, max_retries=0)
         site.request(count)
         clock.advance(61)
         wire.fail_next("DeleteItem", outage)
         assert site.request(read) is None
 
-    def test_a_renewal_that_overtakes_the_delete_wins(self, engine: Any, clock: Any) -> None:
-        site = Site(engine.options, ttl=60)
+    def test_a_renewal_that_overtakes_the_delete_wins(self, dynamodb: Any, clock: Any) -> None:
+        site = Site(dynamodb.options, ttl=60)
         site.request(count)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         clock.advance(61)
-        model = session_model(**engine.options)
-        store = DynamoDBNamespaceManager("x", **engine.options)._store
+        model = session_model(**dynamodb.options)
+        store = DynamoDBNamespaceManager("x", **dynamodb.options)._store
         expired = store.get(key_of(row), consistent=True)
         row.touched = clock.now
         row.save()
@@ -288,8 +289,8 @@ class TestExpiry:
         assert store.delete_expired(key_of(row), expired) is False
         assert len(list(model.scan())) == 1
 
-    def test_a_session_ends_no_later_than_its_life(self, engine: Any, clock: Any) -> None:
-        site = Site(engine.options, ttl=60)
+    def test_a_session_ends_no_later_than_its_life(self, dynamodb: Any, clock: Any) -> None:
+        site = Site(dynamodb.options, ttl=60)
         site.request(count)
         clock.advance(59.9)
         assert site.request(read) == 1
@@ -304,11 +305,11 @@ def key_of(row: Any) -> Any:
 class TestAnOutage:
     @pytest.mark.parametrize("invalidate_corrupt", [True, False])
     def test_is_an_error_and_never_a_logout(
-        self, engine: Any, wire: Wire, outage: Any, invalidate_corrupt: bool
+        self, dynamodb: Any, wire: Wire, outage: Any, invalidate_corrupt: bool
     ) -> None:
-        site = Site(engine.options, max_retries=0, invalidate_corrupt=invalidate_corrupt)
+        site = Site(dynamodb.options, max_retries=0, invalidate_corrupt=invalidate_corrupt)
         site.request(count)
-        cookie, before = site.cookie, rows(engine)
+        cookie, before = site.cookie, rows(dynamodb)
         wire.fail_next("GetItem", outage)
         with (
             pytest.raises(BeakerDynamoDBError),
@@ -317,7 +318,7 @@ class TestAnOutage:
             site.request(read)
         assert site.cookie == cookie
         assert site.request(read) == 1
-        assert [row.version for row in rows(engine)] == [row.version for row in before]
+        assert [row.version for row in rows(dynamodb)] == [row.version for row in before]
 
     @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
     def test_that_is_a_fault_of_ours_is_neither(
@@ -352,61 +353,61 @@ class TestAnOutage:
             site.request(log_out)
 
     def test_names_the_table_and_the_region_but_no_id(
-        self, site: Site, engine: Any, wire: Wire
+        self, site: Site, dynamodb: Any, wire: Wire
     ) -> None:
         site.request(count)
         wire.fail_next("GetItem", (500, "InternalServerError"))
         with pytest.raises(StoreUnavailable) as caught, pytest.warns():
             site.request(read)
-        assert str(engine.options["table_name"]) in str(caught.value)
-        assert str(engine.options["region"]) in str(caught.value)
+        assert str(dynamodb.options["table_name"]) in str(caught.value)
+        assert str(dynamodb.options["region"]) in str(caught.value)
         assert site.cookie not in str(caught.value)
         assert caught.value.cause is caught.value.__cause__ is not None
 
-    def test_does_not_stand_in_the_way_of_the_next_attempt(self, engine: Any, wire: Wire) -> None:
+    def test_does_not_stand_in_the_way_of_the_next_attempt(self, dynamodb: Any, wire: Wire) -> None:
         """An error page may ask for the same session again."""
-        namespace = DynamoDBNamespaceManager("an-id", max_retries=0, **engine.options)
+        namespace = DynamoDBNamespaceManager("an-id", max_retries=0, **dynamodb.options)
         wire.fail_next("GetItem", (500, "InternalServerError"))
         try:
             namespace["session"]
         except StoreUnavailable:
-            assert "session" not in DynamoDBNamespaceManager("an-id", **engine.options)
+            assert "session" not in DynamoDBNamespaceManager("an-id", **dynamodb.options)
 
 
 class TestACorruptRow:
-    def corrupt(self, engine: Any) -> None:
-        [row] = rows(engine)
+    def corrupt(self, dynamodb: Any) -> None:
+        [row] = rows(dynamodb)
         row.data = b"\xff" + row.data
         row.save()
 
-    def test_costs_one_session(self, site: Site, engine: Any) -> None:
+    def test_costs_one_session(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
-        self.corrupt(engine)
+        self.corrupt(dynamodb)
         with pytest.warns(match="Invalidating corrupt session"):
             assert site.request(read) is None
 
-    def test_is_an_error_where_that_is_asked_for(self, engine: Any) -> None:
-        site = Site(engine.options, invalidate_corrupt=False)
+    def test_is_an_error_where_that_is_asked_for(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        self.corrupt(engine)
-        with pytest.raises(CorruptItem, match=str(engine.options["table_name"])):
+        self.corrupt(dynamodb)
+        with pytest.raises(CorruptItem, match=str(dynamodb.options["table_name"])):
             site.request(read)
 
     @pytest.mark.parametrize("attribute", ["data", "version", "touched"])
-    def test_may_lack_an_attribute(self, engine: Any, attribute: str) -> None:
-        site = Site(engine.options, invalidate_corrupt=False)
+    def test_may_lack_an_attribute(self, dynamodb: Any, attribute: str) -> None:
+        site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = rows(engine)
+        [row] = rows(dynamodb)
         row.update(actions=[getattr(type(row), attribute).remove()])
         with pytest.raises(CorruptItem, match="lacks"):
             site.request(read)
 
-    def test_may_have_attributes_of_another_type(self, engine: Any) -> None:
-        site = Site(engine.options, invalidate_corrupt=False)
+    def test_may_have_attributes_of_another_type(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = rows(engine)
-        session_model(**engine.options).table_connection().connection.client.update_item(
-            TableName=engine.options["table_name"],
+        [row] = rows(dynamodb)
+        session_model(**dynamodb.options).table_connection().connection.client.update_item(
+            TableName=dynamodb.options["table_name"],
             Key={"id": {"S": row.id}, "item": {"S": row.item}},
             UpdateExpression="SET expires = :text",
             ExpressionAttributeValues={":text": {"S": "tomorrow"}},
@@ -416,24 +417,24 @@ class TestACorruptRow:
 
 
 class TestReadsThatMayBeStale:
-    def test_ask_again_before_a_session_counts_as_missing(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, consistent_read=False)
+    def test_ask_again_before_a_session_counts_as_missing(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, consistent_read=False)
         site.use_cookie("unknown")
         with wire.expect("GetItem", "GetItem"):
             assert site.request(read) is None
         assert [call.body.get("ConsistentRead", False) for call in wire.calls] == [False, True]
 
     def test_take_an_outage_of_the_second_for_no_missing_session(
-        self, engine: Any, wire: Wire
+        self, dynamodb: Any, wire: Wire
     ) -> None:
-        site = Site(engine.options, consistent_read=False, max_retries=0)
+        site = Site(dynamodb.options, consistent_read=False, max_retries=0)
         site.use_cookie("unknown")
         wire.before_next("GetItem", lambda: wire.fail_next("GetItem", (500, "InternalServerError")))
         with pytest.raises(StoreUnavailable):
             site.request(read)
 
-    def test_ask_once_for_a_session_that_is_there(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, consistent_read=False)
+    def test_ask_once_for_a_session_that_is_there(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, consistent_read=False)
         site.request(count)
         with wire.expect("GetItem"):
             assert site.request(read) == 1
@@ -444,24 +445,24 @@ class TestOpaqueSessions:
 
     KEYS: ClassVar = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
 
-    def test_are_written_whole(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, **self.KEYS)
+    def test_are_written_whole(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, **self.KEYS)
         site.request(count)
         with wire.expect("GetItem", "PutItem"):
             assert site.request(read) == 1
         assert site.request(count) == 2
 
-    def test_are_never_written_over_a_row_that_is_gone(self, site: Site, engine: Any) -> None:
-        one = Site(engine.options, **self.KEYS)
+    def test_are_never_written_over_a_row_that_is_gone(self, site: Site, dynamodb: Any) -> None:
+        one = Site(dynamodb.options, **self.KEYS)
         one.request(count)
-        slow = another_browser(one, engine, **self.KEYS)
+        slow = another_browser(one, dynamodb, **self.KEYS)
 
         def gone_meanwhile(session: Any) -> None:
             count(session)
-            rows(engine)[0].delete()
+            rows(dynamodb)[0].delete()
 
         slow.request(gone_meanwhile)
-        assert rows(engine) == []
+        assert rows(dynamodb) == []
 
 
 class TestIdsFromCookies:
@@ -471,21 +472,21 @@ class TestIdsFromCookies:
         ids=["empty", "long", "latin-1", "quote", "nul"],
     )
     @pytest.mark.parametrize("hash_ids", [True, False])
-    def test_may_be_anything(self, engine: Any, session_id: str, hash_ids: bool) -> None:
+    def test_may_be_anything(self, dynamodb: Any, session_id: str, hash_ids: bool) -> None:
         def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             found = count(environ["beaker.session"])
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [str(found).encode()]
 
-        options = {**engine.options, "type": "ext:dynamodb", "hash_ids": hash_ids}
+        options = {**dynamodb.options, "type": "ext:dynamodb", "hash_ids": hash_ids}
         browser = TestApp(SessionMiddleware(page, **options))
         headers = {"Cookie": f"beaker.session.id={session_id}"}
         assert browser.get("/", headers=headers).status_int == 200
 
 
-def test_only_text_is_stored_as_a_session(engine: Any) -> None:
+def test_only_text_is_stored_as_a_session(dynamodb: Any) -> None:
     with pytest.raises(TypeError, match="holds the text of a session, not int"):
-        DynamoDBNamespaceManager("x", **engine.options)["session"] = 5
+        DynamoDBNamespaceManager("x", **dynamodb.options)["session"] = 5
 
 
 def test_saving_without_a_change_keeps_what_is_there(site: Site) -> None:

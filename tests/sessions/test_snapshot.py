@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import pytest
 from beaker.util import JsonSerializer, PickleSerializer
 
-from beaker_dynamodb import snapshot
+from tests.support.internals import snapshot
 
 
 class Colour(enum.Enum):

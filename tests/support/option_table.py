@@ -5,7 +5,7 @@ python -m tests.support.option_table    writes it anew
 
 from pathlib import Path
 
-from beaker_dynamodb.options import option_rows
+from tests.support.internals import option_rows
 
 README = Path(__file__).parent.parent.parent / "README.md"
 BEGIN, END = "<!-- options: generated -->", "<!-- end of options -->"

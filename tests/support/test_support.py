@@ -17,24 +17,25 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from tests.support import dynamodb_local as local
-from tests.support.plugin import Clock, Engine
+from tests.support.dynamodb_local import DynamoDBLocalUnavailable
+from tests.support.plugin import Clock, DynamoDB
 from tests.support.wire import Wire
 
 OUTAGE = (500, "InternalServerError")
-on_dynamodb_local = pytest.mark.parametrize("engine", ["dynamodb-local"], indirect=True)
+on_dynamodb_local = pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 
 
 class Table:
     """A table of one key, over a plain client."""
 
-    def __init__(self, engine: Engine, retries: int = 0) -> None:
-        self._name = str(engine.options["table_name"])
+    def __init__(self, dynamodb: DynamoDB, retries: int = 0) -> None:
+        self._name = str(dynamodb.options["table_name"])
         self._client: Any = botocore.session.Session().create_client(
             "dynamodb",
-            region_name=engine.options["region"],
-            endpoint_url=engine.options.get("endpoint_url"),
-            aws_access_key_id=engine.options["aws_access_key_id"],
-            aws_secret_access_key=engine.options["aws_secret_access_key"],
+            region_name=dynamodb.options["region"],
+            endpoint_url=dynamodb.options.get("endpoint_url"),
+            aws_access_key_id=dynamodb.options["aws_access_key_id"],
+            aws_secret_access_key=dynamodb.options["aws_secret_access_key"],
             config=Config(retries={"max_attempts": retries}, max_pool_connections=8),
         )
 
@@ -65,8 +66,8 @@ class Table:
 
 
 @pytest.fixture
-def table(engine: Engine) -> Table:
-    created = Table(engine)
+def table(dynamodb: DynamoDB) -> Table:
+    created = Table(dynamodb)
     created.create()
     return created
 
@@ -78,18 +79,18 @@ class TestEngine:
         table.put("a")
         assert table.keys() == {"a"}
 
-    def test_names_itself_and_its_endpoint(self, engine: Engine) -> None:
-        assert ("endpoint_url" in engine.options) is (engine.name == "dynamodb-local")
+    def test_names_itself_and_its_endpoint(self, dynamodb: DynamoDB) -> None:
+        assert ("endpoint_url" in dynamodb.options) is (dynamodb.name == "dynamodb-local")
 
     def test_marks_what_needs_dynamodb_local(
-        self, engine: Engine, request: pytest.FixtureRequest
+        self, dynamodb: DynamoDB, request: pytest.FixtureRequest
     ) -> None:
         mark = request.node.get_closest_marker("dynamodb_local")
-        assert (mark is not None) is (engine.name == "dynamodb-local")
+        assert (mark is not None) is (dynamodb.name == "dynamodb-local")
 
     @on_dynamodb_local
     def test_marks_it_too_where_a_test_picks_its_engine(
-        self, engine: Engine, request: pytest.FixtureRequest
+        self, dynamodb: DynamoDB, request: pytest.FixtureRequest
     ) -> None:
         assert request.node.get_closest_marker("dynamodb_local")
 
@@ -115,7 +116,7 @@ class TestWithoutAnEngine:
         test = f"{__file__}::TestCapacity::test_is_what_dynamodb_charges"
         options = ["-p", "no:cacheprovider", "-rs", "-n", str(workers)]
         command = [sys.executable, "-m", "pytest", *options, test]
-        root = Path(__file__).parent.parent
+        root = Path(__file__).parent.parent.parent
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, check=False
         )
@@ -150,35 +151,35 @@ class TestFetching:
         def fetch(folder: Path) -> None:
             fetches.append(folder)
             time.sleep(0.05)
-            (folder / "engine").touch()
+            (folder / "dynamodb").touch()
 
         with ThreadPoolExecutor(4) as threads:
             folders = set(threads.map(local.fetched, [self.build(fetch)] * 4))
         assert len(fetches) == 1
         assert [folder.name for folder in folders] == ["some-build-1.0"]
-        assert all((folder / "engine").exists() for folder in folders)
+        assert all((folder / "dynamodb").exists() for folder in folders)
 
     def test_leaves_nothing_half_done(self) -> None:
         def fetch(folder: Path) -> None:
             (folder / "half").touch()
-            raise local.EngineUnavailable("the line broke")
+            raise local.DynamoDBLocalUnavailable("the line broke")
 
-        with pytest.raises(local.EngineUnavailable, match="the line broke"):
+        with pytest.raises(local.DynamoDBLocalUnavailable, match="the line broke"):
             local.fetched(self.build(fetch))
         assert [path.name for path in local.cache_folder().iterdir()] == ["some-build-1.0.lock"]
 
     def test_that_fails_tells_every_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "_installed", self.only_java)
         with (
-            pytest.raises(local.EngineUnavailable, match=r"mvn is missing; npm is missing: inst"),
-            local.running_engine(),
+            pytest.raises(DynamoDBLocalUnavailable, match=r"mvn is missing; npm is missing: inst"),
+            local.running_dynamodb_local(),
         ):
             pass
 
     def only_java(self, program: str) -> str:
         if program == "java":
             return sys.executable
-        raise local.EngineUnavailable(f"{program} is missing")
+        raise local.DynamoDBLocalUnavailable(f"{program} is missing")
 
     def test_an_engine_that_ends_at_once_is_told_with_its_last_words(
         self, monkeypatch: pytest.MonkeyPatch
@@ -187,8 +188,8 @@ class TestFetching:
         last_words = ["-c", "raise SystemExit('too old')"]
         build = local.Build("some-build-1.0", lambda folder: None, lambda folder: last_words)
         with (
-            pytest.raises(local.EngineUnavailable, match=r"did not start \(too old\): install"),
-            local.running_engine([build]),
+            pytest.raises(DynamoDBLocalUnavailable, match=r"did not start \(too old\): install"),
+            local.running_dynamodb_local([build]),
         ):
             pass
 
@@ -225,11 +226,11 @@ class TestCapacity:
 
 
 class TestWire:
-    def test_records_each_call(self, table: Table, wire: Wire, engine: Engine) -> None:
+    def test_records_each_call(self, table: Table, wire: Wire, dynamodb: DynamoDB) -> None:
         table.put("a")
         table.has("a")
         assert wire.operations == ["PutItem", "GetItem"]
-        asked = {"TableName": engine.options["table_name"], "Key": {"id": {"S": "a"}}}
+        asked = {"TableName": dynamodb.options["table_name"], "Key": {"id": {"S": "a"}}}
         assert wire.calls[-1].body == asked
 
     def test_forgets_when_told(self, table: Table, wire: Wire) -> None:
@@ -283,11 +284,11 @@ class TestFaults:
         assert table.keys() == set()
 
     def test_the_next_attempt_is_asked_of_the_engine(
-        self, table: Table, engine: Engine, wire: Wire
+        self, table: Table, dynamodb: DynamoDB, wire: Wire
     ) -> None:
         wire.fail_next("PutItem", OUTAGE)
         with wire.expect("PutItem", "PutItem"):
-            Table(engine, retries=1).put("a")
+            Table(dynamodb, retries=1).put("a")
         assert table.keys() == {"a"}
 
     def test_other_operations_do_not_meet_it(self, table: Table, wire: Wire) -> None:
@@ -309,11 +310,11 @@ class TestFaults:
         assert table.keys() == {"a"}
 
     def test_a_client_asks_again_when_an_answer_is_lost(
-        self, table: Table, engine: Engine, wire: Wire
+        self, table: Table, dynamodb: DynamoDB, wire: Wire
     ) -> None:
         wire.lose_answer_of("PutItem")
         with wire.expect("PutItem", "PutItem"):
-            Table(engine, retries=1).put("a")
+            Table(dynamodb, retries=1).put("a")
         assert table.keys() == {"a"}
 
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from beaker_dynamodb import CorruptItem, codec
-from beaker_dynamodb.codec import SessionText
+from beaker_dynamodb import CorruptItem
+from tests.support.internals import SessionText, codec
 
 #: Bytes that a payload may have.
 MOST = 10_000

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from beaker_dynamodb.store.keys import original_key, partition_key, session_key, value_key
+from tests.support.internals import original_key, partition_key, session_key, value_key
 
 HOSTILE_IDS = ["", "x" * 100_000, "é", "\ud800", "\xff\xfe", "a b\n\0", "../..", "🍪"]
 

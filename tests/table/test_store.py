@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.store import Row, RowKey, Store, Written, new_version, now
+from tests.support.internals import Row, RowKey, Store, Written, new_version, now, parse_options
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -13,8 +12,8 @@ KEY = RowKey("a-partition", "session")
 
 
 @pytest.fixture
-def store(engine: Any) -> Store:
-    return Store(parse_options(engine.options))
+def store(dynamodb: Any) -> Store:
+    return Store(parse_options(dynamodb.options))
 
 
 def row(data: bytes = b"data", life: int | None = 60, version: str | None = None) -> Row:

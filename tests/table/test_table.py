@@ -7,25 +7,26 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import StoreUnavailable, TableError, session_model
-from beaker_dynamodb.store import create, describe
-from tests.sites import Site, count, read
+from tests.contract.site import Site
+from tests.support.internals import create, describe
+from tests.support.pages import count, read
 from tests.support.wire import Wire
 
 
-def client(engine: Any) -> Any:
-    return session_model(**engine.options).table_connection().connection.client
+def client(dynamodb: Any) -> Any:
+    return session_model(**dynamodb.options).table_connection().connection.client
 
 
-def ttl_of(engine: Any) -> dict[str, Any]:
-    answer = client(engine).describe_time_to_live(TableName=engine.options["table_name"])
+def ttl_of(dynamodb: Any) -> dict[str, Any]:
+    answer = client(dynamodb).describe_time_to_live(TableName=dynamodb.options["table_name"])
     description: dict[str, Any] = answer["TimeToLiveDescription"]
     return description
 
 
-def make_table(engine: Any, keys: list[tuple[str, str]]) -> None:
+def make_table(dynamodb: Any, keys: list[tuple[str, str]]) -> None:
     kinds = ["HASH", "RANGE"]
-    client(engine).create_table(
-        TableName=engine.options["table_name"],
+    client(dynamodb).create_table(
+        TableName=dynamodb.options["table_name"],
         AttributeDefinitions=[
             {"AttributeName": name, "AttributeType": kind} for name, kind in keys
         ],
@@ -37,40 +38,42 @@ def make_table(engine: Any, keys: list[tuple[str, str]]) -> None:
 
 
 class TestAMissingTable:
-    def test_is_created_with_its_ttl_by_the_first_request(self, engine: Any) -> None:
-        assert Site(engine.options).request(count) == 1
-        assert ttl_of(engine)["TimeToLiveStatus"] == "ENABLED"
-        assert ttl_of(engine)["AttributeName"] == "expires"
+    def test_is_created_with_its_ttl_by_the_first_request(self, dynamodb: Any) -> None:
+        assert Site(dynamodb.options).request(count) == 1
+        assert ttl_of(dynamodb)["TimeToLiveStatus"] == "ENABLED"
+        assert ttl_of(dynamodb)["AttributeName"] == "expires"
 
-    def test_is_created_by_a_first_request_that_only_reads(self, engine: Any) -> None:
-        site = Site(engine.options)
+    def test_is_created_by_a_first_request_that_only_reads(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options)
         site.use_cookie("unknown")
         assert site.request(read) is None
-        assert describe(session_model(**engine.options))
+        assert describe(session_model(**dynamodb.options))
 
-    def test_is_asked_for_by_no_other_call_once_it_is_there(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options)
+    def test_is_asked_for_by_no_other_call_once_it_is_there(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
+        site = Site(dynamodb.options)
         site.request(count)
         with wire.expect("GetItem", "PutItem"):
             site.request(count)
 
-    def test_is_an_error_where_it_may_not_be_created(self, engine: Any, wire: Wire) -> None:
-        site = Site(engine.options, create_table=False)
+    def test_is_an_error_where_it_may_not_be_created(self, dynamodb: Any, wire: Wire) -> None:
+        site = Site(dynamodb.options, create_table=False)
         with wire.expect("PutItem", "DescribeTable"), pytest.raises(TableError) as caught:
             site.request(count)
         assert "run `beaker-dynamodb create-table`" in str(caught.value)
         assert caught.value.code == "ResourceNotFoundException"
-        assert caught.value.table == engine.options["table_name"]
+        assert caught.value.table == dynamodb.options["table_name"]
 
-    def test_is_created_with_the_names_that_the_options_give(self, engine: Any) -> None:
-        options = {**engine.options, "hash_key": "pk", "range_key": "sk", "ttl_attribute": "ends"}
+    def test_is_created_with_the_names_that_the_options_give(self, dynamodb: Any) -> None:
+        options = {**dynamodb.options, "hash_key": "pk", "range_key": "sk", "ttl_attribute": "ends"}
         site = Site(options)
         assert site.request(count) == 1
         assert site.request(count) == 2
         state = describe(session_model(**options))
         assert state
         assert state.keys == (("pk", "S"), ("sk", "S"))
-        assert ttl_of(engine)["AttributeName"] == "ends"
+        assert ttl_of(dynamodb)["AttributeName"] == "ends"
 
     @pytest.mark.parametrize(
         ("billing", "units"),
@@ -82,28 +85,28 @@ class TestAMissingTable:
         ],
     )
     def test_is_created_with_the_capacity_asked_for(
-        self, engine: Any, billing: dict[str, Any], units: tuple[int, int]
+        self, dynamodb: Any, billing: dict[str, Any], units: tuple[int, int]
     ) -> None:
-        beaker_dynamodb.create_table(**engine.options, **billing)
-        table = client(engine).describe_table(TableName=engine.options["table_name"])["Table"]
+        beaker_dynamodb.create_table(**dynamodb.options, **billing)
+        table = client(dynamodb).describe_table(TableName=dynamodb.options["table_name"])["Table"]
         throughput = table["ProvisionedThroughput"]
         assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == units
 
 
 class TestCreating:
-    def test_tells_whether_it_did_and_what_it_does(self, engine: Any) -> None:
+    def test_tells_whether_it_did_and_what_it_does(self, dynamodb: Any) -> None:
         told: list[str] = []
-        assert beaker_dynamodb.create_table(told.append, **engine.options) is True
+        assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is True
         assert told == ["table created", "TTL switched on"]
-        assert beaker_dynamodb.create_table(told.append, **engine.options) is False
+        assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is False
         assert "table is there" in told
 
-    def test_at_once_succeeds_for_all(self, engine: Any) -> None:
+    def test_at_once_succeeds_for_all(self, dynamodb: Any) -> None:
         barrier = threading.Barrier(4)
         created: list[bool] = []
 
         def create_one() -> None:
-            model = session_model(**engine.options)
+            model = session_model(**dynamodb.options)
             barrier.wait()
             created.append(create(model))
 
@@ -114,16 +117,16 @@ class TestCreating:
             thread.join()
         assert sorted(created) == [False, False, False, True]
 
-    def test_that_loses_the_race_after_looking_succeeds(self, engine: Any, wire: Wire) -> None:
+    def test_that_loses_the_race_after_looking_succeeds(self, dynamodb: Any, wire: Wire) -> None:
         """The other process has the table, but not its TTL, when this one begins."""
-        make_table(engine, [("id", "S"), ("item", "S")])
-        assert beaker_dynamodb.create_table(**engine.options) is False
-        assert ttl_of(engine)["TimeToLiveStatus"] == "ENABLED"
+        make_table(dynamodb, [("id", "S"), ("item", "S")])
+        assert beaker_dynamodb.create_table(**dynamodb.options) is False
+        assert ttl_of(dynamodb)["TimeToLiveStatus"] == "ENABLED"
 
     def test_waits_until_the_table_is_active(
-        self, engine: Any, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        model = session_model(**engine.options)
+        model = session_model(**dynamodb.options)
         states = iter(["CREATING", "CREATING"])
         slept: list[float] = []
         ask = model.describe_table
@@ -135,8 +138,10 @@ class TestCreating:
         create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert slept == [1.0, 1.0]
 
-    def test_gives_up_after_two_minutes(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        model = session_model(**engine.options)
+    def test_gives_up_after_two_minutes(
+        self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = session_model(**dynamodb.options)
         slept: list[float] = []
         ask = model.describe_table
         monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
@@ -144,10 +149,10 @@ class TestCreating:
             create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert sum(slept) == 120
 
-    def test_meets_an_outage_as_an_error(self, engine: Any, wire: Wire) -> None:
+    def test_meets_an_outage_as_an_error(self, dynamodb: Any, wire: Wire) -> None:
         wire.fail_next("CreateTable", (500, "InternalServerError"))
         with pytest.raises(StoreUnavailable):
-            beaker_dynamodb.create_table(**engine.options, max_retries=0)
+            beaker_dynamodb.create_table(**dynamodb.options, max_retries=0)
 
 
 class TestATableOfAnotherKind:
@@ -160,15 +165,15 @@ class TestATableOfAnotherKind:
             [("id", "S"), ("item", "B")],
         ],
     )
-    def test_is_refused_by_its_keys(self, engine: Any, keys: list[tuple[str, str]]) -> None:
-        make_table(engine, keys)
+    def test_is_refused_by_its_keys(self, dynamodb: Any, keys: list[tuple[str, str]]) -> None:
+        make_table(dynamodb, keys)
         with pytest.raises(TableError, match=r"has the keys .*, where id \(S\) and item \(S\)"):
-            beaker_dynamodb.create_table(**engine.options)
+            beaker_dynamodb.create_table(**dynamodb.options)
 
     @pytest.mark.parametrize("keys", [[("id", "S")], [("pk", "S"), ("sk", "S")]])
-    def test_is_refused_by_a_request(self, engine: Any, keys: list[tuple[str, str]]) -> None:
-        make_table(engine, keys)
-        site = Site(engine.options)
+    def test_is_refused_by_a_request(self, dynamodb: Any, keys: list[tuple[str, str]]) -> None:
+        make_table(dynamodb, keys)
+        site = Site(dynamodb.options)
         site.use_cookie("unknown")
         with pytest.raises(TableError, match="set hash_key and range_key, or name another table"):
             site.request(read)
@@ -186,19 +191,19 @@ class TestDeniedAccess:
         ],
     )
     def test_is_an_error_with_the_way_out(
-        self, engine: Any, wire: Wire, code: str, way_out: str
+        self, dynamodb: Any, wire: Wire, code: str, way_out: str
     ) -> None:
         wire.fail_next("PutItem", (400, code))
         with pytest.raises(TableError, match=way_out) as caught:
-            Site(engine.options).request(count)
+            Site(dynamodb.options).request(count)
         assert caught.value.code == code
 
 
 @pytest.mark.usefixtures("create_table")
-def test_an_error_of_no_other_kind_keeps_its_code(engine: Any, wire: Wire) -> None:
+def test_an_error_of_no_other_kind_keeps_its_code(dynamodb: Any, wire: Wire) -> None:
     wire.fail_next("PutItem", (400, "SomethingNewException"))
     with pytest.raises(
         beaker_dynamodb.BeakerDynamoDBError, match="SomethingNewException"
     ) as caught:
-        Site(engine.options).request(count)
+        Site(dynamodb.options).request(count)
     assert type(caught.value) is beaker_dynamodb.BeakerDynamoDBError
