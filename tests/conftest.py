@@ -2,16 +2,9 @@
 
 import pytest
 
-import beaker_dynamodb
 from tests.support.plugin import DynamoDB
 
 pytest_plugins = ["tests.support.plugin"]
-
-
-@pytest.fixture
-def create_table(dynamodb: DynamoDB) -> None:
-    """Create the table before the test begins, so that its creation is not counted."""
-    beaker_dynamodb.create_table(**dynamodb.options)
 
 
 @pytest.fixture

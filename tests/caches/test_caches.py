@@ -159,8 +159,9 @@ class TestManyRows:
         assert wire.operations.count("BatchWriteItem") == 3
 
     def test_clear_is_an_outage_where_the_engine_hands_it_back_again_and_again(
-        self, cache: Cache, wire: Wire
+        self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("time.sleep", lambda _: None)
         cache.put("k", 1)
         for _ in range(10):
             wire.leave_next_unprocessed("BatchWriteItem")

@@ -16,7 +16,7 @@ from tests.support.internals import PART_SIZE, PartsName, RowKey, batches
 from tests.support.pages import KINDS, log_out, read, save
 from tests.support.wire import Wire
 
-pytestmark = pytest.mark.usefixtures("create_table")
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
 MEGABYTE = 1024 * 1024
 

@@ -90,7 +90,7 @@ class SessionContract(SiteContract):
         """Beaker then hands it to the backend twice, the second time as ``class``."""
         options = {"session_class": Session, **self.session_options(backend)}
         site = Site(options)
-        site.middleware = SessionMiddleware(site.middleware.app, **options)
+        site.application = SessionMiddleware(site.application.app, **options)
 
         assert site.visitor(name="Ada").read() == {"name": "Ada"}
 

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import botocore.endpoint
@@ -10,12 +11,16 @@ import pytest
 
 from beaker_dynamodb import create_table
 from tests.support.internals import forget_connections, parse_options
+from tests.support.plugin import parameters_of
 from tests.support.proxy import Proxy, hang, proxy_for
 
 TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
 #: For the fault that takes a whole read timeout for each attempt.
 SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.2}
 ATTEMPTS = 3
+#: What an attempt can have of a fault: the first of three in CI too, the second, and all of them.
+TIMES = [pytest.param(1, marks=pytest.mark.exhaustive), ATTEMPTS - 1, ATTEMPTS]
+_uses = count()
 
 
 class Pauses:
@@ -70,9 +75,9 @@ def behind(
 ) -> dict[str, Any]:
     """The options of a client whose calls go through the proxy."""
     # A botocore client has a quota of retries for all of its calls; a new client has a full one.
-    forget_connections()
-    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
-    timeouts = SHORT_TIMEOUTS if parameters.get("fault") is hang else TIMEOUTS
+    if next(_uses) % 10 == 0:
+        forget_connections()
+    timeouts = SHORT_TIMEOUTS if parameters_of(request.node).get("fault") is hang else TIMEOUTS
     return {**table, **timeouts, "endpoint_url": proxy.url}
 
 

@@ -12,7 +12,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, Bound
 from tests.support import proxy as faults
 from tests.support.pages import count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -63,7 +63,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 class TestAValue:
     @in_each_mode

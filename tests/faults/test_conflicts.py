@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, Bound
 from tests.support import proxy as faults
 from tests.support.pages import KINDS
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -26,7 +26,7 @@ def content(session: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("at", ["first write", "merging write"])
-@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
 def test_a_merge_keeps_both_or_tells(

@@ -64,7 +64,7 @@ class TestAnAnswerOfSomethingElse:
             def log_message(self, *_: object) -> None: ...
 
         server = HTTPServer(("127.0.0.1", 0), Page)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield {
             "endpoint_url": f"http://127.0.0.1:{server.server_port}",
             "region": "us-east-1",

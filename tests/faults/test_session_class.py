@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, Bound
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -27,7 +27,7 @@ def seen_under(table: dict[str, Any], session_id: str | None) -> Any:
     return site.request(read)
 
 
-@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 class TestASession:
     @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "DeleteItem"])

@@ -8,7 +8,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, Bound
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -38,7 +38,7 @@ def site(request: pytest.FixtureRequest, clock: Any, behind: dict[str, Any]) -> 
     return site
 
 
-@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 class TestASession:
     @pytest.mark.parametrize("name", ["load", "change", "touch"])

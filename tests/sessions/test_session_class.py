@@ -338,7 +338,7 @@ class Marking:
     """Leaves a mark where its pickle is executed."""
 
     def __reduce__(self) -> Any:
-        return exec, ("import tests.test_session_class as here; here.MARKS.append(1)",)
+        return exec, ("import tests.sessions.test_session_class as here; here.MARKS.append(1)",)
 
 
 MARKS: list[int] = []

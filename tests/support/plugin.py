@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -24,6 +25,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from .dynamodb_local import ENDPOINT_VARIABLE, DynamoDBLocalUnavailable, running_dynamodb_local
 from .effort import IS_EXHAUSTIVE, load_hypothesis_profile
+from .tables import Tables
 from .wire import Wire, open_wire
 
 #: The endpoint of DynamoDB Local, or the reason why there is none.
@@ -123,11 +125,23 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark tests that need DynamoDB Local, so that `-m "not dynamodb_local"` leaves them out."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    fixtures = getattr(item, "fixturenames", [])
-    if parameters.get("dynamodb") == "dynamodb-local" or "dynamodb_local" in fixtures:
+    """Mark tests that need DynamoDB Local, and those that repeat on moto what it shows."""
+    stand_in = parameters_of(item).get("dynamodb")
+    if stand_in == "dynamodb-local" or "dynamodb_local" in getattr(item, "fixturenames", []):
         item.add_marker("dynamodb_local")
+    if stand_in == "moto" and item.get_closest_marker("moto_in_ci") and has_dynamodb_local():
+        item.add_marker("exhaustive")
+
+
+def parameters_of(item: pytest.Item) -> dict[str, Any]:
+    """The parameters of a test."""
+    parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    return parameters
+
+
+def has_dynamodb_local() -> bool:
+    """Whether DynamoDB Local can run here; without it, moto takes its place."""
+    return bool(os.environ.get(ENDPOINT_VARIABLE) or shutil.which("java"))
 
 
 @pytest.hookimpl(trylast=True)
@@ -203,12 +217,23 @@ def dynamodb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if request.param == "moto":
         # All that moto.mock_aws() does for botocore; the rest of it takes longer than most tests.
         monkeypatch.setattr(botocore_stubber, "enabled", True)
+        own_table = options["table_name"]
         yield DynamoDB("moto", options)
-        tables = dynamodb_backends[MOTO_ACCOUNT][options["region"]].tables
-        tables.pop(options["table_name"], None)
+        dynamodb_backends[MOTO_ACCOUNT][options["region"]].tables.pop(own_table, None)
     else:
         options["endpoint_url"] = request.getfixturevalue("dynamodb_local")
         yield DynamoDB("dynamodb-local", options)
+
+
+@pytest.fixture(scope="session")
+def _tables() -> Tables:
+    return Tables()
+
+
+@pytest.fixture
+def create_table(dynamodb: DynamoDB, _tables: Tables) -> None:
+    """Let the test begin with an empty table, so that its creation is not counted."""
+    _tables.give(dynamodb.name, dynamodb.options)
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ class TestWithoutAnEngine:
         )
         return " ".join(done.stdout.split())
 
-    @pytest.mark.parametrize("workers", [0, 1])
+    @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
     def test_tests_skip_and_say_what_to_do(
         self, bare_environment: dict[str, str], workers: int
     ) -> None:
@@ -130,7 +130,7 @@ class TestWithoutAnEngine:
         assert "3 skipped" in told
         assert "java is missing: install Java 17" in told
 
-    @pytest.mark.parametrize("workers", [0, 1])
+    @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
     def test_tests_fail_in_ci(self, bare_environment: dict[str, str], workers: int) -> None:
         told = self.run({**bare_environment, "CI": "true"}, workers)
         assert "3 errors" in told
