@@ -32,7 +32,7 @@ class TestCost:
         with wire.expect("GetItem"):
             assert cache.get("a", createfunc=lambda: 2) == 1
 
-    def test_a_look_whether_it_is_there_is_one_read(self, cache: Cache, wire: Wire) -> None:
+    def test_a_membership_test_is_one_read(self, cache: Cache, wire: Wire) -> None:
         cache.put("a", 1)
         with wire.expect("GetItem", "GetItem"):
             assert "a" in cache
@@ -47,14 +47,16 @@ class TestCost:
             cache.put("a", 1)
 
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-    def test_a_read_that_may_be_stale_costs_half(self, dynamodb: Any, wire: Wire) -> None:
+    def test_an_eventually_consistent_read_costs_half(self, dynamodb: Any, wire: Wire) -> None:
         cache = Cache("n", type="ext:dynamodb", consistent_read=False, **dynamodb.options)
         cache.put("a", 1)
         wire.clear()
         assert cache.get("a") == 1
         assert wire.units == 0.5
 
-    def test_what_was_read_is_forgotten_with_the_read_lock(self, cache: Cache, wire: Wire) -> None:
+    def test_a_value_is_forgotten_when_the_read_lock_is_released(
+        self, cache: Cache, wire: Wire
+    ) -> None:
         namespace = cache.namespace
         cache.put("a", 1)
         namespace.acquire_read_lock()
@@ -67,7 +69,9 @@ class TestCost:
         with wire.expect("GetItem"):
             assert namespace[b"a"][2] == 1
 
-    def test_a_thread_is_not_served_what_another_has_read(self, cache: Cache, wire: Wire) -> None:
+    def test_a_thread_does_not_see_what_another_thread_has_read(
+        self, cache: Cache, wire: Wire
+    ) -> None:
         namespace = cache.namespace
         cache.put("a", 1)
         namespace.acquire_read_lock()
@@ -79,7 +83,7 @@ class TestCost:
         namespace.release_read_lock()
         assert wire.operations == ["GetItem"]
 
-    def test_inside_a_read_lock_ones_own_write_is_seen(self, cache: Cache) -> None:
+    def test_a_thread_sees_its_own_write_under_a_read_lock(self, cache: Cache) -> None:
         namespace = cache.namespace
         cache.put("a", 1)
         namespace.acquire_read_lock()
@@ -92,7 +96,7 @@ class TestCost:
 
 
 class TestExpiry:
-    def test_is_kept_in_the_row_for_dynamodbs_ttl(
+    def test_is_stored_in_the_item_for_dynamodbs_ttl(
         self, cache: Cache, dynamodb: Any, clock: Any
     ) -> None:
         cache.put("a", 1, expiretime=60)
@@ -109,7 +113,7 @@ class TestExpiry:
         clock.advance(2)
         assert "a" not in cache
 
-    def test_is_met_to_the_fraction_of_a_second(self, cache: Cache, clock: Any) -> None:
+    def test_is_exact_to_the_fraction_of_a_second(self, cache: Cache, clock: Any) -> None:
         cache.put("a", 1, expiretime=1)
         clock.advance(0.9)
         assert cache.namespace.has_key(b"a")
@@ -125,16 +129,14 @@ class TestExpiry:
 
 @pytest.mark.parametrize("serializer", ["pickle", "json"])
 @pytest.mark.parametrize("expire", [sys.maxsize, 10**12, float("inf")])
-def test_a_life_without_an_end_in_sight_has_none(
-    dynamodb: Any, serializer: str, expire: float
-) -> None:
+def test_a_very_long_life_never_ends(dynamodb: Any, serializer: str, expire: float) -> None:
     cache = Cache("endless", type="ext:dynamodb", serializer=serializer, **dynamodb.options)
     cache.put("key", 1, expiretime=expire)
     assert cache.get("key") == 1
 
 
 class TestManyRows:
-    def test_clear_and_keys_reach_beyond_one_page_and_one_batch(
+    def test_clear_and_keys_handle_several_pages_and_batches(
         self, cache: Cache, dynamodb: Any
     ) -> None:
         """A page of a query ends after 1 MB, a batch after 25 items."""
@@ -147,9 +149,7 @@ class TestManyRows:
         assert cache.namespace.keys() == []
         assert other.get("kept") == 1
 
-    def test_clear_asks_again_for_what_the_engine_hands_back(
-        self, cache: Cache, wire: Wire
-    ) -> None:
+    def test_clear_repeats_what_dynamodb_leaves_unprocessed(self, cache: Cache, wire: Wire) -> None:
         for number in range(3):
             cache.put(f"k{number}", number)
         wire.leave_next_unprocessed("BatchWriteItem")
@@ -158,7 +158,7 @@ class TestManyRows:
         assert cache.namespace.keys() == []
         assert wire.operations.count("BatchWriteItem") == 3
 
-    def test_clear_is_an_outage_where_the_engine_hands_it_back_again_and_again(
+    def test_clear_is_an_outage_if_dynamodb_never_processes_it(
         self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("time.sleep", lambda _: None)
@@ -179,7 +179,7 @@ class TestSerializer:
         assert cache.get("a") == {"b": [1, None]}
         assert b'{"b":[1,null]}' in rows(dynamodb)[0].data
 
-    def test_json_takes_a_pickled_row_for_a_miss(self, cache: Cache, dynamodb: Any) -> None:
+    def test_json_treats_a_pickled_item_as_a_miss(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", 1)
         careful = Cache("numbers", type="ext:dynamodb", serializer="json", **dynamodb.options)
         assert careful.get("a", createfunc=lambda: 2) == 2
@@ -187,7 +187,7 @@ class TestSerializer:
 
 
 class TestFaults:
-    def test_a_corrupt_row_costs_one_miss(
+    def test_a_corrupt_item_costs_one_miss(
         self, cache: Cache, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", 1)
@@ -204,13 +204,13 @@ class TestFaults:
         with pytest.raises(StoreUnavailable):
             cache.get("a", createfunc=lambda: 1)
 
-    def test_a_key_larger_than_an_item_is_refused(self, cache: Cache) -> None:
+    def test_a_key_larger_than_an_item_is_an_error(self, cache: Cache) -> None:
         with pytest.raises(ItemTooLarge, match="400 KB"):
             cache.put("a" * 410 * 1024, 1)
 
 
 class TestNames:
-    def test_a_value_under_the_key_session_is_no_session(self, dynamodb: Any) -> None:
+    def test_a_value_with_the_key_session_is_no_session(self, dynamodb: Any) -> None:
         options = {**dynamodb.options, "hash_ids": False}
         cache = Cache("an-id", type="ext:dynamodb", **options)
         cache.put("session", "a value")
@@ -218,7 +218,7 @@ class TestNames:
         assert cache.get("session") == "a value"
         assert cache.namespace.keys() == [b"session"]
 
-    def test_clear_leaves_a_session_of_the_same_name(self, dynamodb: Any) -> None:
+    def test_clear_keeps_a_session_of_the_same_name(self, dynamodb: Any) -> None:
         options = {**dynamodb.options, "hash_ids": False}
         session = DynamoDBNamespaceManager("same", **options)
         session["session"] = "not base64!"

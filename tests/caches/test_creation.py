@@ -58,22 +58,20 @@ class TestCost:
         [row] = rows(dynamodb)
         assert (row.lock_owner, row.lock_until) == (None, None)
 
-    def test_a_value_that_has_expired_is_three_calls(
-        self, dynamodb: Any, wire: Wire, clock: Any
-    ) -> None:
+    def test_an_expired_value_is_three_calls(self, dynamodb: Any, wire: Wire, clock: Any) -> None:
         cache = make_cache(dynamodb)
         cache.put("a", 1, expiretime=60)
         clock.advance(61)
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
             assert cache.get("a", createfunc=lambda: 2, expiretime=60) == 2
 
-    def test_a_function_that_fails_gives_the_lease_up(self, dynamodb: Any, wire: Wire) -> None:
+    def test_a_failing_function_releases_the_lease(self, dynamodb: Any, wire: Wire) -> None:
         cache = make_cache(dynamodb)
         with wire.expect("GetItem", "UpdateItem", "DeleteItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0)
         assert rows(dynamodb) == []
 
-    def test_a_function_that_fails_leaves_the_stale_value(
+    def test_a_failing_function_keeps_the_stale_value(
         self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
         cache = make_cache(dynamodb, stale_ttl=600)
@@ -84,14 +82,14 @@ class TestCost:
         [row] = rows(dynamodb)
         assert (row.lock_owner, row.data is None) == (None, False)
 
-    def test_a_value_is_removed_by_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
+    def test_a_removal_is_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
         cache = make_cache(dynamodb)
         cache.put("a", 1)
         with wire.expect("GetItem", "DeleteItem"):
             cache.remove_value("a")
 
     @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
-    def test_a_lost_answer_to_the_lease_or_the_value_is_recognised(
+    def test_a_lost_answer_to_the_lease_or_the_write_is_recognised(
         self, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str
     ) -> None:
         cache = make_cache(dynamodb)
@@ -104,7 +102,7 @@ class TestCost:
 
 @pytest.mark.usefixtures("machines")
 class TestTwoMachines:
-    def test_the_second_has_what_the_first_has_made(
+    def test_the_second_gets_the_value_of_the_first(
         self, dynamodb: Any, wire: Wire, threads: ThreadPoolExecutor, paced: "Paced"
     ) -> None:
         waiting = []
@@ -120,7 +118,7 @@ class TestTwoMachines:
         assert waiting[0].result(PATIENCE) == 1
         assert set(wire.operations) == {"PutItem", "GetItem"}
 
-    def test_the_second_takes_over_where_the_function_of_the_first_fails(
+    def test_the_second_takes_over_if_the_function_of_the_first_fails(
         self, dynamodb: Any, threads: ThreadPoolExecutor, paced: "Paced"
     ) -> None:
         waiting = []
@@ -135,7 +133,7 @@ class TestTwoMachines:
         paced.go_on()
         assert waiting[0].result(PATIENCE) == 2
 
-    def test_the_second_takes_over_once_the_lease_is_over(
+    def test_the_second_takes_over_when_the_lease_has_expired(
         self, dynamodb: Any, clock: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         def overtaken() -> str:
@@ -148,7 +146,7 @@ class TestTwoMachines:
         assert make_cache(dynamodb).get("a", createfunc=never) == "second"
         assert "made by another meanwhile" in caplog.text
 
-    def test_the_first_stores_its_value_where_nobody_has_taken_over(
+    def test_the_first_stores_its_value_if_nobody_has_taken_over(
         self, dynamodb: Any, clock: Any
     ) -> None:
         def slow() -> int:
@@ -158,14 +156,12 @@ class TestTwoMachines:
         assert make_cache(dynamodb).get("a", createfunc=slow) == 1
         assert make_cache(dynamodb).get("a", createfunc=never) == 1
 
-    def test_what_is_put_in_before_the_lease_is_taken_is_served(
-        self, dynamodb: Any, wire: Wire
-    ) -> None:
+    def test_a_value_written_before_the_lease_is_served(self, dynamodb: Any, wire: Wire) -> None:
         wire.before_next("UpdateItem", lambda: make_cache(dynamodb).put("a", "put in"))
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
             assert make_cache(dynamodb).get("a", createfunc=never) == "put in"
 
-    def test_what_is_put_in_meanwhile_stays(self, dynamodb: Any) -> None:
+    def test_a_value_written_during_the_creation_stays(self, dynamodb: Any) -> None:
         def put_in_meanwhile() -> str:
             make_cache(dynamodb).put("a", "put in")
             return "made"
@@ -174,7 +170,7 @@ class TestTwoMachines:
         assert make_cache(dynamodb).get("a", createfunc=never) == "put in"
 
     @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
-    def test_what_is_removed_meanwhile_is_not_stored(
+    def test_a_value_removed_during_the_creation_is_not_stored(
         self, dynamodb: Any, remove: Callable[[Cache], None]
     ) -> None:
         """It was made of what is out of date."""
@@ -186,7 +182,7 @@ class TestTwoMachines:
         assert make_cache(dynamodb).get("a", createfunc=removed_meanwhile) == "outdated"
         assert make_cache(dynamodb).get("a", createfunc=lambda: "new") == "new"
 
-    def test_who_waits_too_long_gets_an_error(
+    def test_waiting_longer_than_lock_wait_is_an_error(
         self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         def make() -> int:
@@ -207,7 +203,7 @@ class TestTwoMachines:
 
         assert make_cache(dynamodb).get("a", createfunc=make) == 1
 
-    def test_a_lease_left_behind_expires(self, dynamodb: Any, clock: Any) -> None:
+    def test_an_abandoned_lease_expires(self, dynamodb: Any, clock: Any) -> None:
         cache = make_cache(dynamodb)
         cache.namespace.get_creation_lock(b"a").acquire()
         [row] = rows(dynamodb)
@@ -222,7 +218,7 @@ class TestStale:
         one.put("a", "old", expiretime=60)
         return [one, other]
 
-    def test_the_old_value_is_served_by_one_read_while_one_makes_the_new(
+    def test_the_stale_value_is_one_read_while_one_client_makes_the_new_one(
         self, caches: list[Cache], clock: Any, wire: Wire
     ) -> None:
         one, other = caches
@@ -238,7 +234,7 @@ class TestStale:
             assert one.get("a", createfunc=make, expiretime=60) == "new"
         assert other.get("a", createfunc=never, expiretime=60) == "new"
 
-    def test_an_expired_value_is_no_key_and_is_served_to_nobody_who_cannot_make_it(
+    def test_an_expired_value_is_no_key_and_only_a_creator_gets_it(
         self, caches: list[Cache], clock: Any
     ) -> None:
         one, _ = caches
@@ -305,7 +301,7 @@ class _Time:
 
 
 class TestThreads:
-    def test_of_one_process_ask_one_after_the_other(self, dynamodb: Any, wire: Wire) -> None:
+    def test_of_one_process_make_one_call_between_them(self, dynamodb: Any, wire: Wire) -> None:
         """While one thread has the lock, no other asks the engine for it."""
         cache, calls = make_cache(dynamodb), []
 
@@ -326,7 +322,7 @@ class TestThreads:
     # moto's updates are not atomic among threads.
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     @pytest.mark.usefixtures("machines")
-    def test_that_take_the_lease_again_and_again_are_never_two_inside(self, dynamodb: Any) -> None:
+    def test_that_compete_for_a_lease_never_hold_it_together(self, dynamodb: Any) -> None:
         inside, most = [], []
         cache = make_cache(dynamodb, lock_timeout=600, lock_wait=600)
 
@@ -345,7 +341,7 @@ class TestThreads:
         assert len(most) == THREADS * EFFORT.turns
         assert max(most) == 1
 
-    def test_wait_for_no_one_to_whom_the_engine_has_not_answered(
+    def test_do_not_wait_for_a_thread_without_an_answer_from_dynamodb(
         self, dynamodb: Any, wire: Wire, threads: ThreadPoolExecutor
     ) -> None:
         cache = make_cache(dynamodb, max_retries=0)
@@ -363,7 +359,7 @@ class TestThreads:
             cache.get("a", createfunc=never)
         assert waiting[0].result(LEASE / 2) == 2
 
-    def test_of_one_process_wait_no_longer_than_lock_wait_either(
+    def test_of_one_process_wait_no_longer_than_lock_wait(
         self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         cache = make_cache(dynamodb, lock_wait=0.1)
@@ -376,7 +372,7 @@ class TestThreads:
 
         assert cache.get("a", createfunc=make) == 1
 
-    def test_may_acquire_it_again(self, dynamodb: Any, wire: Wire) -> None:
+    def test_can_acquire_their_lock_again(self, dynamodb: Any, wire: Wire) -> None:
         cache = make_cache(dynamodb)
         outer, inner = (cache.namespace.get_creation_lock(b"a") for _ in range(2))
         with wire.expect("UpdateItem"):
@@ -386,7 +382,7 @@ class TestThreads:
         with wire.expect("DeleteItem"):
             outer.release()
 
-    def test_forget_with_the_lock_what_they_learned_with_it(
+    def test_forget_what_they_read_when_they_release_the_lock(
         self, dynamodb: Any, wire: Wire
     ) -> None:
         cache = make_cache(dynamodb)
@@ -405,13 +401,13 @@ THREADS = 50
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 class TestProcesses:
-    def test_that_miss_at_once_make_it_once(self, dynamodb: Any, tmp_path: Path) -> None:
+    def test_that_miss_at_once_make_the_value_once(self, dynamodb: Any, tmp_path: Path) -> None:
         with Workers(dynamodb, tmp_path, ["make"] * 8) as workers:
             workers.start()
             assert workers.results() == ["made"] * 64
         assert len((tmp_path / "made").read_text().split()) == 1
 
-    def test_make_it_once_more_where_the_maker_is_killed(
+    def test_make_the_value_once_more_if_its_creator_is_killed(
         self, dynamodb: Any, tmp_path: Path
     ) -> None:
         with Workers(dynamodb, tmp_path, ["hang", *["make"] * 7]) as workers:
@@ -424,7 +420,7 @@ class TestProcesses:
         assert float(second) >= float(first) + LEASE - 0.5
         assert float(second) <= killed_at + LEASE + 10
 
-    def test_forked_hold_nothing_of_their_parents(self, dynamodb: Any) -> None:
+    def test_do_not_inherit_locks_when_forked(self, dynamodb: Any) -> None:
         cache = make_cache(dynamodb)
         cache.put("a", 1)
         creation_lock = cache.namespace.get_creation_lock(b"b")
@@ -438,7 +434,7 @@ class TestProcesses:
         creation_lock.release()
         assert [row.item for row in rows(dynamodb)] == ["a"]
 
-    def test_forked_wait_for_no_thread_of_their_parents(
+    def test_do_not_wait_for_threads_of_their_parent_when_forked(
         self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         cache = make_cache(dynamodb, lock_wait=2)
@@ -460,7 +456,7 @@ class TestProcesses:
         forked.set()
         making.result(PATIENCE)
 
-    def test_of_greenlets_make_it_once(self, dynamodb: Any) -> None:
+    def test_of_greenlets_make_the_value_once(self, dynamodb: Any) -> None:
         worker = subprocess.run(
             [sys.executable, "-c", GREENLETS, repr(dynamodb.options)],
             capture_output=True,

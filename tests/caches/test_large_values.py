@@ -68,14 +68,16 @@ class TestAValue:
             assert len(cache.get("a")) == 5 * MEGABYTE
 
     @pytest.mark.parametrize("size", [PART_SIZE - 100, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE])
-    def test_at_the_edge_comes_back(self, cache: Cache, dynamodb: Any, size: int) -> None:
+    def test_at_the_size_limit_of_a_part_comes_back(
+        self, cache: Cache, dynamodb: Any, size: int
+    ) -> None:
         long_key = "k" * 3000
         for key in ("a", long_key):
             cache.put(key, noise(size))
             assert cache.get(key) == noise(size)
         assert all(len(row.data) <= PART_SIZE for row in rows(dynamodb))
 
-    def test_past_max_value_size_is_refused_and_what_is_stored_stays(
+    def test_past_max_value_size_is_an_error_and_the_stored_one_stays(
         self, cache: Cache, dynamodb: Any
     ) -> None:
         cache.put("a", noise(MEGABYTE))
@@ -85,7 +87,7 @@ class TestAValue:
         assert cache.get("a") == noise(MEGABYTE)
 
     @pytest.mark.parametrize("expire", [None, 60])
-    def test_is_whole_where_an_answer_is_lost(
+    def test_is_whole_if_an_answer_is_lost(
         self, dynamodb: Any, wire: Wire, expire: int | None
     ) -> None:
         cache = Cache("large", type="ext:dynamodb", **dynamodb.options)
@@ -94,7 +96,9 @@ class TestAValue:
         cache.put("a", noise(MEGABYTE, 2), expiretime=expire)
         assert cache.get("a") == noise(MEGABYTE, 2)
 
-    def test_that_is_made_is_whole_where_an_answer_is_lost(self, dynamodb: Any, wire: Wire) -> None:
+    def test_that_a_function_makes_is_whole_if_an_answer_is_lost(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
         cache = Cache("large", type="ext:dynamodb", **dynamodb.options)
         wire.lose_answer_of("PutItem")
         assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
@@ -102,14 +106,14 @@ class TestAValue:
         assert all_parts_are_named(dynamodb)
         assert {row.expires for row in rows(dynamodb)} == {None}
 
-    def test_is_made_once_and_read_after(self, cache: Cache, wire: Wire) -> None:
+    def test_is_made_once_and_then_read(self, cache: Cache, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
             assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
         assert cache.get("a") == noise(MEGABYTE)
 
 
 class TestParts:
-    def test_of_a_value_that_is_replaced_are_removed(self, cache: Cache, dynamodb: Any) -> None:
+    def test_of_a_replaced_value_are_removed(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
         cache.put("a", noise(MEGABYTE, 2))
         assert len(parts(dynamodb)) == 3
@@ -117,7 +121,7 @@ class TestParts:
         assert parts(dynamodb) == []
 
     @pytest.mark.parametrize("remove", [lambda cache: cache.remove_value("a"), Cache.clear])
-    def test_go_with_the_value(
+    def test_are_removed_with_the_value(
         self, cache: Cache, dynamodb: Any, remove: Callable[[Cache], None]
     ) -> None:
         cache.put("a", noise(MEGABYTE))
@@ -133,12 +137,12 @@ class TestParts:
         cache.put("a", noise(MEGABYTE), expiretime=60)
         assert {row.expires.timestamp() for row in rows(dynamodb)} == {clock.now + 60}
 
-    def test_of_a_value_that_never_expires_do_not_either(self, cache: Cache, dynamodb: Any) -> None:
+    def test_of_a_value_that_never_expires_never_expire(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
         assert {row.expires for row in rows(dynamodb)} == {None}
 
     @pytest.mark.parametrize("expire", [None, 60])
-    def test_that_nothing_refers_to_expire(
+    def test_that_no_value_refers_to_expire(
         self, cache: Cache, dynamodb: Any, wire: Wire, expire: int | None
     ) -> None:
         cache.put("a", "before")
@@ -149,7 +153,7 @@ class TestParts:
         assert len(parts(dynamodb)) == 3
         assert None not in {part.expires for part in parts(dynamodb)}
 
-    def test_that_cannot_be_removed_are_left_to_expire(
+    def test_that_cannot_be_removed_expire(
         self, cache: Cache, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", noise(MEGABYTE), expiretime=60)
@@ -159,7 +163,7 @@ class TestParts:
         assert None not in {part.expires for part in parts(dynamodb)}
         assert "parts of a value that was replaced were not removed" in caplog.text
 
-    def test_that_are_missing_are_a_miss(
+    def test_that_are_missing_cause_a_miss(
         self, cache: Cache, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", noise(MEGABYTE))
@@ -168,7 +172,7 @@ class TestParts:
         assert "parts of the value are missing" in caplog.text
         assert cache.get("a") == "new"
 
-    def test_that_are_not_its_own_are_a_miss(self, cache: Cache, dynamodb: Any) -> None:
+    def test_of_another_value_cause_a_miss(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
         part = next(part for part in parts(dynamodb) if part.item.endswith(":0"))
         part.data = part.data[:-9] + b"another's"
@@ -176,14 +180,16 @@ class TestParts:
         assert cache.get("a", createfunc=lambda: "new") == "new"
 
     @pytest.mark.parametrize("name", ["", ":", "x:0", "x:101", "x:-1", "x:1.0", "x", ":3", "x:٣"])
-    def test_may_be_named_by_anything(self, cache: Cache, dynamodb: Any, name: str) -> None:
+    def test_with_an_invalid_name_cause_a_miss(
+        self, cache: Cache, dynamodb: Any, name: str
+    ) -> None:
         cache.put("a", noise(MEGABYTE))
         [head] = [row for row in rows(dynamodb) if row.parts]
         head.parts = name or None
         head.save()
         assert cache.get("a", createfunc=lambda: "new") == "new"
 
-    def test_are_asked_for_again_where_the_engine_hands_them_back(
+    def test_are_requested_again_if_dynamodb_leaves_them_unprocessed(
         self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("time.sleep", lambda _: None)
@@ -193,7 +199,7 @@ class TestParts:
             wire.leave_next_unprocessed("BatchGetItem")
         assert cache.get("a") == noise(MEGABYTE)
 
-    def test_that_the_engine_never_reads_are_an_outage(
+    def test_that_dynamodb_never_returns_are_an_outage(
         self, cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("time.sleep", lambda _: None)
@@ -218,7 +224,7 @@ class SlowEngine:
         self._now += seconds
 
 
-def test_a_slow_engine_that_hands_parts_back_is_asked_for_no_longer_than_a_call_may_take(
+def test_retries_of_unprocessed_parts_end_within_the_longest_call(
     cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.put("a", noise(MEGABYTE))
@@ -232,7 +238,7 @@ def test_a_slow_engine_that_hands_parts_back_is_asked_for_no_longer_than_a_call_
 
 
 class TestAReader:
-    def test_sees_the_new_value_where_the_old_one_is_replaced_under_it(
+    def test_sees_the_new_value_if_the_old_one_is_replaced_during_the_read(
         self, cache: Cache, wire: Wire
     ) -> None:
         cache.put("a", noise(MEGABYTE, 1))
@@ -247,7 +253,7 @@ class TestAReader:
         assert seen == [noise(MEGABYTE, 1)]
 
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-    def test_sees_one_whole_value_after_the_other(
+    def test_sees_only_whole_values_during_rewrites(
         self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         # Noise is not to be compressed: that would take most of the time.
@@ -267,7 +273,7 @@ class TestAReader:
         assert reads > EFFORT.rewrites // 20
 
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-    def test_and_racing_writers_leave_no_part_behind(
+    def test_and_concurrent_writers_leave_no_part_behind(
         self, cache: Cache, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
         values = [noise(MEGABYTE, seed) for seed in range(4)]
@@ -291,7 +297,7 @@ class TestASession:
         other.use_cookie(str(one.cookie))
         return [one, other]
 
-    def test_comes_back_and_is_renewed_as_a_whole(
+    def test_comes_back_whole_and_is_touched_whole(
         self, clock: Any, sites: list[Site], dynamodb: Any
     ) -> None:
         one, _ = sites
@@ -315,7 +321,7 @@ class TestASession:
         assert found["n"] == noise(MEGABYTE)
         assert all_parts_are_named(dynamodb)
 
-    def test_is_merged_with_what_has_replaced_it_under_the_merge(
+    def test_is_merged_with_a_session_that_replaces_it_during_the_merge(
         self, sites: list[Site], wire: Wire
     ) -> None:
         one, other = sites
@@ -330,7 +336,7 @@ class TestASession:
         found = other.request(lambda session: {**session})
         assert (found["a"], found["b"], found["c"]) == (1, 2, 3)
 
-    def test_is_read_whole_where_it_is_replaced_under_a_reader(
+    def test_is_read_whole_if_it_is_replaced_during_the_read(
         self, sites: list[Site], wire: Wire
     ) -> None:
         one, other = sites
@@ -362,7 +368,7 @@ class TestASession:
         one.request(ended_meanwhile)
         assert rows(dynamodb) == []
 
-    def test_is_whole_where_an_answer_is_lost(
+    def test_is_whole_if_an_answer_is_lost(
         self, sites: list[Site], dynamodb: Any, wire: Wire
     ) -> None:
         one, other = sites
@@ -373,7 +379,7 @@ class TestASession:
         one.request(put(n=noise(MEGABYTE, 3)))
         assert other.request(read) == noise(MEGABYTE, 3)
 
-    def test_is_whole_where_the_answer_to_a_touch_is_lost(
+    def test_is_whole_if_the_answer_to_a_touch_is_lost(
         self, clock: Any, sites: list[Site], wire: Wire
     ) -> None:
         one, other = sites
@@ -384,7 +390,7 @@ class TestASession:
         assert other.request(read) == noise(MEGABYTE)
 
     @pytest.mark.parametrize("sites", ["pickle"], indirect=True)
-    def test_is_whole_where_the_answer_to_an_overwrite_is_lost(
+    def test_is_whole_if_the_answer_to_an_overwrite_is_lost(
         self, dynamodb: Any, sites: list[Site], wire: Wire
     ) -> None:
         other, _ = sites
@@ -401,7 +407,7 @@ class TestASession:
         one.request(changed_meanwhile)
         assert one.request(read) == noise(MEGABYTE, 2)
 
-    def test_past_max_value_size_is_refused_and_what_is_stored_stays(
+    def test_past_max_value_size_is_an_error_and_the_stored_one_stays(
         self, sites: list[Site]
     ) -> None:
         one, _ = sites

@@ -27,7 +27,7 @@ def elsewhere(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if "endpoint_url" in dynamodb.options:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.options["endpoint_url"])
     forget_connections()
-    create_table(**TABLE)
+    create_table(**dict[str, Any](TABLE))
     yield
     forget_connections()
 
@@ -61,7 +61,7 @@ def browser(application: Any) -> TestApp:
     return TestApp(application)
 
 
-def test_a_user_logs_in_comes_again_and_logs_out(browser: TestApp) -> None:
+def test_a_user_logs_in_returns_and_logs_out(browser: TestApp) -> None:
     assert browser.get("/").text == "nobody is logged in\n"
     assert browser.get("/login?name=alice").text == "welcome, alice\n"
     assert browser.get("/login?name=alice").text == "welcome, alice\n"
@@ -124,7 +124,7 @@ def outcome_of(browser: TestApp) -> str:
     return str(answer.status)
 
 
-def test_what_they_store_is_in_one_table(browser: TestApp, dynamodb: Any) -> None:
+def test_sessions_and_caches_share_one_table(browser: TestApp, dynamodb: Any) -> None:
     browser.get("/login?name=alice")
     browser.get(f"/square?number={uuid.uuid4().int}")
     items = {row.item for row in session_model(**TABLE).scan()}

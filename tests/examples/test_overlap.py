@@ -28,7 +28,7 @@ def test_memory_loses_every_race(overlap: Any) -> None:
     assert overlap.outcomes(overlap.Backend("memory")) == [ill for _, ill in overlap.RACES.values()]
 
 
-def test_the_docs_show_what_it_prints(overlap: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_docs_show_its_output(overlap: Any, capsys: pytest.CaptureFixture[str]) -> None:
     overlap.main([])
     docs = (ROOT / "docs" / "overlap.md").read_text(encoding="utf-8")
     shown = docs.partition(BEGIN)[2].partition(END)[0]

@@ -115,7 +115,7 @@ class TestAValue:
         assert stored(cache, "missing") in ({None, "made"} if fails else {"made"})
 
     @pytest.mark.parametrize("name", CHANGES)
-    def test_is_changed_or_the_caller_told(
+    def test_is_changed_or_the_caller_gets_an_error(
         self,
         behind: dict[str, Any],
         proxy: Proxy,
@@ -143,14 +143,16 @@ class TestAnOutageAsAMiss:
     def cache(self, behind: dict[str, Any]) -> Cache:
         return make_cache({**behind, "max_retries": 0}, on_outage="miss")
 
-    def test_asks_once_and_stores_nothing(self, cache: Cache, proxy: Proxy, wire: Wire) -> None:
+    def test_makes_one_call_and_stores_nothing(
+        self, cache: Cache, proxy: Proxy, wire: Wire
+    ) -> None:
         proxy.inject(faults.reset)
         with wire.expect("GetItem"):
             assert get(cache, "missing") == FALLBACK
         with wire.expect("GetItem"):
             assert stored(cache, "missing") is None
 
-    def test_is_told_in_the_log_without_the_key(
+    def test_is_logged_without_the_key(
         self, cache: Cache, proxy: Proxy, caplog: pytest.LogCaptureFixture
     ) -> None:
         proxy.inject(faults.reset, "GetItem")
@@ -160,7 +162,7 @@ class TestAnOutageAsAMiss:
         assert "counts as missing: no answer from the engine" in caplog.text
         assert "secret" not in caplog.text
 
-    def test_serves_the_next_request_from_the_table(self, cache: Cache, proxy: Proxy) -> None:
+    def test_does_not_affect_the_next_request(self, cache: Cache, proxy: Proxy) -> None:
         proxy.inject(faults.reset)
         assert get(cache, "small") == FALLBACK
         assert get(cache, "small") == "old"
@@ -170,18 +172,18 @@ class TestAnOutageAsAMiss:
         with pytest.raises(KeyError):
             cache.get("small")
 
-    def test_leaves_the_function_its_own_errors(self, cache: Cache, proxy: Proxy) -> None:
+    def test_does_not_hide_errors_of_the_function(self, cache: Cache, proxy: Proxy) -> None:
         proxy.inject(faults.reset)
         with pytest.raises(ZeroDivisionError):
             cache.get("small", createfunc=lambda: 1 / 0)
         assert get(cache, "small") == "old"
 
-    def test_holds_for_every_error_of_the_lease(self, cache: Cache, proxy: Proxy) -> None:
+    def test_includes_an_outage_of_the_lease(self, cache: Cache, proxy: Proxy) -> None:
         proxy.inject(faults.reset, "UpdateItem")
         assert get(cache, "missing") == FALLBACK
         assert stored(cache, "missing") is None
 
-    def test_leaves_a_session_its_error(self, behind: dict[str, Any], proxy: Proxy) -> None:
+    def test_is_still_an_error_for_a_session(self, behind: dict[str, Any], proxy: Proxy) -> None:
         site = Site({**behind, "max_retries": 0}, on_outage="miss")
         site.request(count)
         proxy.inject(faults.reset)

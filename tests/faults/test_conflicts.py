@@ -29,7 +29,7 @@ def content(session: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
-def test_a_merge_keeps_both_or_tells(
+def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
     behind: dict[str, Any],
     table: dict[str, Any],
     proxy: Proxy,

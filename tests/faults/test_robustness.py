@@ -48,7 +48,7 @@ class TestPlainExceptionsOfTheClientLibrary:
         assert site.request(read) == 1
 
 
-class TestAnAnswerOfSomethingElse:
+class TestAnAnswerThatIsNotDynamoDBs:
     """A proxy's page, or another service behind a mistyped port, with status 200."""
 
     @pytest.fixture(params=[b"<html>", b"", b"{}", b"[]", b"null", b'{"Item": 5}'])
@@ -74,20 +74,18 @@ class TestAnAnswerOfSomethingElse:
         }
         server.shutdown()
 
-    def test_is_no_missing_session(self, options: dict[str, object]) -> None:
+    def test_does_not_count_as_a_missing_session(self, options: dict[str, object]) -> None:
         with pytest.raises(StoreUnavailable):
             Session({}, id="an-id", use_cookies=False, type="ext:dynamodb", **options)
 
-    def test_is_no_saved_session(self, options: dict[str, object]) -> None:
+    def test_does_not_count_as_a_saved_session(self, options: dict[str, object]) -> None:
         session = Session({}, use_cookies=False, type="ext:dynamodb", **options)
         session["n"] = 1
         with pytest.raises(StoreUnavailable):
             session.save()
 
 
-def test_a_session_that_is_given_an_id_is_deleted_under_it(
-    dynamodb: Any, create_table: None
-) -> None:
+def test_a_session_with_a_given_id_is_deleted(dynamodb: Any, create_table: None) -> None:
     options = {**dynamodb.options, "type": "ext:dynamodb", "use_cookies": False}
     session = Session({}, id="an-id", **options)
     session["user"] = "alice"
@@ -99,7 +97,7 @@ def test_a_session_that_is_given_an_id_is_deleted_under_it(
     assert list(session_model(**dynamodb.options).scan()) == []
 
 
-def test_a_forked_worker_leaves_the_credentials_and_their_locks_behind(dynamodb: Any) -> None:
+def test_a_forked_worker_makes_its_own_credentials_and_locks(dynamodb: Any) -> None:
     connection = session_model(**dynamodb.options).table_connection().connection
     before = connection.session
     forget_connections()
@@ -107,7 +105,7 @@ def test_a_forked_worker_leaves_the_credentials_and_their_locks_behind(dynamodb:
 
 
 @pytest.mark.usefixtures("create_table")
-class TestOddRows:
+class TestForeignItems:
     @pytest.fixture
     def cache(self, dynamodb: Any) -> Cache:
         cache = Cache("numbers", type="ext:dynamodb", **dynamodb.options)
@@ -145,18 +143,18 @@ class Ungrateful:
 
 @pytest.mark.usefixtures("create_table")
 class TestCacheValues:
-    def test_whose_class_raises_what_it_likes_are_misses(self, dynamodb: Any) -> None:
+    def test_whose_class_raises_any_error_are_misses(self, dynamodb: Any) -> None:
         cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", Ungrateful())
         assert cache.get("a", createfunc=lambda: 2) == 2
 
     @pytest.mark.parametrize("expire", [sys.maxsize, float("inf"), 1e30])
-    def test_may_live_for_ever(self, dynamodb: Any, expire: float) -> None:
+    def test_can_live_for_ever(self, dynamodb: Any, expire: float) -> None:
         cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
         cache.put("a", 1, expiretime=expire)
         assert cache.get("a") == 1
 
-    def test_are_read_anew_after_a_read_lock_was_released_once_too_often(
+    def test_are_read_again_after_an_extra_release_of_the_read_lock(
         self, dynamodb: Any, wire: Wire
     ) -> None:
         cache = Cache("n", type="ext:dynamodb", **dynamodb.options)
@@ -191,10 +189,10 @@ class TestComparing:
         assert stored is not None
         return snapshot.has_changed(stored, session)
 
-    def test_takes_a_set_without_arguments_for_changed(self) -> None:
+    def test_treats_a_set_without_arguments_as_changed(self) -> None:
         assert self.changed(Reduced(set, ()), Reduced(set, ()))
 
-    def test_tells_an_item_from_an_attribute(self) -> None:
+    def test_distinguishes_an_item_from_an_attribute(self) -> None:
         with_item = Items([{"owner": "bob"}])
         with_attribute = Items()
         with_attribute.owner = "bob"  # type: ignore[attr-defined]
@@ -231,18 +229,18 @@ class TestUrls:
         url = "dynamodb:///?aws_access_key_id=a&aws_secret_access_key=ab+cd/e%3D"
         assert parse_options({"url": url}).aws_secret_access_key == "ab+cd/e="
 
-    def test_and_names_that_mean_the_same_are_not_given_twice(self) -> None:
+    def test_with_two_names_for_one_option_are_an_error(self) -> None:
         with pytest.raises(ConfigurationError, match="endpoint_url or host, not both"):
             parse_options({"endpoint_url": "http://a", "host": "http://b"})
 
     @pytest.mark.parametrize(
         "endpoint", ["http://a b", "http://h:99999", "http://user:pw@h", "http://["]
     )
-    def test_of_an_endpoint_are_checked(self, endpoint: str) -> None:
+    def test_that_name_an_endpoint_are_checked(self, endpoint: str) -> None:
         with pytest.raises(ConfigurationError, match="must be a URL such as") as caught:
             parse_options({"endpoint_url": endpoint})
         assert "pw" not in str(caught.value)
 
-    def test_and_numbers_beyond_all_bounds_are_refused(self) -> None:
+    def test_with_numbers_out_of_range_are_an_error(self) -> None:
         with pytest.raises(ConfigurationError, match="touch_interval must be a number"):
             parse_options({"touch_interval": 10**400})

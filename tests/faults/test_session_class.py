@@ -31,7 +31,7 @@ def seen_under(table: dict[str, Any], session_id: str | None) -> Any:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 class TestASession:
     @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "DeleteItem"])
-    def test_goes_on_under_a_new_id_or_under_the_old_one(
+    def test_continues_under_the_new_id_or_the_old_one(
         self,
         site: Site,
         table: dict[str, Any],
@@ -61,7 +61,7 @@ class TestASession:
             assert site.cookie != before
             assert (site.request(read), seen_under(table, before)) == (2, None)
 
-    def test_goes_on_under_its_new_id_where_the_application_catches_the_error(
+    def test_continues_under_the_new_id_if_the_application_catches_the_error(
         self,
         site: Site,
         table: dict[str, Any],
@@ -85,7 +85,7 @@ class TestASession:
         assert site.request(lambda session: (session["n"], session["later"])) == (2, 1)
         assert seen_under(table, before) is None
 
-    def test_ends_under_both_ids_where_the_application_ends_it_instead(
+    def test_ends_under_both_ids_if_the_application_then_ends_it(
         self,
         site: Site,
         table: dict[str, Any],
@@ -109,7 +109,7 @@ class TestASession:
         site.request(page)
         assert [seen_under(table, session_id) for session_id in ids] == [None, None]
 
-    def test_that_was_invalidated_has_ended_or_the_caller_is_told(
+    def test_ends_by_invalidate_or_the_caller_gets_an_error(
         self,
         site: Site,
         table: dict[str, Any],
@@ -127,7 +127,7 @@ class TestASession:
         assert seen_under(table, before) in ({None, 1} if fails else {None})
 
     @pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
-    def test_is_locked_and_unlocked_or_the_caller_is_told(
+    def test_is_locked_and_unlocked_or_the_caller_gets_an_error(
         self,
         site: Site,
         table: dict[str, Any],

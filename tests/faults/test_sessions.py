@@ -42,7 +42,7 @@ def site(request: pytest.FixtureRequest, clock: Any, behind: dict[str, Any]) -> 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 class TestASession:
     @pytest.mark.parametrize("name", ["load", "change", "touch"])
-    def test_goes_on_with_all_that_was_acknowledged(
+    def test_keeps_every_acknowledged_change(
         self,
         site: Site,
         proxy: Proxy,
@@ -67,7 +67,7 @@ class TestASession:
         assert site.request(read) in ({changed, 1} if fails else {changed})
 
     @pytest.mark.parametrize("is_new", [True, False])
-    def test_that_is_saved_again_has_no_conflict_with_itself(
+    def test_has_no_conflict_with_itself_when_saved_again(
         self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int, is_new: bool
     ) -> None:
         site = Site(behind, on_conflict="raise")
@@ -86,7 +86,7 @@ class TestASession:
         found = site.request(lambda session: (session["n"], session["again"]))
         assert found == (1 if is_new else 2, 1)
 
-    def test_that_is_saved_again_takes_back_what_had_no_answer(
+    def test_saved_again_undoes_a_write_without_an_answer(
         self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int
     ) -> None:
         site = Site(behind)
@@ -105,7 +105,7 @@ class TestASession:
         site.request(page)
         assert site.request(lambda session: (session["n"], session.get("extra"))) == (1, None)
 
-    def test_begins_once(
+    def test_is_created_once(
         self, behind: dict[str, Any], proxy: Proxy, bound: Bound, fault: Fault, times: int
     ) -> None:
         site = Site(behind)

@@ -30,13 +30,13 @@ class TestTheWorstCase:
         # Each pause is less than what is counted for it.
         assert parse_options({}).longest_call == 15
 
-    def test_of_a_call_is_what_the_options_make_it(self) -> None:
+    def test_of_a_call_follows_from_the_options(self) -> None:
         options = {"connect_timeout": 0.5, "read_timeout": 1, "max_retries": 7}
         pauses = 1 + 2 + 4 + 8 + 16 + 20 + 20
         assert parse_options(options).longest_call == 8 * 1.5 + pauses
         assert parse_options({**options, "max_retries": 0}).longest_call == 1.5
 
-    def test_is_not_made_longer_by_the_engine(
+    def test_is_not_extended_by_dynamodbs_retry_header(
         self, behind: dict[str, Any], proxy: Proxy, pauses: Pauses, bound: Bound
     ) -> None:
         def asks_for_a_minute(exchange: Exchange) -> None:
@@ -52,7 +52,7 @@ class TestTheWorstCase:
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 400, 403, 404, 413, 429, 500, 501, 503])
-def test_a_page_that_is_not_dynamodbs_is_no_answer_whatever_its_status(
+def test_a_web_page_is_an_outage_whatever_its_status(
     behind: dict[str, Any], proxy: Proxy, status: int
 ) -> None:
     def web_page(exchange: Exchange) -> None:
@@ -69,9 +69,11 @@ def test_a_page_that_is_not_dynamodbs_is_no_answer_whatever_its_status(
 
 
 @pytest.mark.usefixtures("create_table")
-class TestAnErrorOfTheEngine:
+class TestAnErrorOfDynamoDB:
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_of_no_known_code_is_an_outage(self, dynamodb: Any, wire: Wire, status: int) -> None:
+    def test_with_an_unknown_code_is_an_outage(
+        self, dynamodb: Any, wire: Wire, status: int
+    ) -> None:
         site = Site(dynamodb.options, max_retries=0)
         site.request(count)
         wire.fail_next("GetItem", (status, "SomethingNewException"))
@@ -80,23 +82,23 @@ class TestAnErrorOfTheEngine:
         assert site.request(read) == 1
 
     @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
-    def test_that_refuses_access_is_no_miss(
-        self, dynamodb: Any, wire: Wire, operation: str
-    ) -> None:
+    def test_that_denies_access_is_no_miss(self, dynamodb: Any, wire: Wire, operation: str) -> None:
         cache = Cache("c", type="ext:dynamodb", on_outage="miss", **dynamodb.options)
         wire.fail_next(operation, (400, "AccessDeniedException"))
         with pytest.raises(TableError, match="access was denied"):
             cache.get("a", createfunc=lambda: 1)
 
 
-def test_an_endpoint_without_tls_is_named(behind: dict[str, Any], proxy: Proxy) -> None:
+def test_an_endpoint_without_tls_is_an_error_with_a_hint(
+    behind: dict[str, Any], proxy: Proxy
+) -> None:
     wrong = proxy.url.replace("http:", "https:")
     site = Site({**behind, "endpoint_url": wrong, "max_retries": 0})
     with pytest.raises(StoreUnavailable, match=r"was not reached.*check region, endpoint_url"):
         site.request(count)
 
 
-def test_an_altered_answer_is_none_where_there_is_no_other_try(
+def test_an_altered_answer_without_a_retry_is_an_outage(
     behind: dict[str, Any], proxy: Proxy
 ) -> None:
     site = Site({**behind, "max_retries": 0})
@@ -117,7 +119,7 @@ class TestAnEndpoint:
 
     @pytest.mark.usefixtures("no_names")
     @pytest.mark.parametrize("endpoint_url", [None, "http://no-such-host.example:8000"])
-    def test_whose_name_is_not_found_is_named_with_the_table(
+    def test_with_an_unknown_host_is_an_error_that_names_it_and_the_table(
         self, pauses: Pauses, endpoint_url: str | None
     ) -> None:
         own = {"region": "no-where-1", "table_name": "its-name", "endpoint_url": endpoint_url}
@@ -130,7 +132,7 @@ class TestAnEndpoint:
         assert "table its-name, region no-where-1" in said
         assert (endpoint_url or "dynamodb.no-where-1.amazonaws.com") in said
 
-    def test_where_nothing_listens_is_named_with_the_table(
+    def test_that_nothing_listens_on_is_an_error_that_names_the_table(
         self, table: dict[str, Any], pauses: Pauses
     ) -> None:
         nowhere = {**table, "endpoint_url": "http://127.0.0.1:9"}
@@ -139,7 +141,7 @@ class TestAnEndpoint:
         assert f"table {table['table_name']}" in str(caught.value)
 
     @pytest.mark.parametrize("region", ["no such region", "-", "a/b"])
-    def test_of_a_region_that_cannot_be_is_a_wrong_option(self, region: str) -> None:
+    def test_in_an_impossible_region_is_a_configuration_error(self, region: str) -> None:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         with pytest.raises(ConfigurationError, match="set region and credentials"):
             Site({"region": region, **keys}).request(count)
@@ -150,7 +152,7 @@ class TestATable:
         session_model(**dynamodb.options).delete_table()
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_while_in_use_is_created_again(self, dynamodb: Any) -> None:
+    def test_deleted_while_in_use_is_created_again(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options)
         site.request(count)
         self.delete(dynamodb)
@@ -158,7 +160,7 @@ class TestATable:
         assert site.request(count) == 2
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_between_a_load_and_a_save_is_too(self, dynamodb: Any) -> None:
+    def test_deleted_between_a_load_and_a_save_is_created_again(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options)
         site.request(count)
 
@@ -171,7 +173,7 @@ class TestATable:
         assert site.request(count) == 1
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_deleted_is_an_error_where_it_may_not_be_created(self, dynamodb: Any) -> None:
+    def test_deleted_while_in_use_is_an_error_if_create_table_is_off(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options, create_table=False)
         site.request(count)
         cookie = site.cookie
@@ -184,7 +186,7 @@ class TestATable:
     @pytest.mark.parametrize(
         "fault", [(400, "AccessDeniedException"), (500, "InternalServerError")]
     )
-    def test_that_is_missing_is_told_of_where_it_cannot_be_described(
+    def test_that_is_missing_is_reported_if_it_cannot_be_described(
         self, dynamodb: Any, wire: Wire, fault: tuple[int, str]
     ) -> None:
         wire.fail_next("DescribeTable", fault)
@@ -192,7 +194,7 @@ class TestATable:
             Site(dynamodb.options, create_table=False, max_retries=0).request(count)
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_being_created_is_waited_for_a_few_seconds(
+    def test_in_creation_is_waited_for_a_few_seconds(
         self, dynamodb: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         site = Site(dynamodb.options)
@@ -212,7 +214,7 @@ class TestATable:
         assert site.cookie == cookie
 
     @pytest.mark.usefixtures("create_table")
-    def test_that_is_slow_to_be_described_is_waited_for_no_longer(
+    def test_in_creation_is_waited_for_no_longer_if_descriptions_are_slow(
         self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         model, times = session_model(**dynamodb.options), list[float]()
@@ -255,7 +257,7 @@ class TestCredentials:
         return str(connection.client._get_credentials().access_key)
 
     @pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
-    def test_that_were_renewed_are_read_anew(
+    def test_that_were_renewed_are_read_again(
         self, options: dict[str, Any], renew: Callable[[str], None], wire: Wire, code: str
     ) -> None:
         site = Site(options)
@@ -267,7 +269,7 @@ class TestCredentials:
             assert site.request(read) == 1
         assert self.key_in_use(options) == "after"
 
-    def test_that_many_threads_find_refused_are_read_once(self, options: dict[str, Any]) -> None:
+    def test_refused_in_many_threads_are_read_once(self, options: dict[str, Any]) -> None:
         model = session_model(**options)
         connection: Any = model.table_connection().connection
         refused = connection.client
@@ -276,7 +278,7 @@ class TestCredentials:
         assert renew_credentials(model, refused)
         assert (renewed is refused, connection.client is renewed) == (False, True)
 
-    def test_that_were_not_renewed_are_an_error_and_no_logout(
+    def test_that_expired_are_an_error_and_no_logout(
         self, options: dict[str, Any], wire: Wire
     ) -> None:
         site = Site(options)
@@ -291,14 +293,14 @@ class TestCredentials:
         assert (site.request(read), site.cookie) == (1, cookie)
 
     @pytest.mark.usefixtures("create_table")
-    def test_of_the_options_are_not_asked_with_twice(self, dynamodb: Any, wire: Wire) -> None:
+    def test_of_the_options_are_not_tried_again(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options)
         site.request(count)
         wire.fail_next("GetItem", (400, "ExpiredTokenException"))
         with wire.expect("GetItem"), pytest.raises(TableError):
             site.request(read)
 
-    def test_are_those_that_each_application_names(self, dynamodb: Any) -> None:
+    def test_belong_to_each_application(self, dynamodb: Any) -> None:
         names = ["one", "other"]
         options = [{**dynamodb.options, "aws_access_key_id": name} for name in names]
         assert [self.key_in_use(each) for each in options] == names

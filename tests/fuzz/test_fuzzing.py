@@ -35,7 +35,7 @@ ONE_AT_HOME = [
     importlib.util.find_spec("atheris") is None, reason="pip install atheris, for Linux"
 )
 @pytest.mark.parametrize("name", ONE_AT_HOME)
-def test_what_covers_ever_more_of_the_code_finds_nothing(name: str, tmp_path: Any) -> None:
+def test_coverage_guided_inputs_find_no_fault(name: str, tmp_path: Any) -> None:
     command = [sys.executable, "-m", "tests.fuzz.coverage_guided", name]
     options = [f"-runs={EFFORT.fuzzed_inputs}", f"-artifact_prefix={tmp_path}/", "-seed=1"]
     # Linux begins the count of a process's peak memory, which libFuzzer goes by, at that of the
@@ -50,7 +50,7 @@ def test_what_covers_ever_more_of_the_code_finds_nothing(name: str, tmp_path: An
 
 @pytest.mark.parametrize("name", TARGETS)
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_a_value_or_an_error_of_ours(name: str, data: bytes) -> None:
+def test_any_bytes_give_a_value_or_an_error_of_this_package(name: str, data: bytes) -> None:
     TARGETS[name](data)
 
 
@@ -59,7 +59,7 @@ NAMES = st.sampled_from([*Options.__dataclass_fields__, "host", "url", "type"]) 
 
 
 @given(given_options=st.dictionaries(NAMES, TEXTS | st.integers() | st.none() | st.floats()))
-def test_any_options_are_options_or_an_error_that_names_one(
+def test_any_options_are_valid_or_an_error_that_names_one(
     given_options: dict[str, Any],
 ) -> None:
     fault = None
@@ -130,7 +130,7 @@ def new_site(dynamodb: Any) -> Site:
     return site
 
 
-class TestAnyRow:
+class TestAnyItem:
     @pytest.fixture
     def raw(self, dynamodb: Any) -> RawTable:
         create_table(**dynamodb.options)
@@ -152,7 +152,7 @@ class TestAnyRow:
 
     @with_a_table
     @each_alteration
-    def test_met_by_a_save_costs_no_more(
+    def test_written_before_a_save_costs_no_more(
         self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
         site = new_site(dynamodb)

@@ -35,15 +35,15 @@ class TestNames:
     def test_are_listed(self) -> None:
         assert set(beaker_dynamodb.__all__) <= set(dir(beaker_dynamodb))
 
-    def test_that_are_unknown_are_refused(self) -> None:
+    def test_that_are_unknown_are_an_error(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
             beaker_dynamodb.nothing  # noqa: B018
 
-    def test_cost_no_import_of_botocore_before_they_are_used(self) -> None:
+    def test_import_botocore_only_when_used(self) -> None:
         program = "import sys, beaker_dynamodb; print('botocore' in sys.modules)"
         assert run(program).stdout.strip() == "False"
 
-    def test_are_found_by_beaker_by_the_entry_point(self) -> None:
+    def test_are_found_by_beaker_through_the_entry_point(self) -> None:
         program = "from beaker.cache import clsmap; print(clsmap['ext:dynamodb'].__name__)"
         assert run(program).stdout.strip() == "DynamoDBNamespaceManager"
 
@@ -55,12 +55,12 @@ class TestTheLog:
         "'session' in DynamoDBNamespaceManager('a-secret-session-id', region='us-east-1')"
     )
 
-    def test_shows_each_call_on_stderr_where_that_is_asked_for(self) -> None:
+    def test_shows_each_call_on_stderr_if_asked(self) -> None:
         shown = run(self.PROGRAM, BEAKER_DYNAMODB_DEBUG="true").stderr
         assert "beaker_dynamodb.store GetItem" in shown
         assert "not found" in shown
 
-    def test_shows_nothing_where_it_is_not(self) -> None:
+    def test_shows_nothing_by_default(self) -> None:
         assert run(self.PROGRAM).stderr == ""
 
     @pytest.mark.usefixtures("create_table")
@@ -87,7 +87,7 @@ class TestTheLog:
 
 @pytest.mark.usefixtures("create_table")
 class TestConnections:
-    def test_are_shared_by_all_that_name_the_same_table(self, dynamodb: Any) -> None:
+    def test_are_shared_by_all_users_of_a_table(self, dynamodb: Any) -> None:
         assert session_model(**dynamodb.options) is session_model(**dynamodb.options, ttl=5)
         assert session_model(**dynamodb.options) is not session_model(
             **{**dynamodb.options, "table_name": "another"}
@@ -130,7 +130,7 @@ class TestConnections:
         assert model.table_connection().connection.client is parents
         assert "session" not in DynamoDBNamespaceManager("x", **dynamodb.options)
 
-    def test_bear_the_name_of_this_package(self, dynamodb: Any) -> None:
+    def test_identify_this_package_in_the_user_agent(self, dynamodb: Any) -> None:
         client = session_model(**dynamodb.options).table_connection().connection.client
         assert client.meta.config.user_agent.startswith(
             f"beaker-dynamodb/{beaker_dynamodb.__version__} "

@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_its_table_of_options_is_the_options() -> None:
+def test_its_table_of_options_matches_the_options() -> None:
     assert table_in(TEXT) == table(), "run: python -m tests.support.option_table"
 
 
@@ -39,7 +39,7 @@ def test_its_ini_lines_are_accepted(block: str) -> None:
             assert parse_options({option: value})
 
 
-def test_its_list_of_what_must_be_allowed_is_what_is_asked(dynamodb: Any, wire: Wire) -> None:
+def test_its_list_of_permissions_matches_the_calls(dynamodb: Any, wire: Wire) -> None:
     told = set(
         re.findall(r"`([A-Z][A-Za-z]+)`", TEXT.split("must be allowed")[1].split("To try")[0])
     )

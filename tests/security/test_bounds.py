@@ -40,17 +40,19 @@ def peak(call: Callable[[], object]) -> int:
 
 class TestABomb:
     @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
-    def test_in_a_session_takes_no_more_than_may_be_stored(self, content: Content) -> None:
+    def test_in_a_session_expands_to_no_more_than_max_value_size(self, content: Content) -> None:
         data = header(content) + BOMB
         assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
 
-    def test_inside_of_beakers_own_compression_neither(self) -> None:
+    def test_inside_beakers_own_compression_is_bounded_too(self) -> None:
         data = bytes([Content.BASE64 << 4]) + BOMB
         assert peak(lambda: SessionText.stored_as(data, MEGABYTE)) < 3 * MEGABYTE
 
     @pytest.mark.parametrize("window", range(9, 16))
     @pytest.mark.parametrize("content", [Content.BASE64, Content.TEXT])
-    def test_of_any_window_inside_of_any_text_neither(self, content: Content, window: int) -> None:
+    def test_with_any_window_inside_any_text_is_bounded_too(
+        self, content: Content, window: int
+    ) -> None:
         deflate = zlib.compressobj(9, zlib.DEFLATED, window)
         bomb = deflate.compress(b"\0" * 2 * MEGABYTE) + deflate.flush()
         data = {
@@ -64,11 +66,11 @@ class TestABomb:
             SessionText.of(data[Content.TEXT].decode()).data("none", MEGABYTE)
 
     @pytest.mark.parametrize("content", [Content.PICKLE, Content.JSON])
-    def test_in_a_value_neither(self, content: Content) -> None:
+    def test_in_a_value_is_bounded_too(self, content: Content) -> None:
         data = header(content) + BOMB
         assert peak(lambda: codec.decode_value(data, "pickle", MEGABYTE)) < 3 * MEGABYTE
 
-    def test_of_parts_is_not_read(self, dynamodb: Any, raw: RawTable, wire: Wire) -> None:
+    def test_of_too_many_parts_is_not_read(self, dynamodb: Any, raw: RawTable, wire: Wire) -> None:
         site = Site(dynamodb.options, max_value_size=MEGABYTE, invalidate_corrupt=False)
         site.request(count)
         raw.alter(lambda item: {**item, "parts": {"S": "AAAAAAAAAAAA:4"}})
@@ -86,20 +88,20 @@ class TestABomb:
 class TestALimit:
     @pytest.mark.parametrize("compression", ["zlib", "none"])
     @pytest.mark.parametrize("size", [0, 1, 999, 1000])
-    def test_takes_what_is_as_long(self, size: int, compression: str) -> None:
+    def test_accepts_a_payload_of_its_size(self, size: int, compression: str) -> None:
         text = b64encode(b"a" * size).decode()
         stored = SessionText.of(text).data(compression, 1000)
         assert SessionText.stored_as(stored, 1000).text == text
 
     @pytest.mark.parametrize("compression", ["zlib", "none"])
-    def test_refuses_a_byte_more(self, compression: str) -> None:
+    def test_refuses_one_more_byte(self, compression: str) -> None:
         text = SessionText.of(b64encode(b"a" * 1001).decode())
         with pytest.raises(ItemTooLarge, match="1,001 bytes, and max_value_size is 1,000"):
             text.data(compression, 1000)
         with pytest.raises(CorruptItem):
             SessionText.stored_as(text.data(compression, 1001), 1000)
 
-    def test_takes_all_parts_of_a_value_as_long(self, dynamodb: Any, raw: RawTable) -> None:
+    def test_accepts_all_parts_of_a_value_of_its_size(self, dynamodb: Any, raw: RawTable) -> None:
         options = {"compression": "none", "serializer": "json", "max_value_size": PART_SIZE}
         cache = Cache("c", type="ext:dynamodb", **dynamodb.options, **options)
         longest = "a" * (PART_SIZE - len('[0.0,null,""]'))
@@ -108,19 +110,19 @@ class TestALimit:
         with pytest.raises(ItemTooLarge):
             cache.namespace.set_value("key", (0.0, None, longest + "a"))
 
-    def test_is_that_of_beakers_json_before_its_compression(self) -> None:
+    def test_applies_to_beakers_json_before_its_compression(self) -> None:
         inside = [json.dumps({"a": "a" * size}).encode() for size in (900, 1100)]
         fits, too_large = (SessionText.around(zlib.compress(each)) for each in inside)
         assert SessionText.stored_as(fits.data("zlib", 1000), 1000) == fits
         with pytest.raises(ItemTooLarge, match="takes more, and max_value_size is 1,000"):
             too_large.data("zlib", 1000)
 
-    def test_holds_for_the_whole_of_what_was_compressed(self) -> None:
+    def test_applies_to_the_whole_decompressed_payload(self) -> None:
         whole = zlib.compress(b"a" * 500)
         for broken in (whole[:-1], whole + b"?"):
             with pytest.raises(CorruptItem, match="unknown form"):
                 SessionText.stored_as(header(Content.BASE64) + broken, 1000)
 
-    def test_leaves_a_text_that_begins_like_compressed_data(self) -> None:
+    def test_accepts_text_that_begins_like_compressed_data(self) -> None:
         text = SessionText.around(b"x is the first letter of an own serializer's")
         assert SessionText.stored_as(text.data("zlib", 1000), 1000) == text

@@ -72,7 +72,7 @@ class TestARequest:
         assert site.request(self.then_alter(raw, altered, count)) == 2
         assert site.request(read) == 2
 
-    def test_that_renews_it_is_a_page(
+    def test_that_touches_the_session_succeeds(
         self, site: Site, raw: RawTable, altered: Callable[[Item], Item], clock: Any
     ) -> None:
         clock.advance(60)
@@ -84,7 +84,7 @@ class TestARequest:
         site.request(self.then_alter(raw, altered, log_out))
         assert raw.items() == []
 
-    def test_that_begins_with_it_begins_anew(
+    def test_that_begins_with_a_corrupt_session_gets_a_new_one(
         self, site: Site, raw: RawTable, altered: Callable[[Item], Item]
     ) -> None:
         raw.alter(altered)
@@ -92,7 +92,7 @@ class TestARequest:
             assert site.request(count) == 1
         assert site.request(read) == 1
 
-    def test_that_gives_the_id_up_goes_on(
+    def test_that_replaces_the_id_succeeds(
         self, site: Site, raw: RawTable, altered: Callable[[Item], Item], dynamodb: Any
     ) -> None:
         other = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY)
@@ -110,7 +110,7 @@ class TestARequest:
 @pytest.mark.parametrize(
     "data", [b"\xff\xff", b"\x20nothing", b"\x21nothing", b"\x31x", b"\x10\xff"]
 )
-def test_a_row_without_a_signature_whose_data_cannot_be_read_is_overwritten(
+def test_an_unsigned_item_with_unreadable_data_is_overwritten(
     dynamodb: Any, raw: RawTable, kind: str, data: bytes
 ) -> None:
     site = Site(dynamodb.options, **KINDS[kind])
@@ -126,7 +126,7 @@ def test_a_row_without_a_signature_whose_data_cannot_be_read_is_overwritten(
 
 
 @each_alteration
-def test_a_conflict_that_is_to_be_raised_is(
+def test_a_conflict_is_raised_if_asked(
     dynamodb: Any, raw: RawTable, altered: Callable[[Item], Item]
 ) -> None:
     site = Site(dynamodb.options, on_conflict="raise", signing_key=KEY)
@@ -147,7 +147,7 @@ class TestAValue:
         return Cache(uuid.uuid4().hex, type="ext:dynamodb", **dynamodb.options, signing_key=KEY)
 
     @each_alteration
-    def test_is_made_anew(
+    def test_is_made_again(
         self, cache: Cache, raw: RawTable, altered: Callable[[Item], Item]
     ) -> None:
         cache.put("key", "old")
@@ -169,7 +169,7 @@ class TestAValue:
         assert raw.items() == []
 
     @each_alteration
-    def test_under_which_it_is_altered_is_made_once(
+    def test_altered_during_its_creation_is_made_once(
         self, cache: Cache, raw: RawTable, altered: Callable[[Item], Item]
     ) -> None:
         def make() -> str:
@@ -181,7 +181,7 @@ class TestAValue:
         assert cache.get("key", createfunc=lambda: "made") == "made"
 
     @each_alteration
-    def test_that_was_put_where_an_altered_one_is_removed_stays(
+    def test_written_while_an_altered_one_is_removed_stays(
         self, cache: Cache, raw: RawTable, wire: Wire, altered: Callable[[Item], Item]
     ) -> None:
         cache.put("key", "old")
@@ -192,7 +192,7 @@ class TestAValue:
         assert served == cache.get("key") == ("put" if is_removed else "made")
 
     @each_alteration
-    def test_between_the_read_and_the_lease_is_made_anew(
+    def test_altered_between_the_read_and_the_lease_is_made_again(
         self, cache: Cache, raw: RawTable, wire: Wire, altered: Callable[[Item], Item]
     ) -> None:
         def alter() -> None:
@@ -229,7 +229,7 @@ each_lease = pytest.mark.parametrize("lease", LEASES.values(), ids=LEASES.keys()
 @each_lease
 class TestALease:
     @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
-    def test_alone_keeps_nobody_from_making_a_value(
+    def test_without_a_value_does_not_block_a_creation(
         self, dynamodb: Any, raw: RawTable, lease: Item, version: Item
     ) -> None:
         raw.put({"id": {"S": "c"}, "item": {"S": "key"}, **lease, **version})
@@ -237,7 +237,7 @@ class TestALease:
         assert cache.get("key", createfunc=lambda: "made") == "made"
         assert cache.get("key") == "made"
 
-    def test_keeps_nobody_from_making_an_expired_value_anew(
+    def test_does_not_block_the_replacement_of_an_expired_value(
         self, dynamodb: Any, raw: RawTable, clock: Any, lease: Item
     ) -> None:
         cache = Cache("c", type="ext:dynamodb", **dynamodb.options, lock_wait=0)
@@ -248,7 +248,7 @@ class TestALease:
         assert cache.get("key") == "made"
 
     @pytest.mark.parametrize("version", [{}, {"version": NOTHING}])
-    def test_in_a_sessions_place_keeps_nobody_from_beginning_one(
+    def test_in_place_of_a_session_does_not_block_a_new_session(
         self, dynamodb: Any, raw: RawTable, lease: Item, version: Item
     ) -> None:
         site = Site(dynamodb.options)
@@ -261,7 +261,7 @@ class TestALease:
         assert site.request(read) == 1
 
     @pytest.mark.parametrize("content", [without("version", "data"), with_()])
-    def test_keeps_nobody_from_locking_a_session(
+    def test_does_not_block_a_session_lock(
         self, dynamodb: Any, raw: RawTable, lease: Item, content: Callable[[Item], Item]
     ) -> None:
         site = Site(dynamodb.options, session_class=DynamoDBSession, lock_wait=0)
@@ -285,7 +285,7 @@ class TestAValueInJson:
         ],
         ids=lambda value: str(value)[:20],
     )
-    def test_of_another_form_than_beakers_is_made_anew(
+    def test_not_in_beakers_form_is_made_again(
         self, cache: Cache, raw: RawTable, value: object
     ) -> None:
         cache.put("key", "old")
@@ -294,13 +294,13 @@ class TestAValueInJson:
         assert cache.get("key", createfunc=lambda: "new") == "new"
         assert cache.get("key") == "new"
 
-    def test_of_another_form_is_not_stored(self, cache: Cache) -> None:
+    def test_not_in_beakers_form_is_not_stored(self, cache: Cache) -> None:
         with pytest.raises(TypeError, match="what Beaker's Cache stores"):
             cache.namespace["key"] = "value"
 
 
 @pytest.mark.parametrize("created", ["1e20", "9e99", "-1e20"])
-def test_a_time_of_creation_that_cannot_be_ends_a_session_and_no_page(
+def test_an_impossible_creation_time_costs_one_session_and_not_the_page(
     dynamodb: Any, raw: RawTable, created: str
 ) -> None:
     site = Site(dynamodb.options, ttl=0, max_lifetime=100, encrypt_key="e" * 32, validate_key="v")
@@ -311,11 +311,13 @@ def test_a_time_of_creation_that_cannot_be_ends_a_session_and_no_page(
 
 
 @each_alteration
-def test_a_lock_is_taken(dynamodb: Any, raw: RawTable, altered: Callable[[Item], Item]) -> None:
+def test_a_corrupt_lock_can_be_acquired(
+    dynamodb: Any, raw: RawTable, altered: Callable[[Item], Item]
+) -> None:
     site = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY, lock_wait=1)
     site.request(count)
-    content = {"data": {"B": b"?"}, "version": {"S": "v"}, "touched": {"N": "1"}}
-    lock = {**raw.item(), **content, "item": {"S": "session lock"}}
+    content: Item = {"data": {"B": b"?"}, "version": {"S": "v"}, "touched": {"N": "1"}}
+    lock: Item = {**raw.item(), **content, "item": {"S": "session lock"}}
     raw.put(altered(lock))
 
     assert site.request(count_under_lock) == 2

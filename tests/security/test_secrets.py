@@ -51,7 +51,7 @@ class TestASession:
     @pytest.mark.parametrize(
         ("operation", "action"), [("GetItem", read), ("PutItem", keep), ("DeleteItem", log_out)]
     )
-    def test_is_told_nothing_of(
+    def test_never_appears_in_errors_or_logs(
         self,
         dynamodb: Any,
         create_table: None,
@@ -75,7 +75,7 @@ class TestASession:
         for secret in [*SECRETS, site.cookie[:9]]:
             assert secret not in said
 
-    def test_that_is_corrupt_neither(
+    def test_that_is_corrupt_never_appears_in_errors_or_logs(
         self, dynamodb: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
     ) -> None:
         site = Site(dynamodb.options, signing_key=SIGNING_KEY, invalidate_corrupt=False)
@@ -90,7 +90,7 @@ class TestASession:
         assert not [secret for secret in SECRETS if secret in said]
 
 
-def test_what_a_library_quotes_is_not_repeated(
+def test_a_message_that_a_library_quotes_from_the_session_is_not_repeated(
     dynamodb: Any, create_table: None, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = Site(dynamodb.options, invalidate_corrupt=False)
@@ -108,7 +108,7 @@ def test_what_a_library_quotes_is_not_repeated(
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])
 @pytest.mark.parametrize("on_outage", ["raise", "miss"])
-def test_a_value_is_told_nothing_of(
+def test_a_value_never_appears_in_errors_or_logs(
     dynamodb: Any,
     create_table: None,
     wire: Wire,
@@ -130,10 +130,10 @@ def test_a_value_is_told_nothing_of(
     assert not [secret for secret in SECRETS if secret in said]
 
 
-class TestWhatATrackerOfErrorsKeeps:
+class TestAnErrorTracker:
     """Not the text of a log record but its arguments, and each variable of a traceback."""
 
-    def test_of_a_record_shows_no_key(
+    def test_sees_no_key_of_an_item(
         self, dynamodb: Any, create_table: None, caplog: pytest.LogCaptureFixture
     ) -> None:
         site = Site(dynamodb.options, hash_ids=False)
@@ -146,7 +146,7 @@ class TestWhatATrackerOfErrorsKeeps:
         for secret in [*SECRETS, "secret-namespace", str(site.cookie)]:
             assert secret not in str(kept)
 
-    def test_of_a_variable_shows_no_payload(self, dynamodb: Any, create_table: None) -> None:
+    def test_sees_no_payload_in_a_variable(self, dynamodb: Any, create_table: None) -> None:
         site = Site(dynamodb.options, compression="none", hash_ids=False)
         site.request(keep)
         [item] = session_model(**dynamodb.options).scan()
@@ -182,7 +182,7 @@ class TestOptions:
             "&aws_session_token=",
         ],
     )
-    def test_that_are_wrong_neither(self, wrong: str) -> None:
+    def test_that_are_wrong_show_no_secret(self, wrong: str) -> None:
         with pytest.raises(BeakerDynamoDBError) as caught:
             parse_options({"url": self.URL + wrong})
         said = "".join(traceback.format_exception(caught.value))
@@ -191,12 +191,12 @@ class TestOptions:
     @pytest.mark.parametrize(
         "url", ["http://secret-value", "secret-value", "dynamodb://a/b/secret-value"]
     )
-    def test_in_a_url_of_another_form_neither(self, url: str) -> None:
+    def test_in_an_invalid_url_show_no_secret(self, url: str) -> None:
         with pytest.raises(BeakerDynamoDBError) as caught:
             parse_options({"url": url})
         assert "secret-value" not in str(caught.value)
 
-    def test_in_a_short_key_neither(self) -> None:
+    def test_with_a_short_key_show_no_secret(self) -> None:
         with pytest.raises(BeakerDynamoDBError, match="at least 32 characters") as caught:
             parse_options({"signing_key": f"{SIGNING_KEY},secret-value"})
         assert "secret-value" not in str(caught.value)

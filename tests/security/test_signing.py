@@ -61,7 +61,7 @@ ALTERATIONS: dict[str, Any] = {
 
 
 class TestASession:
-    def test_is_read_changed_renewed_and_ended(self, site: Site, raw: RawTable, clock: Any) -> None:
+    def test_is_read_changed_touched_and_ended(self, site: Site, raw: RawTable, clock: Any) -> None:
         assert site.request(count) == 2
         clock.advance(60)
         site.request(save)
@@ -86,14 +86,14 @@ class TestASession:
             attacker.request(read)
         assert site.request(read) == 1
 
-    def test_whose_old_payload_was_put_back_is_corrupt(self, site: Site, raw: RawTable) -> None:
+    def test_with_its_old_payload_put_back_is_corrupt(self, site: Site, raw: RawTable) -> None:
         before = raw.item()
         site.request(count)
         raw.alter(lambda item: {**item, "data": before["data"]})
         with pytest.raises(CorruptItem):
             site.request(read)
 
-    def test_which_a_forger_has_changed_meanwhile_is_not_merged(
+    def test_forged_during_a_request_is_not_merged(
         self, site: Site, dynamodb: Any, raw: RawTable
     ) -> None:
         forger = Site(dynamodb.options)
@@ -137,14 +137,14 @@ class TestRotation:
         site.use_cookie(cookie)
         return site
 
-    def test_takes_what_an_older_key_has_signed(self, dynamodb: Any, cookie: str) -> None:
+    def test_accepts_the_signature_of_an_older_key(self, dynamodb: Any, cookie: str) -> None:
         assert self.use(dynamodb, cookie, f"{OTHER_KEY},{KEY}").request(read) == 1
 
-    def test_signs_with_the_first(self, dynamodb: Any, cookie: str) -> None:
+    def test_signs_with_the_first_key(self, dynamodb: Any, cookie: str) -> None:
         self.use(dynamodb, cookie, f"{OTHER_KEY},{KEY}").request(count)
         assert self.use(dynamodb, cookie, OTHER_KEY).request(read) == 2
 
-    def test_has_a_step_in_which_each_worker_takes_what_the_others_sign(
+    def test_has_a_step_in_which_workers_accept_each_others_signatures(
         self, dynamodb: Any, cookie: str
     ) -> None:
         steps = [KEY, f"{KEY},{OTHER_KEY}", f"{OTHER_KEY},{KEY}", OTHER_KEY]
@@ -153,7 +153,7 @@ class TestRotation:
         for number, keys in enumerate(workers, 2):
             assert self.use(dynamodb, cookie, keys).request(count) == number
 
-    def test_takes_nothing_that_none_of_the_keys_has_signed(
+    def test_refuses_the_signature_of_an_unknown_key(
         self, dynamodb: Any, raw: RawTable, cookie: str
     ) -> None:
         raw.alter(ALTERATIONS["data"])
@@ -164,7 +164,7 @@ class TestRotation:
         with pytest.raises(CorruptItem):
             self.use(dynamodb, cookie, OTHER_KEY).request(read)
 
-    def test_back_to_no_key_reads_all(self, dynamodb: Any, cookie: str) -> None:
+    def test_back_to_no_key_reads_everything(self, dynamodb: Any, cookie: str) -> None:
         site = Site(dynamodb.options)
         site.use_cookie(cookie)
         assert site.request(count) == 2
@@ -178,7 +178,7 @@ class TestAValue:
 
     @pytest.mark.parametrize("size", [10, 500_000])
     @pytest.mark.parametrize("name", [*ALTERATIONS])
-    def test_that_was_altered_is_made_anew(
+    def test_that_was_altered_is_made_again(
         self, cache: Cache, raw: RawTable, name: str, size: int
     ) -> None:
         cache.put("key", "o" * size, expiretime=600)
@@ -198,11 +198,11 @@ class TestAValue:
         assert cache.get("key", createfunc=make, expiretime=10) == "new"
         assert (seen, cache.get("key")) == (["old"], "new")
 
-    def test_of_a_size_comes_back(self, cache: Cache) -> None:
+    def test_of_several_parts_comes_back(self, cache: Cache) -> None:
         cache.put("key", "o" * 900_000)
         assert cache.get("key") == "o" * 900_000
 
-    def test_whose_part_was_altered_with_its_digest_is_made_anew(
+    def test_with_an_altered_part_and_digest_is_made_again(
         self, cache: Cache, raw: RawTable
     ) -> None:
         cache.put("key", "o" * 500_000)
@@ -226,10 +226,17 @@ class TestASignature:
         signer = Signer([KEY])
         signature = signer.sign(["ab", "c"])
         assert signer.takes(signature, ["ab", "c"])
-        for moved in (["a", "bc"], ["abc", ""], ["ab", "c", None], ["ab", b"c", b""], ["ab"]):
+        others: list[list[bytes | str | None]] = [
+            ["a", "bc"],
+            ["abc", ""],
+            ["ab", "c", None],
+            ["ab", b"c", b""],
+            ["ab"],
+        ]
+        for moved in others:
             assert not signer.takes(signature, moved)
 
-    def test_of_a_number_is_that_of_its_value(self) -> None:
+    def test_of_a_number_depends_on_its_value_alone(self) -> None:
         signer = Signer([KEY])
         assert signer.takes(signer.sign([1_700_000_000]), [1_700_000_000.0])
         assert not signer.takes(signer.sign([1_700_000_000]), [1_700_000_000.001])

@@ -85,7 +85,7 @@ class TestMerging:
         one.request(while_loaded(lambda: other.request(put(b=2)), drop("kept")))
         assert other.request(contents) == {"common": [0], "b": 2}
 
-    def test_of_two_changes_of_one_key_takes_this_requests(self, sites: Any) -> None:
+    def test_of_two_changes_of_one_key_keeps_this_requests_change(self, sites: Any) -> None:
         one, other = sites()
         one.request(while_loaded(lambda: other.request(put(kept="theirs")), put(kept="mine")))
         assert other.request(contents) == {"kept": "mine", "common": [0]}
@@ -99,12 +99,12 @@ class TestMerging:
         one.request(while_loaded(lambda: other.request(put(b=2)), append))
         assert other.request(contents) == {"kept": 1, "common": [0, 1], "b": 2}
 
-    def test_does_not_undo_what_it_has_not_touched(self, sites: Any) -> None:
+    def test_does_not_undo_a_change_to_a_key_it_left_alone(self, sites: Any) -> None:
         one, other = sites()
         one.request(while_loaded(lambda: other.request(put(common=[1])), put(a=1)))
         assert other.request(contents) == {"kept": 1, "common": [1], "a": 1}
 
-    def test_goes_on_when_yet_another_request_comes_between(self, sites: Any, wire: Wire) -> None:
+    def test_tries_again_when_a_third_request_writes_first(self, sites: Any, wire: Wire) -> None:
         one, other, third = sites(3)
 
         def both() -> None:
@@ -114,7 +114,7 @@ class TestMerging:
         one.request(while_loaded(both, put(a=1)))
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2, "c": 3}
 
-    def test_costs_one_write_more(self, sites: Any, wire: Wire) -> None:
+    def test_costs_one_more_write(self, sites: Any, wire: Wire) -> None:
         one, other = sites()
 
         def conflict_and_forget() -> None:
@@ -124,7 +124,7 @@ class TestMerging:
         one.request(while_loaded(conflict_and_forget, put(a=1)))
         assert wire.operations == ["PutItem", "PutItem"]
 
-    def test_is_built_upon_by_a_later_save_of_the_request(self, sites: Any) -> None:
+    def test_is_kept_by_a_later_save_in_the_request(self, sites: Any) -> None:
         one, other = sites()
 
         def save_twice(session: Any) -> None:
@@ -138,7 +138,7 @@ class TestMerging:
         one.request(save_twice)
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2, "c": 3}
 
-    def test_is_not_undone_by_a_later_touch_of_the_request(self, sites: Any) -> None:
+    def test_is_kept_by_a_later_touch_in_the_request(self, sites: Any) -> None:
         one, other = sites(touch_interval=0)
 
         def save_and_touch(session: Any) -> None:
@@ -151,14 +151,16 @@ class TestMerging:
         one.request(save_and_touch)
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1, "b": 2}
 
-    def test_joins_two_that_began_the_session_at_once(self, dynamodb: Any) -> None:
+    def test_joins_two_requests_that_create_the_session_at_once(self, dynamodb: Any) -> None:
         one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("unknown")
         one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert other.request(contents) == {"a": 1, "b": 2}
 
-    def test_goes_on_after_two_have_begun_the_session(self, dynamodb: Any, clock: Any) -> None:
+    def test_works_after_two_requests_have_created_the_session(
+        self, dynamodb: Any, clock: Any
+    ) -> None:
         one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("unknown")
@@ -178,7 +180,7 @@ class TestMerging:
 
 
 class TestAnEndedSession:
-    def test_is_not_written_into_the_one_that_was_begun_since_under_its_id(
+    def test_is_not_written_into_a_newer_session_under_its_id(
         self, dynamodb: Any, clock: Any
     ) -> None:
         one, other = (Site(dynamodb.options) for _ in range(2))
@@ -197,26 +199,26 @@ class TestAnEndedSession:
         assert other.request(contents) == {"user": "bob"}
 
     @pytest.mark.parametrize("policy", ["merge", "overwrite", "raise"])
-    def test_is_not_written_at_all(self, sites: Any, dynamodb: Any, policy: str) -> None:
+    def test_is_never_written_again(self, sites: Any, dynamodb: Any, policy: str) -> None:
         one, other = sites(on_conflict=policy)
         one.request(while_loaded(lambda: other.request(log_out), put(a=1)))
         assert rows(dynamodb) == []
 
 
 class TestOtherPolicies:
-    def test_overwrite_stores_the_later_one_whole(self, sites: Any) -> None:
+    def test_overwrite_stores_the_later_session_whole(self, sites: Any) -> None:
         one, other = sites(on_conflict="overwrite")
         one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert other.request(contents) == {"kept": 1, "common": [0], "a": 1}
 
-    def test_raise_stores_the_earlier_one_and_raises(self, sites: Any, dynamodb: Any) -> None:
+    def test_raise_keeps_the_earlier_session_and_raises(self, sites: Any, dynamodb: Any) -> None:
         one, other = sites(on_conflict="raise")
         with pytest.raises(ConflictError, match="another request has changed") as caught:
             one.request(while_loaded(lambda: other.request(put(b=2)), put(a=1)))
         assert caught.value.table == dynamodb.options["table_name"]
         assert other.request(contents) == {"kept": 1, "common": [0], "b": 2}
 
-    def test_a_session_changed_again_and_again_is_given_up(
+    def test_a_save_gives_up_if_the_session_changes_again_and_again(
         self, sites: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         replace = Store.replace
@@ -235,7 +237,9 @@ class TestOtherPolicies:
 
 class TestALostAnswer:
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-    def test_is_recognised_by_its_own_token(self, sites: Any, wire: Wire) -> None:
+    def test_is_recognised_by_the_version_that_the_request_wrote(
+        self, sites: Any, wire: Wire
+    ) -> None:
         one, other = sites()
         wire.lose_answer_of("PutItem")
         wire.clear()
@@ -252,7 +256,7 @@ class Plain:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "encrypted"])
-def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
+def test_unchanged_values_that_are_hard_to_compare_are_merged(
     dynamodb: Any, wire: Wire, kind: str
 ) -> None:
     hard = {
@@ -283,7 +287,7 @@ def test_values_that_are_hard_to_compare_are_merged_and_have_not_changed(
         one.request(put())
 
 
-def test_a_row_that_this_serializer_cannot_read_is_overwritten(dynamodb: Any) -> None:
+def test_an_item_that_this_serializer_cannot_read_is_overwritten(dynamodb: Any) -> None:
     one = Site(dynamodb.options, data_serializer="json")
     other = Site(dynamodb.options, data_serializer="pickle", invalidate_corrupt=False)
     one.request(put(kept=1))

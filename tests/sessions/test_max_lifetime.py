@@ -48,13 +48,13 @@ def test_a_busy_session_ends(site: Site, clock: Any, page: Any) -> None:
     assert site.request(read) is None
 
 
-def test_it_is_not_prolonged_by_a_session_that_is_cleared(site: Site, clock: Any) -> None:
+def test_clearing_the_session_does_not_extend_it(site: Site, clock: Any) -> None:
     site.request(count)
     go_on_after(clear_and_save, site, clock)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_not_prolonged_by_another_id(dynamodb: Any, clock: Any, kind: str) -> None:
+def test_a_new_id_does_not_extend_it(dynamodb: Any, clock: Any, kind: str) -> None:
     site = Site(dynamodb.options, max_lifetime=3600, **KINDS[kind])
     site.request(count)
     go_on_after(regenerate_id, site, clock)
@@ -69,7 +69,7 @@ def go_on_after(page: Any, site: Site, clock: Any) -> None:
     assert site.request(read) is None
 
 
-def test_a_session_begun_after_it_has_a_life_of_its_own(site: Site, clock: Any) -> None:
+def test_a_session_created_after_its_end_has_a_full_life(site: Site, clock: Any) -> None:
     site.request(count)
     clock.advance(3600)
     site.request(count)
@@ -77,7 +77,7 @@ def test_a_session_begun_after_it_has_a_life_of_its_own(site: Site, clock: Any) 
     assert site.request(read) == 1
 
 
-def test_the_row_expires_no_later(site: Site, dynamodb: Any, clock: Any) -> None:
+def test_the_item_expires_no_later(site: Site, dynamodb: Any, clock: Any) -> None:
     site.request(count)
     end = clock.now + 3600
     clock.advance(1000.5)
@@ -93,9 +93,7 @@ def test_an_idle_session_still_ends_earlier(options: dict[str, Any], clock: Any)
     assert site.request(read) is None
 
 
-def test_it_can_be_shortened_for_sessions_that_are_there(
-    options: dict[str, Any], clock: Any
-) -> None:
+def test_a_shorter_lifetime_applies_to_stored_sessions(options: dict[str, Any], clock: Any) -> None:
     site = Site(options)
     site.request(count)
     clock.advance(600)
@@ -105,7 +103,7 @@ def test_it_can_be_shortened_for_sessions_that_are_there(
     assert other.request(count) == 1
 
 
-def test_without_it_the_row_does_not_keep_its_creation(dynamodb: Any) -> None:
+def test_without_it_the_item_has_no_creation_time(dynamodb: Any) -> None:
     Site(dynamodb.options).request(count)
     [row] = rows(dynamodb)
     assert row.created is None

@@ -37,7 +37,7 @@ def visits(app: Any) -> list[str]:
 class TestMiddleware:
     @pytest.mark.parametrize("prefix", ["session.", "beaker.session."])
     @pytest.mark.parametrize("named", [{}, {"type": "ext:dynamodb"}])
-    def test_has_the_class_for_its_default(
+    def test_uses_the_class_by_default(
         self, dynamodb: Any, prefix: str, named: dict[str, str]
     ) -> None:
         config = prefixed(prefix, {**dynamodb.options, **named})
@@ -54,12 +54,12 @@ class TestMiddleware:
         app = SessionMiddleware(application, {"session.type": "memory"})
         assert visits(app) == ["1 Session", "2 Session"]
 
-    def test_keeps_a_class_that_is_named(self, dynamodb: Any) -> None:
+    def test_keeps_a_class_that_the_options_name(self, dynamodb: Any) -> None:
         app = SessionMiddleware(application, **dynamodb.options, session_class=Session)
         assert visits(app) == ["1 Session", "2 Session"]
 
     @pytest.mark.parametrize("session_type", ["memory", None])
-    def test_hands_out_sessions_of_the_same_kind(
+    def test_gives_every_request_a_session_of_the_class(
         self, dynamodb: Any, session_type: str | None
     ) -> None:
         options = dynamodb.options if session_type is None else {}
@@ -71,7 +71,7 @@ class TestMiddleware:
         session.save()
         assert isinstance(session, DynamoDBSession) == (session_type is None)
 
-    def test_tells_an_unknown_option_by_the_first_request(self, dynamodb: Any) -> None:
+    def test_an_unknown_option_is_an_error_by_the_first_request(self, dynamodb: Any) -> None:
         app = SessionMiddleware(application, {"session.tabel_name": "a"})
         with pytest.raises(ConfigurationError, match="table_name"):
             visits(app)

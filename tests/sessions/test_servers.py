@@ -56,9 +56,7 @@ async def ask(application: Any, cookie: str, query: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
-def test_an_asgi_bridge_keeps_what_each_of_many_requests_has_changed(
-    dynamodb: Any, kind: str
-) -> None:
+def test_an_asgi_bridge_keeps_every_change_of_concurrent_requests(dynamodb: Any, kind: str) -> None:
     site = Site(dynamodb.options, **KINDS[kind])
     site.request(count)
     options = {"type": "ext:dynamodb", **dynamodb.options, **KINDS[kind]}
@@ -101,7 +99,7 @@ print(sorted(first.request(lambda session: [key for key in keys if session.get(k
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-def test_greenlets_keep_what_each_of_many_requests_has_changed(dynamodb: Any) -> None:
+def test_greenlets_keep_every_change_of_concurrent_requests(dynamodb: Any) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", GREENLETS, repr((dynamodb.options, KEYS))],
         check=False,

@@ -50,8 +50,8 @@ def regenerate_id(session: Any) -> None:
     session.save()
 
 
-class TestAnIdThatWasGivenUp:
-    def test_by_invalidate_opens_nothing(self, site: Site, dynamodb: Any) -> None:
+class TestAnOldId:
+    def test_opens_nothing_after_invalidate(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
         old = str(site.cookie)
         site.request(invalidate)
@@ -59,7 +59,7 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) is None
 
-    def test_by_regenerate_id_opens_nothing(self, site: Site, dynamodb: Any, wire: Wire) -> None:
+    def test_opens_nothing_after_regenerate_id(self, site: Site, dynamodb: Any, wire: Wire) -> None:
         site.request(count)
         old = str(site.cookie)
         with wire.expect("GetItem", "GetItem", "PutItem", "DeleteItem"):
@@ -70,7 +70,7 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) is None
 
-    def test_takes_with_it_what_another_request_has_changed(
+    def test_passes_on_what_another_request_has_changed(
         self, site: Site, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site.request(count)
@@ -92,7 +92,7 @@ class TestAnIdThatWasGivenUp:
         assert len(rows(dynamodb)) == 1
 
     @pytest.mark.parametrize("operation", ["PutItem", "DeleteItem"])
-    def test_takes_with_it_what_is_changed_while_it_moves(
+    def test_passes_on_what_changes_during_the_move(
         self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire, operation: str
     ) -> None:
         site.request(count)
@@ -114,7 +114,7 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) is None
 
-    def test_takes_with_it_what_is_taken_back_while_it_moves(
+    def test_passes_on_what_is_undone_during_the_move(
         self, site: Site, options: dict[str, Any], wire: Wire
     ) -> None:
         site.request(lambda session: (session.update(flag=0), session.save()))
@@ -139,7 +139,7 @@ class TestAnIdThatWasGivenUp:
         site.request(moved)
         assert site.request(lambda session: (session["flag"], session.get("new"))) == (0, None)
 
-    def test_stays_ended_where_it_is_changed_and_ended_while_it_moves(
+    def test_stays_ended_if_the_session_changes_and_ends_during_the_move(
         self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site.request(count)
@@ -158,7 +158,7 @@ class TestAnIdThatWasGivenUp:
         assert rows(dynamodb) == []
         assert site.request(read) is None
 
-    def test_that_is_cleared_as_well_leaves_nothing(
+    def test_leaves_nothing_if_the_session_is_cleared_too(
         self, site: Site, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site.request(count)
@@ -174,7 +174,7 @@ class TestAnIdThatWasGivenUp:
         site.request(page)
         assert rows(dynamodb) == []
 
-    def test_is_to_be_raised_where_another_has_changed_it(
+    def test_raises_a_conflict_if_asked_and_another_request_has_changed_it(
         self, options: dict[str, Any], dynamodb: Any, wire: Wire
     ) -> None:
         site = Site({**options, "on_conflict": "raise"})
@@ -194,7 +194,7 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) == 2
 
-    def test_stays_ended_where_another_request_has_ended_it(
+    def test_stays_ended_if_another_request_has_ended_it(
         self, site: Site, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site.request(count)
@@ -210,7 +210,7 @@ class TestAnIdThatWasGivenUp:
         assert rows(dynamodb) == []
         assert site.request(read) is None
 
-    def test_leaves_alone_who_has_begun_under_it_since(
+    def test_does_not_end_a_newer_session_under_it(
         self, site: Site, options: dict[str, Any], dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
@@ -231,7 +231,7 @@ class TestAnIdThatWasGivenUp:
         assert other.request(lambda session: session.get("user")) == "bob"
         assert len(rows(dynamodb)) == 1
 
-    def test_given_up_twice_and_emptied_leaves_nothing(self, site: Site, dynamodb: Any) -> None:
+    def test_replaced_twice_and_emptied_leaves_nothing(self, site: Site, dynamodb: Any) -> None:
         def page(session: Any) -> None:
             session.regenerate_id()
             session.regenerate_id()
@@ -242,7 +242,7 @@ class TestAnIdThatWasGivenUp:
         site.request(page)
         assert rows(dynamodb) == []
 
-    def test_keeps_its_session_where_the_new_one_cannot_be_stored(
+    def test_keeps_its_session_if_the_new_one_cannot_be_stored(
         self, site: Site, wire: Wire
     ) -> None:
         site.request(count)
@@ -253,7 +253,7 @@ class TestAnIdThatWasGivenUp:
         site.use_cookie(old)
         assert site.request(read) == 1
 
-    def test_by_a_timeout_opens_nothing(self, options: dict[str, Any], clock: Any) -> None:
+    def test_opens_nothing_after_a_timeout(self, options: dict[str, Any], clock: Any) -> None:
         site = Site({**options, "timeout": 60})
         site.request(count)
         old = str(site.cookie)
@@ -261,14 +261,14 @@ class TestAnIdThatWasGivenUp:
         assert site.request(read) is None
         assert site.cookie != old
 
-    def test_of_a_new_session_is_nothing_to_end(self, site: Site, wire: Wire) -> None:
+    def test_of_a_new_session_needs_no_delete(self, site: Site, wire: Wire) -> None:
         with wire.expect("GetItem"):
             site.request(lambda session: session.invalidate())
 
 
 class TestAFailedLoad:
     @pytest.mark.parametrize("invalidate_corrupt", [True, False])
-    def test_by_an_outage_is_an_error(
+    def test_in_an_outage_is_an_error(
         self, options: dict[str, Any], wire: Wire, invalidate_corrupt: bool
     ) -> None:
         site = Site({**options, "invalidate_corrupt": invalidate_corrupt})
@@ -281,7 +281,7 @@ class TestAFailedLoad:
         assert site.request(read) == 1
 
     @pytest.mark.parametrize("code", ["AccessDeniedException", "SomethingNewException"])
-    def test_that_was_refused_is_an_error(self, site: Site, wire: Wire, code: str) -> None:
+    def test_that_dynamodb_refuses_is_an_error(self, site: Site, wire: Wire, code: str) -> None:
         site.request(count)
         cookie = site.cookie
         wire.fail_next("GetItem", (400, code))
@@ -289,7 +289,7 @@ class TestAFailedLoad:
             site.request(read)
         assert (site.request(read), site.cookie) == (1, cookie)
 
-    def test_of_a_corrupt_row_costs_one_session_and_leaves_it_to_who_can_read_it(
+    def test_of_a_corrupt_item_costs_one_session_and_keeps_the_item(
         self, site: Site, dynamodb: Any
     ) -> None:
         site.request(count)
@@ -306,7 +306,7 @@ class TestAFailedLoad:
         assert site.request(read) == 1
         assert cookie[:9] not in str(caught[0].message)
 
-    def test_of_a_corrupt_row_is_an_error_where_that_is_asked_for(
+    def test_of_a_corrupt_item_is_an_error_if_asked(
         self, options: dict[str, Any], dynamodb: Any
     ) -> None:
         site = Site({**options, "invalidate_corrupt": False})
@@ -318,7 +318,7 @@ class TestAFailedLoad:
             site.request(read)
 
 
-class TestTheCookiesAge:
+class TestTheAgeOfTheCookie:
     def test_is_the_life_of_the_session(self, dynamodb: Any, clock: Any) -> None:
         age = timedelta(hours=2)
         Site({**dynamodb.options, "session_class": DynamoDBSession}, cookie_expires=age).request(
@@ -350,7 +350,7 @@ def change(session: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["json", "encrypted", "encrypted json", "own serializer"])
-class TestAHostileRow:
+class TestAHostileItem:
     """A pickle that somebody who can write to the table has put there executes nothing."""
 
     HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
@@ -363,7 +363,7 @@ class TestAHostileRow:
 
     @pytest.mark.parametrize("version", ["kept", "another"])
     @pytest.mark.parametrize("page", [read, save, change, log_out])
-    def test_put_there_while_a_request_runs(
+    def test_written_during_a_request_is_not_executed(
         self, dynamodb: Any, clock: Any, kind: str, version: str, page: Any
     ) -> None:
         site = Site(dynamodb.options, **KINDS[kind])
@@ -377,14 +377,16 @@ class TestAHostileRow:
         clock.advance(60)
         site.request(slow_request)
 
-    def test_put_there_between_two_requests(self, dynamodb: Any, kind: str) -> None:
+    def test_written_between_two_requests_is_not_executed(self, dynamodb: Any, kind: str) -> None:
         site = Site(dynamodb.options, **KINDS[kind])
         site.request(count)
         self.plant(dynamodb, "another")
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
             site.request(read)
 
-    def test_put_there_before_a_session_is_begun(self, dynamodb: Any, kind: str) -> None:
+    def test_written_before_a_session_is_created_is_not_executed(
+        self, dynamodb: Any, kind: str
+    ) -> None:
         site = Site(dynamodb.options, **KINDS[kind])
         site.use_cookie("unknown")
 
@@ -405,9 +407,9 @@ class TestAHostileRow:
         row.save()
 
 
-def test_the_hostile_row_is_one(dynamodb: Any) -> None:
+def test_plain_beaker_executes_the_hostile_item(dynamodb: Any) -> None:
     site = Site(dynamodb.options)
     site.request(count)
-    TestAHostileRow().plant(dynamodb, "kept")
+    TestAHostileItem().plant(dynamodb, "kept")
     site.request(read)
     assert MARKS.pop() == 1

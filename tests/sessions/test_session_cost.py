@@ -28,7 +28,7 @@ def automatic_site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> S
     return Site(dynamodb.options, **kind, auto=True)
 
 
-def test_a_request_that_does_not_use_the_session_asks_nothing(site: Site, wire: Wire) -> None:
+def test_a_request_that_does_not_use_the_session_costs_nothing(site: Site, wire: Wire) -> None:
     site.request(count)
     with wire.expect():
         site.request(lambda session: None)
@@ -45,7 +45,7 @@ def test_an_empty_new_session_is_not_stored(site: Site, automatic_site: Site, wi
         automatic_site.request(read)
 
 
-def test_an_empty_new_session_is_stored_where_that_is_asked_for(
+def test_an_empty_new_session_is_stored_if_asked(
     dynamodb: Any, create_table: None, wire: Wire
 ) -> None:
     with wire.expect(WRITE):
@@ -106,12 +106,14 @@ def test_a_logout_is_one_read_and_one_delete(site: Site, wire: Wire) -> None:
         site.request(log_out)
 
 
-def test_a_logout_is_never_spared(site: Site, wire: Wire) -> None:
+def test_a_logout_is_always_one_delete(site: Site, wire: Wire) -> None:
     with wire.expect(DELETE):
         site.request(log_out)
 
 
-def test_after_the_interval_a_request_renews_once(site: Site, wire: Wire, clock: Any) -> None:
+def test_after_the_interval_one_request_touches_the_session(
+    site: Site, wire: Wire, clock: Any
+) -> None:
     site.request(count)
     clock.advance(29.9)
     with wire.expect(READ):
@@ -122,7 +124,7 @@ def test_after_the_interval_a_request_renews_once(site: Site, wire: Wire, clock:
         site.request(read)
 
 
-def test_with_interval_0_each_request_renews(
+def test_with_interval_0_each_request_touches_the_session(
     dynamodb: Any, create_table: None, wire: Wire, clock: Any
 ) -> None:
     site = Site(dynamodb.options, touch_interval=0)
@@ -165,7 +167,7 @@ def test_an_active_user_is_never_timed_out_with_the_default_life(
         assert site.request(read) == 1
 
 
-def test_the_table_is_asked_for_nothing_else(site: Site, wire: Wire, clock: Any) -> None:
+def test_a_session_makes_no_other_calls(site: Site, wire: Wire, clock: Any) -> None:
     for page in (count, read, count, save, log_out, count):
         site.request(page)
         clock.advance(31)
@@ -193,7 +195,7 @@ class TestCapacity:
         assert site.request(lambda session: session["text"]) == text
         assert wire.units == 1
 
-    def test_a_read_that_may_be_stale_costs_half(
+    def test_an_eventually_consistent_read_costs_half(
         self, dynamodb: Any, create_table: None, wire: Wire
     ) -> None:
         site = Site(dynamodb.options, consistent_read=False)

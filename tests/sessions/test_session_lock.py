@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -68,13 +69,13 @@ def nothing(_: Any) -> None:
     return None
 
 
-def test_it_is_one_write_to_lock_and_one_to_unlock(site: Site, dynamodb: Any, wire: Wire) -> None:
+def test_locking_is_one_write_and_unlocking_another(site: Site, dynamodb: Any, wire: Wire) -> None:
     with wire.expect("GetItem", "UpdateItem", "DeleteItem"):
         site.request(hold_while(nothing))
     assert lock_rows(dynamodb) == []
 
 
-def test_another_thread_does_not_get_it_meanwhile(
+def test_another_thread_cannot_acquire_a_held_lock(
     site: Site, other: Site, dynamodb: Any, threads: ThreadPoolExecutor
 ) -> None:
     def meanwhile(_: Any) -> None:
@@ -87,7 +88,7 @@ def test_another_thread_does_not_get_it_meanwhile(
     threads.submit(other.request, hold_while(nothing)).result(10)
 
 
-def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
+def test_a_waiting_request_polls_by_reads_until_the_lock_is_free(
     site: Site,
     options: dict[str, Any],
     dynamodb: Any,
@@ -106,7 +107,7 @@ def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
             assert released.wait(10)
 
     released = threading.Event()
-    monkeypatch.setattr(lock.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
     waiting = []
 
     def meanwhile(_: Any) -> None:
@@ -120,7 +121,7 @@ def test_who_waits_gets_it_once_it_is_free_and_asks_by_reads(
     assert wire.operations == ["DeleteItem", "GetItem", "UpdateItem", "Scan", "DeleteItem"]
 
 
-def test_two_who_count_under_it_lose_no_count(site: Site, other: Site) -> None:
+def test_two_requests_that_count_under_the_lock_lose_no_count(site: Site, other: Site) -> None:
 
     def count_again(session: Any) -> int:
         session.load()
@@ -137,9 +138,7 @@ def test_two_who_count_under_it_lose_no_count(site: Site, other: Site) -> None:
     assert site.request(counted_meanwhile) == 3
 
 
-def test_its_holder_can_acquire_it_again_and_save_and_load_under_it(
-    site: Site, dynamodb: Any
-) -> None:
+def test_the_owner_can_acquire_it_again_and_save_and_load(site: Site, dynamodb: Any) -> None:
     def happens(session: Any) -> None:
         session.lock()
         session.load()
@@ -154,12 +153,12 @@ def test_its_holder_can_acquire_it_again_and_save_and_load_under_it(
     assert site.request(lambda session: session["n"]) == 5
 
 
-def test_it_outlives_a_logout_under_it(site: Site, dynamodb: Any) -> None:
+def test_a_logout_under_the_lock_keeps_the_lock(site: Site, dynamodb: Any) -> None:
     site.request(hold_while(log_out))
     assert list(session_model(**dynamodb.options).scan()) == []
 
 
-def test_a_holder_that_died_holds_others_up_for_lock_timeout(
+def test_the_lock_of_a_dead_owner_expires_after_lock_timeout(
     clock: Any, site: Site, other: Site, dynamodb: Any, threads: ThreadPoolExecutor
 ) -> None:
     site.request(lambda session: (session.get("n"), session.lock()))
@@ -173,7 +172,7 @@ def test_a_holder_that_died_holds_others_up_for_lock_timeout(
     threads.submit(other.request, hold_while(nothing)).result(10)
 
 
-def test_who_has_held_it_too_long_does_not_release_anothers(
+def test_an_owner_past_lock_timeout_does_not_release_another_owners_lock(
     site: Site,
     other: Site,
     dynamodb: Any,
@@ -192,12 +191,14 @@ def test_who_has_held_it_too_long_does_not_release_anothers(
     assert "held past lock_timeout" in caplog.text
 
 
-def test_a_lost_answer_to_the_lock_is_recognised(site: Site, dynamodb: Any, wire: Wire) -> None:
+def test_a_lost_answer_to_the_acquisition_is_recognised(
+    site: Site, dynamodb: Any, wire: Wire
+) -> None:
     wire.lose_answer_of("UpdateItem")
     assert len(site.request(hold_while(lambda _: lock_rows(dynamodb)))) == 1
 
 
-def test_a_lost_answer_to_the_release_is_no_loss(
+def test_a_lost_answer_to_the_release_does_no_harm(
     site: Site, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire.lose_answer_of("DeleteItem")
@@ -206,18 +207,18 @@ def test_a_lost_answer_to_the_release_is_no_loss(
     assert (lock_rows(dynamodb), caplog.text) == ([], "")
 
 
-def test_a_new_session_has_nobody_to_be_locked_against(dynamodb: Any, wire: Wire) -> None:
+def test_a_new_session_needs_no_lock(dynamodb: Any, wire: Wire) -> None:
     site = Site(dynamodb.options, **KINDS["encrypted"])
     with wire.expect():
         site.request(hold_while(nothing))
 
 
-def test_unlocking_what_is_not_locked_does_nothing(site: Site, wire: Wire) -> None:
+def test_unlocking_an_unlocked_session_does_nothing(site: Site, wire: Wire) -> None:
     with wire.expect("GetItem"):
         site.request(lambda session: (session.get("n"), session.unlock()))
 
 
-def test_a_caches_write_lock_asks_nothing(dynamodb: Any, wire: Wire) -> None:
+def test_the_write_lock_of_a_cache_costs_nothing(dynamodb: Any, wire: Wire) -> None:
     cache = DynamoDBNamespaceManager("cache", **dynamodb.options)
     with wire.expect():
         assert cache.acquire_write_lock()
@@ -225,7 +226,7 @@ def test_a_caches_write_lock_asks_nothing(dynamodb: Any, wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
-def test_a_forked_worker_does_not_hold_its_parents(site: Site) -> None:
+def test_a_forked_worker_does_not_hold_its_parents_lock(site: Site) -> None:
     def locks_again(session: Any) -> bool:
         try:
             session.lock()
@@ -239,7 +240,7 @@ def test_a_forked_worker_does_not_hold_its_parents(site: Site) -> None:
     assert site.request(hold_while(page)) == "False"
 
 
-def test_clearing_a_cache_of_a_sessions_name_leaves_it_and_its_lock(dynamodb: Any) -> None:
+def test_clearing_a_cache_with_the_sessions_name_keeps_session_and_lock(dynamodb: Any) -> None:
     site = Site(dynamodb.options, hash_ids=False, compression="none", lock_wait=0)
     text = "a" * 500_000
     site.request(lambda session: session.update(n=text) or session.save())
@@ -287,31 +288,29 @@ class NeverFree:
 
 class TestWaiting:
     @pytest.fixture
-    def time(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    def pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         pauses: list[float] = []
-        monkeypatch.setattr(lock.time, "sleep", pauses.append)
-        monkeypatch.setattr(lock.time, "monotonic", lambda: sum(pauses))
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        monkeypatch.setattr(time, "monotonic", lambda: sum(pauses))
         return pauses
 
-    def test_ends_with_the_limit(self, time: list[float]) -> None:
+    def test_ends_with_the_limit(self, pauses: list[float]) -> None:
         assert not lock.wait_for(lambda: False, 20)
-        assert sum(time) == pytest.approx(20)
-        assert 40 <= len(time) <= 90
+        assert sum(pauses) == pytest.approx(20)
+        assert 40 <= len(pauses) <= 90
 
-    def test_for_a_thread_and_then_for_a_machine_ends_with_one_limit(
-        self, time: list[float]
-    ) -> None:
+    def test_for_a_thread_and_then_a_machine_has_one_limit(self, pauses: list[float]) -> None:
         creation_lock = lock.CreationLock(("name",), NeverFree(), 1)
-        creation_lock._local = SlowLock(time, 0.7)
+        creation_lock._local = SlowLock(pauses, 0.7)
         with pytest.raises(LockTimeout):
             creation_lock.acquire()
-        assert sum(time) == pytest.approx(1)
+        assert sum(pauses) == pytest.approx(1)
 
-    def test_ends_as_soon_as_it_is_done(self, time: list[float]) -> None:
-        assert lock.wait_for(lambda: len(time) == 3, 20)
-        assert len(time) == 3
-        assert time[0] <= FIRST_PAUSE
+    def test_ends_as_soon_as_the_lock_is_free(self, pauses: list[float]) -> None:
+        assert lock.wait_for(lambda: len(pauses) == 3, 20)
+        assert len(pauses) == 3
+        assert pauses[0] <= FIRST_PAUSE
 
-    def test_varies(self, time: list[float]) -> None:
+    def test_has_random_pauses(self, pauses: list[float]) -> None:
         lock.wait_for(lambda: False, 20)
-        assert len(set(time)) > 20
+        assert len(set(pauses)) > 20

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -100,7 +100,7 @@ class Requests(RuleBasedStateMachine):
         return multiple(self.begin(31), self.begin(1))
 
     @rule(target=requests, seconds=SECONDS)
-    def begin(self, seconds: float) -> Request:
+    def begin(self, seconds: float) -> Any:
         self._clock.advance(seconds)
         session = self._load()
         return Request(session, self._stored, copy.deepcopy(content(session)))
@@ -150,7 +150,7 @@ class Requests(RuleBasedStateMachine):
         self._save(request)
 
     @rule(target=requests, request=consumes(requests), changes=CHANGES)
-    def log_out_and_in_again(self, request: Request, changes: Changes) -> Request:
+    def log_out_and_in_again(self, request: Request, changes: Changes) -> Any:
         self.log_out(request)
         successor = self.begin(1)
         self.save(successor, [put("b", 0), *changes])
@@ -199,20 +199,20 @@ def changed_keys(before: Content, after: Content) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_interleaving_loses_what_was_acknowledged(
+def test_no_interleaving_loses_an_acknowledged_change(
     dynamodb: Any, clock: Clock, wire: Wire, kind: str
 ) -> None:
     options = {**dynamodb.options, **KINDS[kind]}
     number = count()
 
-    def begin() -> Requests:
+    def begin() -> RuleBasedStateMachine:
         if next(number) % 10 == 0:
             # Each client has a quota of retries, and spends some on each lost answer (botocore).
             forget_connections()
         return Requests(options, clock, wire)
 
     run_state_machine_as_test(
-        begin,
+        cast("type[RuleBasedStateMachine]", begin),
         settings=settings(
             max_examples=EFFORT.interleavings,
             stateful_step_count=25,

@@ -38,7 +38,7 @@ def site(dynamodb: Any) -> Site:
     return Site(dynamodb.options, max_retries=0)
 
 
-@pytest.fixture(params=OUTAGES.values(), ids=OUTAGES.keys())
+@pytest.fixture(params=list(OUTAGES.values()), ids=list(OUTAGES))
 def outage(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -62,19 +62,19 @@ class TestWhatIsStored:
         assert row.item == "session"
         assert site.cookie not in row.id
 
-    def test_the_row_expires_with_the_session(self, dynamodb: Any, clock: Any) -> None:
+    def test_the_item_expires_with_the_session(self, dynamodb: Any, clock: Any) -> None:
         Site(dynamodb.options, ttl=3600).request(count)
         [row] = rows(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 3600) < 1
 
-    def test_with_beakers_timeout_the_row_lives_two_minutes_longer(
+    def test_with_beakers_timeout_the_item_expires_two_minutes_later(
         self, dynamodb: Any, clock: Any
     ) -> None:
         Site(dynamodb.options, timeout=600).request(count)
         [row] = rows(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 720) < 1
 
-    def test_with_ttl_0_the_row_never_expires(self, dynamodb: Any, clock: Any) -> None:
+    def test_with_ttl_0_the_item_never_expires(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=0)
         site.request(count)
         clock.advance(10 * 365 * 86_400)
@@ -103,7 +103,7 @@ class TestWhatIsStored:
         assert len(rows(dynamodb)[0].data) > 5000
         assert site.request(read) == "x" * 5000
 
-    def test_applications_share_a_table_by_prefix(self, dynamodb: Any) -> None:
+    def test_applications_with_different_prefixes_share_a_table(self, dynamodb: Any) -> None:
         shop, blog = (Site(dynamodb.options, key_prefix=prefix) for prefix in ("shop:", "blog:"))
         shop.request(count)
         assert shop.cookie
@@ -147,7 +147,9 @@ class TestAnEndedSession:
         assert rows(dynamodb) == []
         assert "ended while a request ran" in caplog.text
 
-    def test_may_be_begun_again_in_the_same_request(self, site: Site, dynamodb: Any) -> None:
+    def test_can_be_followed_by_a_new_one_in_the_same_request(
+        self, site: Site, dynamodb: Any
+    ) -> None:
         def end_and_begin(session: Any) -> None:
             session.delete()
             session._session().save()
@@ -177,7 +179,7 @@ class TestATouch:
         slow.request(change_meanwhile)
         assert site.request(read) == 2
 
-    def test_that_fails_never_shows(
+    def test_that_fails_is_no_error(
         self, site: Site, wire: Wire, clock: Any, outage: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         site.request(count)
@@ -190,7 +192,7 @@ class TestATouch:
 
 
 class TestALostRace:
-    def test_of_two_changes_of_one_key_the_later_one_stays(self, site: Site, dynamodb: Any) -> None:
+    def test_of_two_changes_of_one_key_keeps_the_later_one(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
         slow = another_browser(site, dynamodb)
 
@@ -202,7 +204,7 @@ class TestALostRace:
         slow.request(change_meanwhile)
         assert site.request(read) == 100
 
-    def test_of_two_creations_the_later_one_stays(self, dynamodb: Any) -> None:
+    def test_of_two_creations_keeps_the_later_one(self, dynamodb: Any) -> None:
         one, other = (Site(dynamodb.options) for _ in range(2))
         for site in (one, other):
             site.use_cookie("the-same-unknown-id")
@@ -237,7 +239,7 @@ class TestALostAnswer:
 
 
 class TestExpiry:
-    def test_an_expired_row_is_never_served_and_is_deleted_when_met(
+    def test_an_expired_item_is_never_served_and_is_deleted_by_the_next_read(
         self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
         site = Site(dynamodb.options, ttl=60)
@@ -247,7 +249,7 @@ class TestExpiry:
             assert site.request(read) is None
         assert rows(dynamodb) == []
 
-    def test_an_expired_row_is_left_to_the_ttl_where_that_is_asked_for(
+    def test_an_expired_item_is_left_to_the_ttl_if_asked(
         self, dynamodb: Any, wire: Wire, clock: Any
     ) -> None:
         site = Site(dynamodb.options, ttl=60, keep_expired=True)
@@ -257,16 +259,14 @@ class TestExpiry:
             assert site.request(read) is None
         assert len(rows(dynamodb)) == 1
 
-    def test_an_expired_row_that_was_kept_can_be_written_anew(
-        self, dynamodb: Any, clock: Any
-    ) -> None:
+    def test_a_kept_expired_item_can_be_replaced(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60, keep_expired=True)
         site.request(count)
         clock.advance(60.5)
         assert site.request(count) == 1
         assert site.request(read) == 1
 
-    def test_a_failing_delete_of_an_expired_row_never_shows(
+    def test_a_failing_delete_of_an_expired_item_is_no_error(
         self, dynamodb: Any, wire: Wire, clock: Any, outage: Any
     ) -> None:
         site = Site(dynamodb.options, ttl=60, max_retries=0)
@@ -275,7 +275,7 @@ class TestExpiry:
         wire.fail_next("DeleteItem", outage)
         assert site.request(read) is None
 
-    def test_a_renewal_that_overtakes_the_delete_wins(self, dynamodb: Any, clock: Any) -> None:
+    def test_a_touch_before_the_delete_wins(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60)
         site.request(count)
         [row] = rows(dynamodb)
@@ -289,7 +289,7 @@ class TestExpiry:
         assert store.delete_expired(key_of(row), expired) is False
         assert len(list(model.scan())) == 1
 
-    def test_a_session_ends_no_later_than_its_life(self, dynamodb: Any, clock: Any) -> None:
+    def test_a_session_never_outlives_its_ttl(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60)
         site.request(count)
         clock.advance(59.9)
@@ -321,7 +321,7 @@ class TestAnOutage:
         assert [row.version for row in rows(dynamodb)] == [row.version for row in before]
 
     @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
-    def test_that_is_a_fault_of_ours_is_neither(
+    def test_caused_by_a_bug_of_this_package_is_no_logout(
         self, site: Site, monkeypatch: pytest.MonkeyPatch, fault: Exception
     ) -> None:
         """Beaker takes these two of a load for a session that is not there."""
@@ -361,10 +361,10 @@ class TestAnOutage:
             site.request(read)
         assert str(dynamodb.options["table_name"]) in str(caught.value)
         assert str(dynamodb.options["region"]) in str(caught.value)
-        assert site.cookie not in str(caught.value)
+        assert str(site.cookie) not in str(caught.value)
         assert caught.value.cause is caught.value.__cause__ is not None
 
-    def test_does_not_stand_in_the_way_of_the_next_attempt(self, dynamodb: Any, wire: Wire) -> None:
+    def test_does_not_fail_the_next_request(self, dynamodb: Any, wire: Wire) -> None:
         """An error page may ask for the same session again."""
         namespace = DynamoDBNamespaceManager("an-id", max_retries=0, **dynamodb.options)
         wire.fail_next("GetItem", (500, "InternalServerError"))
@@ -386,7 +386,7 @@ class TestACorruptRow:
         with pytest.warns(match="Invalidating corrupt session"):
             assert site.request(read) is None
 
-    def test_is_an_error_where_that_is_asked_for(self, dynamodb: Any) -> None:
+    def test_is_an_error_if_asked(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
         self.corrupt(dynamodb)
@@ -394,7 +394,7 @@ class TestACorruptRow:
             site.request(read)
 
     @pytest.mark.parametrize("attribute", ["data", "version", "touched"])
-    def test_may_lack_an_attribute(self, dynamodb: Any, attribute: str) -> None:
+    def test_can_lack_an_attribute(self, dynamodb: Any, attribute: str) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
         [row] = rows(dynamodb)
@@ -402,7 +402,7 @@ class TestACorruptRow:
         with pytest.raises(CorruptItem, match="lacks"):
             site.request(read)
 
-    def test_may_have_attributes_of_another_type(self, dynamodb: Any) -> None:
+    def test_can_have_attributes_of_another_type(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
         [row] = rows(dynamodb)
@@ -416,15 +416,17 @@ class TestACorruptRow:
             site.request(read)
 
 
-class TestReadsThatMayBeStale:
-    def test_ask_again_before_a_session_counts_as_missing(self, dynamodb: Any, wire: Wire) -> None:
+class TestEventuallyConsistentReads:
+    def test_are_repeated_before_a_session_counts_as_missing(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
         site = Site(dynamodb.options, consistent_read=False)
         site.use_cookie("unknown")
         with wire.expect("GetItem", "GetItem"):
             assert site.request(read) is None
         assert [call.body.get("ConsistentRead", False) for call in wire.calls] == [False, True]
 
-    def test_take_an_outage_of_the_second_for_no_missing_session(
+    def test_report_an_outage_of_the_second_read_as_an_error(
         self, dynamodb: Any, wire: Wire
     ) -> None:
         site = Site(dynamodb.options, consistent_read=False, max_retries=0)
@@ -433,7 +435,7 @@ class TestReadsThatMayBeStale:
         with pytest.raises(StoreUnavailable):
             site.request(read)
 
-    def test_ask_once_for_a_session_that_is_there(self, dynamodb: Any, wire: Wire) -> None:
+    def test_read_an_existing_session_once(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options, consistent_read=False)
         site.request(count)
         with wire.expect("GetItem"):
@@ -445,14 +447,14 @@ class TestOpaqueSessions:
 
     KEYS: ClassVar = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
 
-    def test_are_written_whole(self, dynamodb: Any, wire: Wire) -> None:
+    def test_are_stored_whole(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options, **self.KEYS)
         site.request(count)
         with wire.expect("GetItem", "PutItem"):
             assert site.request(read) == 1
         assert site.request(count) == 2
 
-    def test_are_never_written_over_a_row_that_is_gone(self, site: Site, dynamodb: Any) -> None:
+    def test_are_never_stored_if_the_item_is_gone(self, site: Site, dynamodb: Any) -> None:
         one = Site(dynamodb.options, **self.KEYS)
         one.request(count)
         slow = another_browser(one, dynamodb, **self.KEYS)
@@ -472,7 +474,7 @@ class TestIdsFromCookies:
         ids=["empty", "long", "latin-1", "quote", "nul"],
     )
     @pytest.mark.parametrize("hash_ids", [True, False])
-    def test_may_be_anything(self, dynamodb: Any, session_id: str, hash_ids: bool) -> None:
+    def test_can_be_any_text(self, dynamodb: Any, session_id: str, hash_ids: bool) -> None:
         def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             found = count(environ["beaker.session"])
             start_response("200 OK", [("Content-Type", "text/plain")])
@@ -489,7 +491,7 @@ def test_only_text_is_stored_as_a_session(dynamodb: Any) -> None:
         DynamoDBNamespaceManager("x", **dynamodb.options)["session"] = 5
 
 
-def test_saving_without_a_change_keeps_what_is_there(site: Site) -> None:
+def test_saving_without_a_change_keeps_the_stored_session(site: Site) -> None:
     site.request(count)
     site.request(save)
     assert site.request(read) == 1

@@ -93,7 +93,7 @@ DISTINCT = [
 
 
 def pickled(**session: object) -> bytes:
-    return PickleSerializer().dumps(session)
+    return bytes(PickleSerializer().dumps(session))
 
 
 def changed(before: bytes, after: bytes) -> frozenset[object]:
@@ -114,7 +114,7 @@ def test_a_value_has_changed_exactly_if_it_differs_in_value_or_type(index: int) 
     assert same == [position == index for position in range(len(DISTINCT))]
 
 
-def test_the_access_time_is_no_change_but_a_nested_one_is() -> None:
+def test_the_access_time_is_no_change_but_a_nested_change_is() -> None:
     before = pickled(_accessed_time=1, _creation_time=1, own={"_accessed_time": 1})
     assert (
         changed(before, pickled(_accessed_time=2, _creation_time=1, own={"_accessed_time": 1}))
@@ -139,14 +139,14 @@ def test_a_key_of_another_type_is_another_key(one: object, other: object) -> Non
     assert changed(before, PickleSerializer().dumps({other: "x"}))
 
 
-def test_one_object_twice_equals_two_equal_ones() -> None:
+def test_one_object_twice_equals_two_equal_objects() -> None:
     shared = ["a long enough text"]
     before = pickled(a=[shared, shared])
     after = pickled(a=[["a long enough text"], ["a long enough text"]])
     assert changed(before, after) == frozenset()
 
 
-def test_a_set_pickled_by_a_process_of_another_hash_seed_has_not_changed() -> None:
+def test_a_set_pickled_under_another_hash_seed_is_unchanged() -> None:
     program = (
         "import pickle, sys;"
         "sys.stdout.buffer.write(pickle.dumps({'s': {str(i) for i in range(50)}}, 2))"
@@ -165,7 +165,7 @@ def test_a_set_pickled_by_a_process_of_another_hash_seed_has_not_changed() -> No
     assert all(changed(first, payload) == frozenset() for payload in rest)
 
 
-def test_values_that_hold_themselves_have_changed() -> None:
+def test_values_that_contain_themselves_count_as_changed() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert changed(pickled(value=endless), pickled(value=endless)) == {"value"}
@@ -210,7 +210,7 @@ def test_reading_executes_nothing(payload: bytes) -> None:
     assert Hostile.marks == []
 
 
-def test_a_stored_pickle_is_not_read_as_such_where_this_process_writes_json() -> None:
+def test_a_process_that_writes_json_does_not_read_a_stored_pickle() -> None:
     known, _ = snapshot.recognise(JsonSerializer().dumps({"a": 1})) or pytest.fail("unreadable")
     assert snapshot.read(pickled(a=1), known.read) is None
 
@@ -228,7 +228,7 @@ def test_a_stored_pickle_is_not_read_as_such_where_this_process_writes_json() ->
         pickle.dumps({"a": 1}, 4),
     ],
 )
-def test_what_cannot_be_read_is_not_recognised(payload: bytes) -> None:
+def test_an_unreadable_payload_is_not_recognised(payload: bytes) -> None:
     assert snapshot.recognise(payload) is None
 
 
@@ -240,7 +240,7 @@ def test_an_application_with_pickle_extensions_is_left_alone() -> None:
         copyreg.remove_extension(__name__, "Hostile", 240)
 
 
-def test_cleared_and_empty_are_told_apart() -> None:
+def test_a_cleared_session_is_distinct_from_an_empty_one() -> None:
     cleared = {"_domain": None, "_path": "/"}
     empty = {**cleared, "_creation_time": 1, "_accessed_time": 1}
     assert snapshot.is_cleared(cleared)

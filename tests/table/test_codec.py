@@ -26,7 +26,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_a_session_comes_back_to_the_letter(text: str, compression: str) -> None:
+def test_a_session_comes_back_byte_for_byte(text: str, compression: str) -> None:
     assert SessionText.stored_as(SessionText.of(text).data(compression, MOST), MOST).text == text
 
 
@@ -36,11 +36,11 @@ def test_a_session_is_stored_without_its_base64() -> None:
     assert len(SessionText.of(text).data("zlib", MOST)) == 3001
 
 
-def test_text_like_data_are_compressed() -> None:
+def test_text_is_compressed() -> None:
     assert len(SessionText.of(TEXTS["base64"]).data("zlib", MOST)) < 80
 
 
-def test_nothing_grows_by_compression() -> None:
+def test_compression_never_enlarges_a_value() -> None:
     for size in (0, 1, 10, 100):
         text = base64.b64encode(random.Random(1).randbytes(size)).decode()
         assert len(SessionText.of(text).data("zlib", MOST)) <= size + 1
@@ -55,13 +55,13 @@ def test_a_pickled_value_comes_back(value: object, compression: str) -> None:
     )
 
 
-def test_a_json_value_comes_back_as_json_has_it() -> None:
+def test_a_json_value_comes_back_as_json_represents_it() -> None:
     value = (1.5, None, {"a": ["é"]})
     stored = codec.encode_value(value, "json", "zlib", MOST)
     assert codec.decode_value(stored, "json", MOST) == json.loads(json.dumps(value))
 
 
-def test_values_written_before_a_change_of_serializer_to_pickle_are_read() -> None:
+def test_json_values_are_read_after_a_change_to_pickle() -> None:
     assert codec.decode_value(codec.encode_value([1], "json", "none", MOST), "pickle", MOST) == [1]
 
 
@@ -71,7 +71,7 @@ def test_json_never_unpickles() -> None:
         codec.decode_value(stored, "json", MOST)
 
 
-def test_a_value_that_json_cannot_write_is_refused() -> None:
+def test_a_value_that_json_cannot_write_is_an_error() -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         codec.encode_value(object(), "json", "none", MOST)
 
@@ -88,7 +88,7 @@ CORRUPT_SESSIONS = {
 
 
 @pytest.mark.parametrize("data", CORRUPT_SESSIONS.values(), ids=CORRUPT_SESSIONS.keys())
-def test_a_session_that_was_not_written_here_is_corrupt(data: bytes) -> None:
+def test_a_session_in_an_unknown_form_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptItem):
         SessionText.stored_as(data, MOST)
 
@@ -103,7 +103,7 @@ CORRUPT_VALUES = {
 
 
 @pytest.mark.parametrize("data", CORRUPT_VALUES.values(), ids=CORRUPT_VALUES.keys())
-def test_a_value_that_was_not_written_here_is_corrupt(data: bytes) -> None:
+def test_a_value_in_an_unknown_form_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptItem):
         codec.decode_value(data, "pickle", MOST)
 

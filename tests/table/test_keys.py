@@ -13,7 +13,7 @@ def test_a_session_id_is_stored_as_its_sha256() -> None:
     assert session_key("", "abc", hash_ids=True).partition == sha256(b"abc").hexdigest()
 
 
-def test_a_session_id_is_stored_as_it_is_where_that_is_asked_for() -> None:
+def test_a_session_id_is_stored_in_clear_if_asked() -> None:
     assert session_key("", "abc", hash_ids=False).partition == "abc"
 
 
@@ -47,17 +47,17 @@ KEYS += [b"sha256:" + sha256(b"session").hexdigest().encode()]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
-def test_any_key_fits_and_comes_back(key: bytes) -> None:
+def test_any_key_fits_into_a_sort_key_and_comes_back(key: bytes) -> None:
     row_key = value_key("p", key)
     assert 0 < len(row_key.sort.encode()) <= 1024
     assert original_key(row_key.sort, row_key.original) == key
 
 
-def test_different_keys_make_different_rows() -> None:
+def test_different_keys_make_different_items() -> None:
     assert len({value_key("p", key) for key in KEYS}) == len(KEYS)
 
 
-def test_a_value_is_never_under_a_sessions_key() -> None:
+def test_a_value_never_has_the_key_of_a_session() -> None:
     assert value_key("p", b"session").sort != "session"
     assert value_key("p", "session").sort != "session"
 
@@ -66,7 +66,7 @@ def test_text_and_its_bytes_are_one_key() -> None:
     assert value_key("p", "é") == value_key("p", "é".encode())
 
 
-def test_a_key_of_another_type_is_refused() -> None:
+def test_a_key_of_another_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="must be str or bytes, not int"):
         value_key("p", 5)  # type: ignore[arg-type]
 

@@ -49,15 +49,13 @@ class TestAMissingTable:
         assert site.request(read) is None
         assert describe(session_model(**dynamodb.options))
 
-    def test_is_asked_for_by_no_other_call_once_it_is_there(
-        self, dynamodb: Any, wire: Wire
-    ) -> None:
+    def test_needs_no_further_calls_when_it_exists(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options)
         site.request(count)
         with wire.expect("GetItem", "PutItem"):
             site.request(count)
 
-    def test_is_an_error_where_it_may_not_be_created(self, dynamodb: Any, wire: Wire) -> None:
+    def test_is_an_error_if_create_table_is_off(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options, create_table=False)
         with wire.expect("PutItem", "DescribeTable"), pytest.raises(TableError) as caught:
             site.request(count)
@@ -84,7 +82,7 @@ class TestAMissingTable:
             ({"read_capacity_units": 5}, (5, 1)),
         ],
     )
-    def test_is_created_with_the_capacity_asked_for(
+    def test_is_created_with_the_capacity_of_the_options(
         self, dynamodb: Any, billing: dict[str, Any], units: tuple[int, int]
     ) -> None:
         beaker_dynamodb.create_table(**dynamodb.options, **billing)
@@ -94,14 +92,14 @@ class TestAMissingTable:
 
 
 class TestCreating:
-    def test_tells_whether_it_did_and_what_it_does(self, dynamodb: Any) -> None:
+    def test_reports_whether_it_created_the_table_and_logs_it(self, dynamodb: Any) -> None:
         told: list[str] = []
         assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is True
         assert told == ["table created", "TTL switched on"]
         assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is False
         assert "table is there" in told
 
-    def test_at_once_succeeds_for_all(self, dynamodb: Any) -> None:
+    def test_at_the_same_time_succeeds_for_every_client(self, dynamodb: Any) -> None:
         barrier = threading.Barrier(4)
         created: list[bool] = []
 
@@ -117,7 +115,9 @@ class TestCreating:
             thread.join()
         assert sorted(created) == [False, False, False, True]
 
-    def test_that_loses_the_race_after_looking_succeeds(self, dynamodb: Any, wire: Wire) -> None:
+    def test_succeeds_if_another_client_creates_the_table_first(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
         """The other process has the table, but not its TTL, when this one begins."""
         make_table(dynamodb, [("id", "S"), ("item", "S")])
         assert beaker_dynamodb.create_table(**dynamodb.options) is False
@@ -149,7 +149,7 @@ class TestCreating:
             create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert sum(slept) == 120
 
-    def test_meets_an_outage_as_an_error(self, dynamodb: Any, wire: Wire) -> None:
+    def test_in_an_outage_is_an_error(self, dynamodb: Any, wire: Wire) -> None:
         wire.fail_next("CreateTable", (500, "InternalServerError"))
         with pytest.raises(StoreUnavailable):
             beaker_dynamodb.create_table(**dynamodb.options, max_retries=0)
@@ -165,13 +165,15 @@ class TestATableOfAnotherKind:
             [("id", "S"), ("item", "B")],
         ],
     )
-    def test_is_refused_by_its_keys(self, dynamodb: Any, keys: list[tuple[str, str]]) -> None:
+    def test_is_an_error_if_its_keys_differ(
+        self, dynamodb: Any, keys: list[tuple[str, str]]
+    ) -> None:
         make_table(dynamodb, keys)
         with pytest.raises(TableError, match=r"has the keys .*, where id \(S\) and item \(S\)"):
             beaker_dynamodb.create_table(**dynamodb.options)
 
     @pytest.mark.parametrize("keys", [[("id", "S")], [("pk", "S"), ("sk", "S")]])
-    def test_is_refused_by_a_request(self, dynamodb: Any, keys: list[tuple[str, str]]) -> None:
+    def test_is_an_error_in_a_request(self, dynamodb: Any, keys: list[tuple[str, str]]) -> None:
         make_table(dynamodb, keys)
         site = Site(dynamodb.options)
         site.use_cookie("unknown")
@@ -190,7 +192,7 @@ class TestDeniedAccess:
             ("InvalidSignatureException", "this machine's clock"),
         ],
     )
-    def test_is_an_error_with_the_way_out(
+    def test_is_an_error_that_says_what_to_do(
         self, dynamodb: Any, wire: Wire, code: str, way_out: str
     ) -> None:
         wire.fail_next("PutItem", (400, code))
@@ -200,7 +202,7 @@ class TestDeniedAccess:
 
 
 @pytest.mark.usefixtures("create_table")
-def test_an_error_of_no_other_kind_keeps_its_code(dynamodb: Any, wire: Wire) -> None:
+def test_an_unknown_error_keeps_its_code(dynamodb: Any, wire: Wire) -> None:
     wire.fail_next("PutItem", (400, "SomethingNewException"))
     with pytest.raises(
         beaker_dynamodb.BeakerDynamoDBError, match="SomethingNewException"
