@@ -73,6 +73,7 @@ class TestAnAnswerThatIsNotDynamoDBs:
             "max_retries": 0,
         }
         server.shutdown()
+        server.server_close()
 
     def test_does_not_count_as_a_missing_session(self, options: dict[str, object]) -> None:
         with pytest.raises(StoreUnavailable):
