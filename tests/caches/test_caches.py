@@ -1,4 +1,4 @@
-"""Promises about caches: what a hit and a miss ask of the engine, and what a corrupt row costs."""
+"""Caches: the calls of a hit and a miss, expiry, and the cost of a corrupt item."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""A cache value is made once: by steps between two machines, then by many processes."""
+"""A cache value is made once: step by step between two machines, then by many processes."""
 
 import logging
 import os
@@ -302,7 +302,7 @@ class _Time:
 
 class TestThreads:
     def test_of_one_process_make_one_call_between_them(self, dynamodb: Any, wire: Wire) -> None:
-        """While one thread has the lock, no other asks the engine for it."""
+        """While one thread has the lock, no other thread calls DynamoDB for it."""
         cache, calls = make_cache(dynamodb), []
 
         def make() -> int:
@@ -352,7 +352,7 @@ class TestThreads:
             while wire.operations.count("GetItem") < 2:
                 time.sleep(0.01)
             time.sleep(0.2)
-            raise ReadTimeoutError(endpoint_url="http://engine")
+            raise ReadTimeoutError(endpoint_url="http://dynamodb")
 
         wire.before_next("UpdateItem", another_waits_and_then_no_answer)
         with pytest.raises(StoreUnavailable):
@@ -480,10 +480,10 @@ def make():
     gevent.sleep(0.2)
     return 1
 
-def ask():
+def get():
     print(cache.get("a", createfunc=make))
 
-gevent.joinall([gevent.spawn(ask) for _ in range(8)], raise_error=True)
+gevent.joinall([gevent.spawn(get) for _ in range(8)], raise_error=True)
 """
 
 #: Seconds, in the processes that are killed.
@@ -516,7 +516,7 @@ with ThreadPoolExecutor(8) as pool:
 
 
 class Workers:
-    """Processes that ask for one key with eight threads each, once they are told to."""
+    """Processes that get one key with eight threads each, when the test starts them."""
 
     def __init__(self, dynamodb: Any, place: Path, roles: list[str]) -> None:
         self._processes = [

@@ -1,4 +1,4 @@
-"""Values of more than one item, for caches and sessions: whole or not at all."""
+"""Values of more than one item, in caches and sessions: whole or missing."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -210,8 +210,8 @@ class TestParts:
             cache.get("a")
 
 
-class SlowEngine:
-    """A clock by which each look takes a second."""
+class SlowDynamoDB:
+    """A clock that advances by a second whenever it is read."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -228,7 +228,7 @@ def test_retries_of_unprocessed_parts_end_within_the_longest_call(
     cache: Cache, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.put("a", noise(MEGABYTE))
-    monkeypatch.setattr(batches, "time", SlowEngine())
+    monkeypatch.setattr(batches, "time", SlowDynamoDB())
     for _ in range(batches.TRIES - 1):
         wire.leave_next_unprocessed("BatchGetItem")
     with pytest.raises(StoreUnavailable, match="left a part of a batch undone"):
@@ -256,7 +256,7 @@ class TestAReader:
     def test_sees_only_whole_values_during_rewrites(
         self, dynamodb: Any, threads: ThreadPoolExecutor
     ) -> None:
-        # Noise is not to be compressed: that would take most of the time.
+        # Without compression, which would take most of the time.
         cache = Cache("large", type="ext:dynamodb", compression="none", **dynamodb.options)
         values = [noise(2 * MEGABYTE, seed) for seed in range(2)]
         cache.put("a", values[0])
@@ -349,10 +349,10 @@ class TestASession:
     ) -> None:
         one, _ = sites
         parts(dynamodb)[0].delete()
-        # The second look is for one whose parts were replaced under the first.
-        looks = ["GetItem", "BatchGetItem"] * 2
+        # The second read is for a value whose parts were replaced during the first.
+        reads = ["GetItem", "BatchGetItem"] * 2
         with (
-            wire.expect(*looks, "GetItem"),
+            wire.expect(*reads, "GetItem"),
             pytest.warns(BeakerWarning, match="Invalidating corrupt session"),
         ):
             assert one.request(read) is None

@@ -1,4 +1,4 @@
-"""What every part of the contract needs from a subclass."""
+"""The base of every part of the contract: the backend, and what it can do."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
@@ -13,7 +13,7 @@ MakeCache = Callable[..., Any]
 
 
 class Clock(Protocol):
-    """Time that passes only when told to; ``time.time`` answers ``now``."""
+    """A time that stands still until it is advanced; ``time.time`` returns ``now``."""
 
     now: float
 
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class Contract:
-    """The questions that a subclass answers about its backend.
+    """The promises of a backend; a subclass says which optional ones it keeps.
 
     Attributes:
         expires_automatically: an expired value is missing for the namespace manager too.
@@ -74,6 +74,6 @@ class Contract:
 
 
 def namespace_manager(backend: Options, namespace: str) -> Any:
-    """A namespace manager of its own, which knows nothing but what the store tells it."""
+    """A new namespace manager, which knows only the stored values."""
     options = dict(backend)
     return clsmap[options.pop("type")](namespace, **options)

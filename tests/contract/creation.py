@@ -11,7 +11,7 @@ PATIENCE = 20
 
 
 class Creation:
-    """Makes ``value 1``, ``value 2``, ... and counts how often it was asked."""
+    """Makes ``value 1``, ``value 2``, ... and counts the calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -24,7 +24,7 @@ class Creation:
 
 
 class Gate:
-    """A creation function that says when it has begun, and ends when it is told to."""
+    """A creation function that reports its start, and returns when the test lets it."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -52,7 +52,7 @@ class Threads:
         def run() -> None:
             try:
                 future.set_result(function(*arguments, **options))
-            except BaseException as error:  # noqa: BLE001  it is raised where the result is asked for
+            except BaseException as error:  # noqa: BLE001  raised by the call that takes the result
                 future.set_exception(error)
 
         self.futures.append(future)
@@ -61,7 +61,7 @@ class Threads:
 
 
 class Arrivals:
-    """Counts the threads that are about to ask for a creation lock.
+    """Counts the threads that are about to acquire a creation lock.
 
     Args:
         namespace_class: whose locks they are.

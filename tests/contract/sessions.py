@@ -46,7 +46,7 @@ class SessionContract(SiteContract):
 
     @pytest.fixture
     def careful_site(self, backend: Options, serializer: str) -> Site:
-        """A site that saves nothing unless told to."""
+        """A site that saves a session only on request."""
         return Site(self.session_options(backend, data_serializer=serializer, auto=False))
 
     def test_a_new_visitor_has_an_empty_session(self, site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The contract over `ext:dynamodb`, on both engines."""
+"""The contract on `ext:dynamodb`, over DynamoDB Local and moto."""
 
 from typing import Any
 from uuid import uuid4
@@ -19,14 +19,14 @@ from .sessions import SessionContract
 from .timeouts import SessionExpiryContract
 
 
-class DynamoDB(Contract):
-    """Plain Beaker sessions leave the row of an id that they replace."""
+class DynamoDBContract(Contract):
+    """Plain Beaker sessions keep the item of an id that they replace."""
 
     deletes_replaced_sessions = False
 
     @pytest.fixture
     def backend(self, dynamodb: Any) -> Options:
-        """One table for all, and a prefix for each: making a client costs more than a test."""
+        """One table for all tests, and a prefix for each: a client costs more than a test."""
         own = {"table_name": "contract", "key_prefix": f"{uuid4().hex}:"}
         return {**dynamodb.options, **own, "type": "ext:dynamodb"}
 
@@ -36,68 +36,68 @@ class DynamoDB(Contract):
         return {**backend, **options}
 
 
-class TestSessions(DynamoDB, SessionContract):
+class TestSessions(DynamoDBContract, SessionContract):
     """Sessions in DynamoDB."""
 
 
-class TestEndings(DynamoDB, EndingContract):
+class TestEndings(DynamoDBContract, EndingContract):
     """Ends of sessions in DynamoDB."""
 
 
-class TestCorruptSessions(DynamoDB, CorruptSessionContract):
+class TestCorruptSessions(DynamoDBContract, CorruptSessionContract):
     """Corrupt sessions in DynamoDB."""
 
 
-class TestSessionExpiry(DynamoDB, SessionExpiryContract):
+class TestSessionExpiry(DynamoDBContract, SessionExpiryContract):
     """Timeouts of sessions in DynamoDB."""
 
 
-class TestCookies(DynamoDB, CookieContract):
+class TestCookies(DynamoDBContract, CookieContract):
     """Cookies of sessions in DynamoDB."""
 
 
-class TestSignedCookies(DynamoDB, SignedCookieContract):
+class TestSignedCookies(DynamoDBContract, SignedCookieContract):
     """Signed cookies of sessions in DynamoDB."""
 
 
-class TestEncryptedSessions(DynamoDB, EncryptedSessionContract):
+class TestEncryptedSessions(DynamoDBContract, EncryptedSessionContract):
     """Encrypted sessions in DynamoDB."""
 
 
-class TestCaches(DynamoDB, CacheContract):
+class TestCaches(DynamoDBContract, CacheContract):
     """Caches in DynamoDB."""
 
 
-class TestCacheManagers(DynamoDB, CacheManagerContract):
+class TestCacheManagers(DynamoDBContract, CacheManagerContract):
     """Managers of caches in DynamoDB."""
 
 
-class TestCacheExpiry(DynamoDB, CacheExpiryContract):
+class TestCacheExpiry(DynamoDBContract, CacheExpiryContract):
     """Expiry of cache values in DynamoDB."""
 
 
-class TestDecoratedFunctions(DynamoDB, DecoratedFunctionContract):
+class TestDecoratedFunctions(DynamoDBContract, DecoratedFunctionContract):
     """Functions cached in DynamoDB."""
 
 
-class TestRegions(DynamoDB, RegionContract):
+class TestRegions(DynamoDBContract, RegionContract):
     """Cache regions in DynamoDB."""
 
 
-class TestKeys(DynamoDB, KeyContract):
+class TestKeys(DynamoDBContract, KeyContract):
     """Keys of caches in DynamoDB."""
 
 
-class TestNamespaces(DynamoDB, NamespaceContract):
+class TestNamespaces(DynamoDBContract, NamespaceContract):
     """Namespaces of caches in DynamoDB."""
 
 
-class TestLocks(DynamoDB, LockContract):
+class TestLocks(DynamoDBContract, LockContract):
     """Creation locks in DynamoDB."""
 
 
-class WithSessionClass(DynamoDB):
-    """DynamoDBSession removes the row of an id that it replaces."""
+class WithSessionClass(DynamoDBContract):
+    """DynamoDBSession deletes the item of an id that it replaces."""
 
     deletes_replaced_sessions = True
 

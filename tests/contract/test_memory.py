@@ -1,4 +1,4 @@
-"""The contract over Beaker's own memory: what the contract asks, Beaker itself keeps."""
+"""The contract on Beaker's own memory: Beaker itself keeps every promise of the contract."""
 
 import time
 
@@ -19,7 +19,7 @@ from .timeouts import SessionExpiryContract
 
 
 class GivenTime:
-    """Time that passes only when told to."""
+    """A time that stands still until it is advanced."""
 
     def __init__(self) -> None:
         self.now = time.time()

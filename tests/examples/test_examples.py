@@ -21,7 +21,7 @@ TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
 
 @pytest.fixture
 def elsewhere(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment leads to the test's engine, as README tells."""
+    """The environment leads to the test's DynamoDB, as README describes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     if "endpoint_url" in dynamodb.options:
@@ -44,7 +44,7 @@ def framework(
 
 @pytest.fixture
 def module(framework: str) -> Any:
-    """Imported anew: a cached function keeps the region that it has found first."""
+    """Imported again: a cached function keeps the first region that it finds."""
     name = f"{framework}_site"
     loaded = importlib.import_module(name)
     return importlib.reload(loaded)

@@ -1,4 +1,4 @@
-"""A client that asks DynamoDB Local through the proxy, and the time that it may take."""
+"""A client whose calls to DynamoDB Local go through the proxy, and a limit for its time."""
 
 import time
 import uuid
@@ -18,13 +18,13 @@ TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
 #: For the fault that takes a whole read timeout for each attempt.
 SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.2}
 ATTEMPTS = 3
-#: What an attempt can have of a fault: the first of three in CI too, the second, and all of them.
+#: How many attempts meet the fault: all but one, or all; in CI also the first alone.
 TIMES = [pytest.param(1, marks=pytest.mark.exhaustive), ATTEMPTS - 1, ATTEMPTS]
 _uses = count()
 
 
 class Pauses:
-    """botocore's clock, whose pauses take no time."""
+    """A clock for botocore whose pauses take no time."""
 
     def __init__(self) -> None:
         self.total = 0.0
@@ -57,7 +57,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
 
 @pytest.fixture(scope="session")
 def table(dynamodb_local: str) -> dict[str, Any]:
-    """The options that lead to the one table of these tests: each has an id of its own there."""
+    """The options of one table for all of these tests; each test has its own ids there."""
     options: dict[str, Any] = {
         "region": "us-east-1",
         "aws_access_key_id": "test",
@@ -82,7 +82,7 @@ def behind(
 
 
 class Bound:
-    """Sees to it that what is done inside takes no longer than it may."""
+    """Asserts that the code inside takes no longer than one call can take."""
 
     def __init__(self, behind: dict[str, Any], pauses: Pauses) -> None:
         self._limit = parse_options(behind).longest_call
@@ -94,7 +94,7 @@ class Bound:
     def __exit__(self, *_: object) -> None:
         began, paused = self._began
         took = time.monotonic() - began + self._pauses.total - paused
-        # What a request does besides the call that fails takes milliseconds.
+        # The other calls of the request take milliseconds.
         assert took < self._limit + 1
 
 

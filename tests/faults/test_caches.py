@@ -1,4 +1,4 @@
-"""Faults on the wire in each call of a cache: a value, an error of ours, or a miss that is made."""
+"""Faults on the wire in each call of a cache: a value, an error of this package, or a miss."""
 
 import logging
 import random
@@ -42,7 +42,7 @@ def stored(cache: Cache, key: str) -> Any:
 
 
 class Change(NamedTuple):
-    """A call of a change: what leads to it, and what is stored after."""
+    """A call of a change: the action that makes it, and the value stored after it."""
 
     operation: str
     action: Callable[[Cache], object]
@@ -111,7 +111,7 @@ class TestAValue:
         with bound, raises(StoreUnavailable, fails and on_outage == "raise"):
             assert cache.get("missing", createfunc=make) == "made"
         assert len(made) <= 1
-        # Where the engine has stored it, and only its answers were lost, it is of use.
+        # If DynamoDB has stored it and only the answers were lost, the next request gets it.
         assert stored(cache, "missing") in ({None, "made"} if fails else {"made"})
 
     @pytest.mark.parametrize("name", CHANGES)

@@ -1,4 +1,4 @@
-"""Faults in the write that merges two requests' changes: none of those acknowledged is lost."""
+"""Faults in the write that merges two requests' changes: no acknowledged change is lost."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -57,7 +57,7 @@ def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
     mine, theirs = other.request(content)
     assert theirs == 2
     assert mine in ({1, 2} if fails else {2})
-    # A slow answer is an answer: it is not asked for again.
+    # A slow answer is an answer: there is no retry.
     writes = 2 if at == "first write" else 1
     happened = min(times, writes) if fault is faults.slow else times
     assert proxy.injected["PutItem", fault.__name__] == happened

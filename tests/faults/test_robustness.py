@@ -1,4 +1,4 @@
-"""What is odd, foreign or hostile: around the engine, in the rows, and in what is compared."""
+"""Odd or foreign input: answers, items, cache values, options and values to compare."""
 
 import sys
 import threading

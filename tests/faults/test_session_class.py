@@ -1,4 +1,4 @@
-"""Faults in what DynamoDBSession does besides: a new id, an end under the old one, a lock."""
+"""Faults in the further calls of DynamoDBSession: a new id, the end of the old one, a lock."""
 
 from contextlib import nullcontext, suppress
 from typing import Any
@@ -21,7 +21,7 @@ def site(behind: dict[str, Any]) -> Site:
 
 
 def seen_under(table: dict[str, Any], session_id: str | None) -> Any:
-    """What is stored under an id, asked for past the faults."""
+    """The stored value under an id, read without faults."""
     site = Site(table, **KINDS["encrypted json"])
     site.use_cookie(str(session_id))
     return site.request(read)
@@ -52,8 +52,8 @@ class TestASession:
         with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page)
         if fails:
-            # The one who is told nothing of a new id goes on under the old one; but for a session
-            # that has ended there, and only the answers to that were lost.
+            # A browser that gets no new id keeps the old one. The session under it has ended only
+            # if DynamoDB executed the delete and its answers were lost.
             is_ended = operation == "DeleteItem" and fault.__name__.startswith("answer")
             assert site.cookie == before
             assert seen_under(table, before) == (None if is_ended else 1)

@@ -15,14 +15,14 @@ from tests.support.proxy import FAULTS, Fault, Proxy
 
 
 class Case(NamedTuple):
-    """A call of a request: what leads to it, and what shows what it has done."""
+    """A call of a request, the page that makes it, and the seconds before that page."""
 
     operation: str
     action: Callable[[Any], object]
     waits: float = 0.0
 
 
-#: A page that only reads, one that changes, one that only renews, and a logout.
+#: A page that only reads, one that changes, one that only touches, and a logout.
 PAGES = {
     "load": Case("GetItem", read),
     "change": Case("PutItem", count),
@@ -59,7 +59,7 @@ class TestASession:
         fails = times == ATTEMPTS and fault is not faults.slow and name != "touch"
         with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page.action)
-        # A slow answer is an answer: it is not asked for again.
+        # A slow answer is an answer: there is no retry.
         happened = 1 if fault is faults.slow else times
         assert proxy.injected[page.operation, fault.__name__] == happened
         assert site.cookie == cookie

@@ -1,4 +1,4 @@
-"""What can be wrong around a table: each a clear error that names it and the way out."""
+"""Problems around a table: each is a clear error that names the table and says what to do."""
 
 import socket
 from collections.abc import Callable
@@ -201,8 +201,10 @@ class TestATable:
         site.request(count)
         cookie = site.cookie
         model, slept = session_model(**dynamodb.options), list[float]()
-        ask = model.describe_table
-        monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
+        describe = model.describe_table
+        monkeypatch.setattr(
+            model, "describe_table", lambda: {**describe(), "TableStatus": "CREATING"}
+        )
         monkeypatch.setattr(
             tables, "create", partial(tables.create, sleep=slept.append, clock=lambda: sum(slept))
         )
@@ -221,21 +223,21 @@ class TestATable:
 
         def describe_slowly() -> dict[str, str]:
             times.append(3.0)
-            return {**ask(), "TableStatus": "CREATING"}
+            return {**describe(), "TableStatus": "CREATING"}
 
-        ask = model.describe_table
+        describe = model.describe_table
         monkeypatch.setattr(model, "describe_table", describe_slowly)
         with pytest.raises(TableError, match="not active after 10 s"):
             tables.create(model, limit=10, sleep=times.append, clock=lambda: sum(times))
         assert times == [3, 1, 3, 1, 3]
 
 
-# moto has credentials of its own, in the environment.
+# moto accepts any credentials.
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 class TestCredentials:
     @pytest.fixture
     def renew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-        """Write credentials to where the AWS chain finds them."""
+        """Write credentials to the file that the AWS chain reads."""
         file = tmp_path / "credentials"
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
 

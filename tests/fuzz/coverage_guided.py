@@ -2,7 +2,7 @@
 
 python -m tests.fuzz.coverage_guided session_data -max_total_time=600 [CORPUS]
 
-What follows the name goes to libFuzzer. Without a name, all names are told.
+The arguments after the name go to libFuzzer. Without a name, the error lists all names.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What is fuzzed: functions of bytes that end in a value or in an error of ours, or else raise."""
+"""The fuzzed functions: any bytes give a value or an error of this package; all else raises."""
 
 from __future__ import annotations
 

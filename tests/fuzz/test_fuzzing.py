@@ -1,4 +1,4 @@
-"""Each byte of a row may be wrong: a value or an error of ours, and nothing else."""
+"""Any byte of an item can be wrong: the result is a value or an error of this package."""
 
 import importlib.util
 import json
@@ -116,7 +116,7 @@ def altered(item: Item, alterations: dict[str, Any]) -> Item:
 
 
 def alter(raw: RawTable, partition: str, alterations: dict[str, Any]) -> None:
-    """Alter the rows of a partition, as far as the engine takes it."""
+    """Alter the items of a partition, if DynamoDB accepts that."""
     for item in raw.items():
         if partition in {"", item["id"]["S"]}:
             with suppress(ClientError):
@@ -144,7 +144,7 @@ class TestAnyItem:
         site = new_site(dynamodb)
         alter(raw, "", alterations)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            warnings.simplefilter("ignore")  # Beaker warns about each corrupt session
             site.request(read)
             site.request(lambda session: session.save())
             site.request(lambda session: session.update(n=1) or session.save())

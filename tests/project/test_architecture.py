@@ -1,4 +1,4 @@
-"""Who may import whom, read from the imports themselves."""
+"""The layers of the package, read from its imports."""
 
 import ast
 from pathlib import Path
@@ -24,7 +24,7 @@ LAYERS = [
     "admin",
     "cli",
 ]
-#: Third parties that stay in some parts only.
+#: The parts that can import a third-party package.
 CONFINED = {
     "pynamodb": {"model", "store", "admin"},
     "botocore": {"model", "store", "admin", "cli"},

@@ -1,4 +1,4 @@
-"""The pages of docs show what runs."""
+"""The programs in the pages of docs run."""
 
 import configparser
 import re
@@ -24,11 +24,11 @@ def blocks(language: str, page: str = "caches.md") -> list[str]:
 
 
 class SlowService(ModuleType):
-    """The module that a page's block is; it counts what is asked."""
+    """The module of a page's program; it records the calls of the slow service."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__("page")
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         monkeypatch.setitem(sys.modules, "page", self)
 
     def run(self, block: str) -> None:
@@ -36,7 +36,7 @@ class SlowService(ModuleType):
         exec(compile(block, "docs/caches.md", "exec"), vars(self))
 
     def _answer(self, article: str) -> float:
-        self.asked.append(article)
+        self.calls.append(article)
         return 1.5
 
 
@@ -77,7 +77,7 @@ def test_the_decorated_function(
     assert [service.price("apple") for _ in range(3)] == [1.5] * 3
     service.cache.invalidate(service.price, "prices", "apple")
     assert service.price("apple") == 1.5
-    assert service.asked == ["apple", "apple"]
+    assert service.calls == ["apple", "apple"]
 
 
 def test_the_region(service: SlowService, dynamodb: Any, create_table: None, wire: Wire) -> None:
@@ -94,4 +94,4 @@ def test_the_region(service: SlowService, dynamodb: Any, create_table: None, wir
     wire.clear()
     assert [service.price("apple") for _ in range(2)] == [1.5] * 2
     assert wire.operations == ["GetItem", "UpdateItem", "PutItem", "GetItem"]
-    assert service.asked == ["apple"]
+    assert service.calls == ["apple"]

@@ -102,13 +102,13 @@ class TestConnections:
         barrier = threading.Barrier(8)
         clients: set[int] = set()
 
-        def ask() -> None:
+        def read() -> None:
             barrier.wait()
             assert "session" not in DynamoDBNamespaceManager("x", **options)
             connection = session_model(**options).table_connection().connection
             clients.add(id(connection.client))
 
-        threads = [threading.Thread(target=ask) for _ in range(8)]
+        threads = [threading.Thread(target=read) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

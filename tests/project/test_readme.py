@@ -1,4 +1,4 @@
-"""README says what the code says."""
+"""README agrees with the code."""
 
 import configparser
 import random
@@ -40,7 +40,7 @@ def test_its_ini_lines_are_accepted(block: str) -> None:
 
 
 def test_its_list_of_permissions_matches_the_calls(dynamodb: Any, wire: Wire) -> None:
-    told = set(
+    permissions = set(
         re.findall(r"`([A-Z][A-Za-z]+)`", TEXT.split("must be allowed")[1].split("To try")[0])
     )
     site = Site(dynamodb.options, session_class=DynamoDBSession)
@@ -51,7 +51,7 @@ def test_its_list_of_permissions_matches_the_calls(dynamodb: Any, wire: Wire) ->
     cache.get("large", createfunc=lambda: random.Random(1).randbytes(500_000))
     cache.get("large")
     cache.clear()
-    assert told == set(wire.operations)
+    assert permissions == set(wire.operations)
 
 
 def test_its_lock_is_held(dynamodb: Any, create_table: None) -> None:

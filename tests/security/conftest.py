@@ -1,4 +1,4 @@
-"""The rows as who can write to the table sees them: below the package, item by item."""
+"""The items as a writer of the table sees them, below the package."""
 
 from collections.abc import Callable
 from typing import Any

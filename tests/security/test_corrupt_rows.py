@@ -256,7 +256,7 @@ class TestALease:
         place = {"id": raw.item()["id"], "item": raw.item()["item"]}
         raw.put({**place, **lease, **version})
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            warnings.simplefilter("ignore")  # Beaker warns about each corrupt session
             assert site.request(count) == 1
         assert site.request(read) == 1
 

@@ -38,7 +38,7 @@ def keep(session: Any) -> None:
     session.save()
 
 
-def told(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+def shown(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
     """All that an error's reader and the log's may see."""
     lines = traceback.format_exception(error)
     return "".join([*lines, repr(error), repr(vars(error)), caplog.text])
@@ -69,7 +69,7 @@ class TestASession:
             wire.fail_next(operation, fault)
             with pytest.raises(BeakerDynamoDBError) as caught:
                 site.request(action)
-        said = told(caught.value, caplog)
+        said = shown(caught.value, caplog)
         assert operation in said
         assert site.cookie is not None
         for secret in [*SECRETS, site.cookie[:9]]:
@@ -86,7 +86,7 @@ class TestASession:
             pytest.raises(BeakerDynamoDBError) as caught,
         ):
             site.request(read)
-        said = told(caught.value, caplog)
+        said = shown(caught.value, caplog)
         assert not [secret for secret in SECRETS if secret in said]
 
 
@@ -124,7 +124,7 @@ def test_a_value_never_appears_in_errors_or_logs(
         try:
             cache.get(CACHE_KEY, createfunc=lambda: VALUE)
         except BeakerDynamoDBError as error:
-            said = told(error, caplog)
+            said = shown(error, caplog)
     said += caplog.text
     assert operation in said
     assert not [secret for secret in SECRETS if secret in said]

@@ -1,4 +1,4 @@
-"""signing_key: what was altered, copied or put back by who can only write to the table."""
+"""signing_key: items that a writer of the table has altered, copied or put back."""
 
 import hashlib
 import hmac
@@ -105,7 +105,7 @@ class TestASession:
             count(session)
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            warnings.simplefilter("ignore")  # Beaker warns about each corrupt session
             site.request(page)
         assert site.request(lambda session: session.get("user")) is None
         assert site.request(read) == 2

@@ -1,4 +1,4 @@
-"""Two requests that overlap, step by step: no update is lost, and an ended session stays ended."""
+"""Two overlapping requests, step by step: no update is lost, and an ended session stays ended."""
 
 import math
 from collections.abc import Callable

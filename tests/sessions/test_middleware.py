@@ -1,4 +1,4 @@
-"""The ways to DynamoDBSession for who cannot name a class: middleware, Paste and Pyramid."""
+"""The ways to DynamoDBSession without naming the class: middleware, Paste and Pyramid."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -27,7 +27,7 @@ def change_key_of_path(environ: dict[str, Any], start_response: Any) -> list[byt
     return [b""]
 
 
-async def ask(application: Any, cookie: str, query: str) -> int:
+async def request(application: Any, cookie: str, query: str) -> int:
     """The status of one request by ASGI."""
     statuses = []
 
@@ -63,8 +63,8 @@ def test_an_asgi_bridge_keeps_every_change_of_concurrent_requests(dynamodb: Any,
     bridge: Any = WSGIMiddleware(SessionMiddleware(change_key_of_path, **options), workers=AT_ONCE)
 
     async def ask_all() -> list[int]:
-        asked = (ask(bridge, str(site.cookie), key.replace(" ", "%20")) for key in KEYS)
-        return list(await asyncio.gather(*asked))
+        requests = (request(bridge, str(site.cookie), key.replace(" ", "%20")) for key in KEYS)
+        return list(await asyncio.gather(*requests))
 
     assert asyncio.run(ask_all()) == [200] * AT_ONCE
     assert site.request(lambda session: [session.get(key) for key in KEYS]) == [1] * AT_ONCE

@@ -1,4 +1,4 @@
-"""DynamoDBSession: what it promises beyond Beaker's own session."""
+"""The promises of DynamoDBSession beyond those of Beaker's own session."""
 
 import pickle
 from collections.abc import Iterator
@@ -335,7 +335,7 @@ class TestTheAgeOfTheCookie:
 
 
 class Marking:
-    """Leaves a mark where its pickle is executed."""
+    """Leaves a mark if its pickle is executed."""
 
     def __reduce__(self) -> Any:
         return exec, ("import tests.sessions.test_session_class as here; here.MARKS.append(1)",)

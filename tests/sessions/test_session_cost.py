@@ -1,4 +1,4 @@
-"""What a request asks of the engine, counted at the wire."""
+"""The calls of a request, counted at the wire."""
 
 import random
 from typing import Any

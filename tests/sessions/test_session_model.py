@@ -1,4 +1,4 @@
-"""Many requests of one session in random interleavings, against a plain model of what is stored."""
+"""Random interleavings of requests of one session, compared with a plain model of the table."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ CHANGES = st.lists(
 
 @dataclass
 class Stored:
-    """The session as the table should hold it; each beginning under the id is another one."""
+    """The session that the table should hold; each new session under the id is another object."""
 
     content: Content
 
 
 @dataclass
 class Request:
-    """A request that has loaded the session: which one it has found, and what was in it."""
+    """A request that has loaded the session, the session it has found, and its content then."""
 
     session: Any
     found: Stored | None
@@ -80,7 +80,7 @@ class Request:
 
 
 class Requests(RuleBasedStateMachine):
-    """What is acknowledged to a request is there, until it is changed again or the session ends."""
+    """An acknowledged change is there until another change or the end of the session."""
 
     requests = Bundle("requests")
 
@@ -89,13 +89,13 @@ class Requests(RuleBasedStateMachine):
         self._options = {"type": "ext:dynamodb", "session_class": Session, **options}
         self._clock = clock
         self._wire = wire
-        wire.forget_prepared()  # by another of these, which has failed
+        wire.forget_prepared()  # by a failed run
         self._id = uuid4().hex
         self._stored: Stored | None = None
 
     @initialize(target=requests, changes=CHANGES)
     def begin_the_session(self, changes: Changes) -> Any:
-        """Two requests of a session that is there: without them, no other rule has any."""
+        """Two requests of an existing session: the other rules need them."""
         self.save(self.begin(0.001), [put("a", [1]), *changes])
         return multiple(self.begin(31), self.begin(1))
 
@@ -157,7 +157,7 @@ class Requests(RuleBasedStateMachine):
         return successor
 
     @invariant()
-    def what_is_acknowledged_is_there(self) -> None:
+    def every_acknowledged_change_is_there(self) -> None:
         expected = self._stored.content if self._stored else {}
         assert same(content(self._load()), expected)
 
@@ -170,7 +170,7 @@ class Requests(RuleBasedStateMachine):
         self._expect(request, request.session)
 
     def _expect(self, request: Request, session: Content) -> None:
-        """What storing a session should have done: its changes are applied, if it is there yet."""
+        """Expect the changes of a save, if the session still exists."""
         if session.keys() <= {"_domain", "_path"}:
             self._stored = None
             return
@@ -207,7 +207,7 @@ def test_no_interleaving_loses_an_acknowledged_change(
 
     def begin() -> RuleBasedStateMachine:
         if next(number) % 10 == 0:
-            # Each client has a quota of retries, and spends some on each lost answer (botocore).
+            # A botocore client has a quota of retries, and each lost answer uses some.
             forget_connections()
         return Requests(options, clock, wire)
 

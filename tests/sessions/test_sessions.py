@@ -1,4 +1,4 @@
-"""Promises about sessions: what is kept, what is not brought back, what an outage does."""
+"""Sessions: what is stored, what never returns, and what an outage does."""
 
 import logging
 from contextlib import nullcontext
@@ -24,8 +24,8 @@ from tests.support.wire import Wire
 pytestmark = pytest.mark.usefixtures("create_table")
 
 OUTAGES = {
-    "no connection": EndpointConnectionError(endpoint_url="http://engine"),
-    "no answer": ReadTimeoutError(endpoint_url="http://engine"),
+    "no connection": EndpointConnectionError(endpoint_url="http://dynamodb"),
+    "no answer": ReadTimeoutError(endpoint_url="http://dynamodb"),
     "internal error": (500, "InternalServerError"),
     "unavailable": (503, "ServiceUnavailable"),
     "throttled": (400, "ProvisionedThroughputExceededException"),
@@ -220,7 +220,7 @@ class TestALostRace:
 
 
 class TestALostAnswer:
-    """The engine has written, but the client library asks again."""
+    """DynamoDB has executed the write, but the client library retries."""
 
     @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     def test_to_a_creation_is_a_success(self, dynamodb: Any, wire: Wire) -> None:
@@ -333,8 +333,8 @@ class TestAnOutage:
         cookie = site.cookie
         with monkeypatch.context() as patch:
             patch.setattr(Store, "get", fails)
-            told = pytest.raises(BeakerDynamoDBError, match="a fault of this package")
-            with told, pytest.warns():
+            refused = pytest.raises(BeakerDynamoDBError, match="a fault of this package")
+            with refused, pytest.warns():
                 site.request(read)
         assert (site.request(read), site.cookie) == (1, cookie)
 
@@ -365,7 +365,7 @@ class TestAnOutage:
         assert caught.value.cause is caught.value.__cause__ is not None
 
     def test_does_not_fail_the_next_request(self, dynamodb: Any, wire: Wire) -> None:
-        """An error page may ask for the same session again."""
+        """An error page can load the same session again."""
         namespace = DynamoDBNamespaceManager("an-id", max_retries=0, **dynamodb.options)
         wire.fail_next("GetItem", (500, "InternalServerError"))
         try:

@@ -1,4 +1,4 @@
-"""Snapshot: what changed in a session, told without executing any of it."""
+"""Snapshots: what has changed in a session, found without executing it."""
 
 import collections
 import copyreg
@@ -172,7 +172,7 @@ def test_values_that_contain_themselves_count_as_changed() -> None:
 
 
 def test_numpy_arrays_are_compared() -> None:
-    numpy = pytest.importorskip("numpy", reason="numpy's arrays are compared where it is there")
+    numpy = pytest.importorskip("numpy", reason="needs numpy")
     one, other = numpy.arange(5), numpy.arange(5)
     assert changed(pickled(value=one), pickled(value=other)) == frozenset()
     other[3] = 0

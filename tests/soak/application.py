@@ -116,7 +116,7 @@ VIEWS = {
 
 
 class OutagePages:
-    """Answers with 503 where the engine does not; any other error is the server's 500."""
+    """Answers with 503 if DynamoDB does not answer; any other error is the server's 500."""
 
     def __init__(self, application: Any) -> None:
         self._application = application

@@ -30,7 +30,7 @@ class Session:
     """One session of a user: what was acknowledged of each key, and what was tried since.
 
     A change whose page has failed may have been stored, or not; one that was acknowledged ends
-    what was tried before it. While the session moves to a new id, who asks under the old one may
+    what was tried before it. While the session moves to a new id, a request under the old one can
     find nothing, or have loaded it, and change nothing any more.
     """
 
@@ -61,7 +61,7 @@ class Session:
         return {key: set(numbers) for key, numbers in self._possible.items()}
 
     def allows(self, content: dict[str, Any], since: Possible) -> bool:
-        """Whether a page may show this, that was asked for at a time."""
+        """Whether a page that was requested at a time can show this."""
         at_once = self.possible()
         whole = (content.get("user"), content.get("large")) == (self.user, self.large)
         return whole and all(content.get(key) in since[key] | at_once[key] for key in WINDOWS)

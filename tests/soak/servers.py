@@ -1,4 +1,4 @@
-"""The servers of the soak: the engine, which can be restarted, and gunicorn."""
+"""The servers of the soak: DynamoDB Local, which can be restarted, and gunicorn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVIRONMENT = {
 }
 
 
-class RestartableEngine:
+class RestartableDynamoDBLocal:
     """DynamoDB Local with its tables on disk, at one port."""
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class RestartableEngine:
         self._port = free_port()
         self._running = ExitStack()
 
-    def __enter__(self) -> RestartableEngine:
+    def __enter__(self) -> RestartableDynamoDBLocal:
         self._start()
         return self
 

@@ -1,6 +1,6 @@
-"""The table of options in README.md, made from the Options themselves.
+"""The table of options in README.md, generated from the Options.
 
-python -m tests.support.option_table    writes it anew
+python -m tests.support.option_table    updates the table
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The engines, the wire and the clock that the other tests trust, on a plain botocore client."""
+"""The stand-ins of DynamoDB, the wire and the clock, tested with a plain botocore client."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class TestDynamoDB:
 
 
 class TestWithoutDynamoDBLocal:
-    """What a newcomer without Java sees."""
+    """The output for a developer without Java."""
 
     @pytest.fixture
     def bare_environment(self, tmp_path: Path) -> dict[str, str]:
@@ -126,15 +126,15 @@ class TestWithoutDynamoDBLocal:
     def test_tests_skip_and_say_what_to_do(
         self, bare_environment: dict[str, str], workers: int
     ) -> None:
-        told = self.run(bare_environment, workers)
-        assert "3 skipped" in told
-        assert "java is missing: install Java 17" in told
+        output = self.run(bare_environment, workers)
+        assert "3 skipped" in output
+        assert "java is missing: install Java 17" in output
 
     @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
     def test_tests_fail_in_ci(self, bare_environment: dict[str, str], workers: int) -> None:
-        told = self.run({**bare_environment, "CI": "true"}, workers)
-        assert "3 errors" in told
-        assert "java is missing: install Java 17" in told
+        output = self.run({**bare_environment, "CI": "true"}, workers)
+        assert "3 errors" in output
+        assert "java is missing: install Java 17" in output
 
 
 class TestFetching:
@@ -212,8 +212,8 @@ class TestCapacity:
     def test_belongs_to_the_call_of_its_own_thread(self, table: Table, wire: Wire) -> None:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(table.put, "abcdefgh", range(500, 8500, 1000)))
-        told = {call.body["Item"]["id"]["S"]: call.units for call in wire.calls}
-        assert told == dict(zip("abcdefgh", range(1, 9), strict=True))
+        units = {call.body["Item"]["id"]["S"]: call.units for call in wire.calls}
+        assert units == dict(zip("abcdefgh", range(1, 9), strict=True))
 
     def test_is_zero_without_a_call(self, wire: Wire) -> None:
         assert wire.units == 0
@@ -228,8 +228,8 @@ class TestWire:
         table.put("a")
         table.has("a")
         assert wire.operations == ["PutItem", "GetItem"]
-        asked = {"TableName": dynamodb.options["table_name"], "Key": {"id": {"S": "a"}}}
-        assert wire.calls[-1].body == asked
+        body = {"TableName": dynamodb.options["table_name"], "Key": {"id": {"S": "a"}}}
+        assert wire.calls[-1].body == body
 
     def test_forgets_calls_on_clear(self, table: Table, wire: Wire) -> None:
         table.put("a")
@@ -256,7 +256,7 @@ class TestWire:
         self, table: Table, wire: Wire, expected: list[str]
     ) -> None:
         with (
-            pytest.raises(AssertionError, match=r"asked for \['PutItem', 'GetItem'\], expected"),
+            pytest.raises(AssertionError, match=r"called \['PutItem', 'GetItem'\], expected"),
             wire.expect(*expected),
         ):
             self.put_and_get(table)
@@ -276,7 +276,7 @@ class TestFaults:
         assert table.keys() == set()
 
     def test_an_injected_exception_is_raised(self, table: Table, wire: Wire) -> None:
-        wire.fail_next("PutItem", ConnectTimeoutError(endpoint_url="http://engine"))
+        wire.fail_next("PutItem", ConnectTimeoutError(endpoint_url="http://dynamodb"))
         with pytest.raises(ConnectTimeoutError):
             table.put("a")
         assert table.keys() == set()

@@ -1,4 +1,4 @@
-"""Row keys: whatever Beaker calls a session or a value, DynamoDB takes the key."""
+"""Keys: DynamoDB accepts the key of any session id and any cache key."""
 
 from hashlib import sha256
 

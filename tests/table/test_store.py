@@ -1,4 +1,4 @@
-"""The conditions of each write, on rows by themselves."""
+"""The condition of each write, on single items."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The table: created when missing, by any number at once; clear errors where it can't be used."""
+"""The table: created if missing, by any number of clients at once; clear errors otherwise."""
 
 import threading
 from typing import Any
@@ -93,11 +93,11 @@ class TestAMissingTable:
 
 class TestCreating:
     def test_reports_whether_it_created_the_table_and_logs_it(self, dynamodb: Any) -> None:
-        told: list[str] = []
-        assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is True
-        assert told == ["table created", "TTL switched on"]
-        assert beaker_dynamodb.create_table(told.append, **dynamodb.options) is False
-        assert "table is there" in told
+        log: list[str] = []
+        assert beaker_dynamodb.create_table(log.append, **dynamodb.options) is True
+        assert log == ["table created", "TTL switched on"]
+        assert beaker_dynamodb.create_table(log.append, **dynamodb.options) is False
+        assert "table is there" in log
 
     def test_at_the_same_time_succeeds_for_every_client(self, dynamodb: Any) -> None:
         barrier = threading.Barrier(4)
@@ -129,10 +129,10 @@ class TestCreating:
         model = session_model(**dynamodb.options)
         states = iter(["CREATING", "CREATING"])
         slept: list[float] = []
-        ask = model.describe_table
+        original = model.describe_table
 
         def describe_table() -> Any:
-            return {**ask(), "TableStatus": next(states, "ACTIVE")}
+            return {**original(), "TableStatus": next(states, "ACTIVE")}
 
         monkeypatch.setattr(model, "describe_table", describe_table)
         create(model, sleep=slept.append, clock=lambda: sum(slept))
@@ -143,8 +143,10 @@ class TestCreating:
     ) -> None:
         model = session_model(**dynamodb.options)
         slept: list[float] = []
-        ask = model.describe_table
-        monkeypatch.setattr(model, "describe_table", lambda: {**ask(), "TableStatus": "CREATING"})
+        original = model.describe_table
+        monkeypatch.setattr(
+            model, "describe_table", lambda: {**original(), "TableStatus": "CREATING"}
+        )
         with pytest.raises(TableError, match="not active after 120 s"):
             create(model, sleep=slept.append, clock=lambda: sum(slept))
         assert sum(slept) == 120
