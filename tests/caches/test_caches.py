@@ -139,7 +139,7 @@ class TestManyRows:
     def test_clear_and_keys_handle_several_pages_and_batches(
         self, cache: Cache, dynamodb: Any
     ) -> None:
-        """A page of a query ends after 1 MB, a batch after 25 items."""
+        """A page of a query has up to 1 MB, a batch up to 25 items."""
         for number in range(30):
             cache.put(f"k{number}", random.Random(number).randbytes(50_000))
         other = Cache("other", type="ext:dynamodb", **dynamodb.options)

@@ -41,7 +41,7 @@ def never() -> None:
 
 @pytest.fixture
 def machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each lock counts as one of another machine's: only the table stands between them."""
+    """Treat each lock as one of another machine: only the table is shared."""
     monkeypatch.setattr(lock._local_locks, "lock", lambda _: threading.RLock())
 
 
@@ -173,7 +173,7 @@ class TestTwoMachines:
     def test_a_value_removed_during_the_creation_is_not_stored(
         self, dynamodb: Any, remove: Callable[[Cache], None]
     ) -> None:
-        """It was made of what is out of date."""
+        """The value was made from data that are out of date."""
 
         def removed_meanwhile() -> str:
             remove(make_cache(dynamodb))
@@ -262,7 +262,7 @@ class TestStale:
 
 
 class Paced:
-    """Counts the pauses of who waits, and holds it after some of them."""
+    """Counts the pauses of a waiting thread, and stops it after some of them."""
 
     def __init__(self) -> None:
         self._pauses = 0
@@ -276,7 +276,7 @@ class Paced:
             assert self._held.wait_for(lambda: self._pauses <= self._limit, PATIENCE)
 
     def until_waited(self, pauses: int) -> None:
-        """Wait until that many pauses were made; the next one lasts until `go_on`."""
+        """Wait until there were that many pauses; the next one lasts until `go_on`."""
         with self._held:
             self._limit = pauses
             assert self._held.wait_for(lambda: self._pauses > pauses, PATIENCE)
@@ -395,7 +395,7 @@ class TestThreads:
             assert b"a" not in cache.namespace
 
 
-#: At once, each with a lock as of a machine of its own.
+#: They run at once, each with a lock as if on a machine of its own.
 THREADS = 50
 
 
@@ -486,7 +486,7 @@ def get():
 gevent.joinall([gevent.spawn(get) for _ in range(8)], raise_error=True)
 """
 
-#: Seconds, in the processes that are killed.
+#: In seconds, in the processes that are killed.
 LEASE = 4
 
 WORKER = """
@@ -543,7 +543,7 @@ class Workers:
             process.communicate()
 
     def start(self, *, first: bool = False) -> None:
-        """Start all that wait, or the first, and see it begin."""
+        """Start all waiting processes, or only the first and wait for its call."""
         started = self._waiting[:1] if first else list(self._waiting)
         for process in started:
             self._waiting.remove(process)
@@ -559,7 +559,7 @@ class Workers:
         first.communicate()
 
     def results(self) -> list[str]:
-        """What all their threads have found."""
+        """The values that all their threads have got."""
         outputs = [process.communicate(timeout=PATIENCE)[0] for process in self._processes]
         return [line for output in outputs for line in output.split()]
 

@@ -40,16 +40,16 @@ class Contract:
 
     @pytest.fixture
     def backend(self) -> Options:
-        """Beaker's options: ``type``, and what it needs to find a store that is empty."""
+        """Beaker's options: ``type``, and the options that lead to an empty store."""
         raise NotImplementedError("give a fixture named backend")
 
     def session_options(self, backend: Options, **options: Any) -> Options:
-        """Options of a session; override it to add what only this backend knows."""
+        """Options of a session; override it to add options of the backend."""
         return {**backend, **options}
 
     @pytest.fixture(autouse=True)
     def own_registries(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Caches and regions of one test are unknown to the next; what they stored is not."""
+        """Hide the caches and regions of one test from the next; stored values stay."""
         monkeypatch.setattr(beaker_cache, "cache_managers", {})
         monkeypatch.setattr(beaker_cache, "cache_regions", {})
 

@@ -51,7 +51,7 @@ def never() -> None:
 
 
 class CacheContract(Contract):
-    """A cache keeps what is put in, and makes what is missing."""
+    """A cache keeps stored values, and makes missing ones."""
 
     def test_a_missing_key_is_a_key_error(self, cache: Any) -> None:
         with pytest.raises(KeyError):
@@ -201,7 +201,7 @@ class CacheContract(Contract):
 
 
 class CacheManagerContract(Contract):
-    """Caches from ``CacheManager``, as an ini file sets it up."""
+    """Caches from ``CacheManager``, configured as by an ini file."""
 
     @pytest.fixture
     def manager(self, backend: Options) -> Any:

@@ -12,7 +12,7 @@ ON_MOTO = {"serializer": "pickle", "auto": False}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what only repeats on moto what DynamoDB Local shows."""
+    """Mark the tests on moto that repeat a test on DynamoDB Local."""
     for item in items:
         parameters = parameters_of(item)
         if HERE in item.path.parents and parameters.get("dynamodb") == "moto":

@@ -1,4 +1,4 @@
-"""Cookies as they come: signed, forged, malformed, absent; and encrypted sessions."""
+"""Cookies: signed, forged, malformed or missing; and encrypted sessions."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ ACTIONS = {
 
 
 class CookieContract(Contract):
-    """No cookie breaks the site, or opens a session that is not the visitor's own.
+    """No cookie breaks the site, or opens another visitor's session.
 
-    Without ``invalidate_corrupt``, an id that the backend refuses is an error that tests see.
+    Without ``invalidate_corrupt``, an id that the backend refuses is an error, which tests see.
     """
 
     @pytest.fixture

@@ -40,13 +40,13 @@ class Gate:
 
 
 class Threads:
-    """Runs functions in threads of their own, which a lock that is never released can't hang."""
+    """Runs functions in threads of their own; a lock that is never released fails the test."""
 
     def __init__(self) -> None:
         self.futures: list[Future[Any]] = []
 
     def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
-        """Begin to run a function."""
+        """Start a function."""
         future: Future[Any] = Future()
 
         def run() -> None:
@@ -64,7 +64,7 @@ class Arrivals:
     """Counts the threads that are about to acquire a creation lock.
 
     Args:
-        namespace_class: whose locks they are.
+        namespace_class: the class of the namespace managers whose locks are counted.
     """
 
     def __init__(self, namespace_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +78,6 @@ class Arrivals:
         monkeypatch.setattr(namespace_class, "get_creation_lock", arrive)
 
     def wait_for(self, threads: int) -> None:
-        """Wait until so many have arrived."""
+        """Wait until so many threads have arrived."""
         for _ in range(threads):
             assert self._arrived.acquire(timeout=PATIENCE)

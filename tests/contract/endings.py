@@ -1,4 +1,4 @@
-"""How sessions end: deleted, invalidated, given a new id, timed out, corrupt."""
+"""Ends of sessions: delete, invalidate, a new id, a timeout, a corrupt session."""
 
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ NOT_A_PAYLOAD = "bm90IGEgcGF5bG9hZA=="
 
 
 def expiry_of_cookie(visitor: Visitor) -> datetime:
-    """When the cookie ends that the last response set."""
+    """The expiry of the cookie in the last response."""
     [header] = visitor.cookies_set
     return parsedate_to_datetime(SimpleCookie(header)[COOKIE]["expires"])
 
@@ -33,7 +33,7 @@ def regenerate_id(session: Any) -> None:
 
 
 class EndingContract(SiteContract):
-    """What is left of a session that has ended, with and without ``auto``."""
+    """What remains of an ended session, with and without ``auto``."""
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
@@ -41,7 +41,7 @@ class EndingContract(SiteContract):
 
     @pytest.fixture
     def intruder(self, site: Site, ada: Visitor) -> Visitor:
-        """Someone who has copied Ada's first cookie."""
+        """A visitor with a copy of Ada's first cookie."""
         return site.visitor_with(ada.cookie or "")
 
     def test_deleting_a_session_expires_its_cookie(self, ada: Visitor) -> None:
@@ -174,14 +174,14 @@ class EndingContract(SiteContract):
 
 
 class CorruptSessionContract(Contract):
-    """What Beaker does with a stored session that it can't read."""
+    """Beaker's reaction to a stored session that it cannot read."""
 
     @pytest.fixture(params=["pickle", "json"])
     def serializer(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
     def corrupt(self, backend: Options, session_id: str) -> None:
-        """Store something in the place of a session that is none; override it to taste."""
+        """Replace a stored session by a value that is none; a subclass can override it."""
         namespace = namespace_manager(backend, session_id)
         assert namespace["session"]
         namespace.acquire_write_lock(replace=True)

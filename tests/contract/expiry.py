@@ -1,4 +1,4 @@
-"""What time does to cache values, on a given clock."""
+"""Expiry of cache values, on a controlled clock."""
 
 from typing import Any
 

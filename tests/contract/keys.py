@@ -1,4 +1,4 @@
-"""Names of namespaces and of keys: any text, any bytes, none mistaken for another."""
+"""Names of namespaces and keys: any text or bytes, and no two are confused."""
 
 import hashlib
 from typing import Any
@@ -68,12 +68,12 @@ ENDINGS = {
 
 
 def stored(key: str | bytes) -> bytes:
-    """A key as Beaker's caches hand it to the namespace."""
+    """A key as Beaker's caches pass it to the namespace."""
     return key if isinstance(key, bytes) else key.encode("ascii", "backslashreplace")
 
 
 class KeyContract(Contract):
-    """Any key works, is listed as it was put in, and is itself only."""
+    """Any key works, is listed unchanged, and is distinct from all others."""
 
     @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
     def test_a_value_is_found_under_any_key(self, cache: Any, key: Any) -> None:
@@ -140,7 +140,7 @@ class KeyContract(Contract):
 
 
 class NamespaceContract(Contract):
-    """Any name of a namespace works, and is itself only."""
+    """Any name of a namespace works, and is distinct from all others."""
 
     @pytest.mark.parametrize("kind", NAMESPACES.values(), ids=NAMESPACES.keys())
     def test_a_namespace_has_any_name(self, make_cache: MakeCache, name: str, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""One creation at a time: threads that meet at events, never by sleeping."""
+"""One creation at a time; threads wait for events and never sleep."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ THREADS = 8
 
 
 class LockContract(Contract):
-    """The creation lock of a key, and what Beaker builds on it."""
+    """The creation lock of a key, and Beaker's use of it."""
 
     @pytest.fixture
     def gate(self) -> Gate:
@@ -23,14 +23,14 @@ class LockContract(Contract):
 
     @pytest.fixture
     def threads(self, gate: Gate) -> Iterator[Threads]:
-        """At the end the gate opens, so that no thread stays behind it."""
+        """A gate that opens at the end, so that no thread remains."""
         threads = Threads()
         yield threads
         gate.may_end.set()
         wait(threads.futures, PATIENCE)
 
     def holding(self, threads: Threads, cache: Any, gate: Gate, key: bytes = b"key") -> Future[str]:
-        """Another thread that holds the creation lock as long as the gate is shut."""
+        """Another thread, which holds the creation lock until the gate opens."""
 
         def hold() -> str:
             lock = cache.namespace.get_creation_lock(key)
@@ -45,7 +45,7 @@ class LockContract(Contract):
         return holder
 
     def try_lock(self, cache: Any, key: bytes = b"key") -> bool:
-        """Whether the creation lock is free; it is left as it was."""
+        """Whether the creation lock is free; its state does not change."""
         lock = cache.namespace.get_creation_lock(key)
         acquired = lock.acquire(wait=False)
         if acquired:

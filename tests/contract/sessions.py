@@ -1,4 +1,4 @@
-"""The life of a session: made, kept, changed, read, reverted."""
+"""The life of a session: created, stored, changed, read, reverted."""
 
 from datetime import datetime, timezone
 from typing import Any
@@ -87,7 +87,7 @@ class SessionContract(SiteContract):
 
     @pytest.mark.filterwarnings("ignore:Session options should start:DeprecationWarning")
     def test_a_session_class_can_be_given_by_keyword(self, backend: Options) -> None:
-        """Beaker then hands it to the backend twice, the second time as ``class``."""
+        """Beaker then passes it to the backend twice, the second time as ``class``."""
         options = {"session_class": Session, **self.session_options(backend)}
         site = Site(options)
         site.application = SessionMiddleware(site.application.app, **options)

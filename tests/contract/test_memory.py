@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Memory(Contract):
-    """Memory never forgets by itself, and Beaker's own session leaves old ids behind."""
+    """Memory never expires values, and Beaker's own session keeps old ids."""
 
     expires_automatically = False
     timeout_attribute = False

@@ -1,4 +1,4 @@
-"""What time does to sessions, on a given clock."""
+"""Timeouts of sessions, on a controlled clock."""
 
 import pytest
 from beaker.session import Session
@@ -14,8 +14,8 @@ DAY = 86_400
 class SessionExpiryContract(Contract):
     """``timeout`` and ``save_accessed_time``.
 
-    A backend that leaves out writes which only renew a session must renew it at least once a
-    second here: add its option for that in ``session_options``.
+    A backend that skips some touches must touch a session at least once a second here:
+    set its option in ``session_options``.
     """
 
     @pytest.fixture(params=["pickle", "json"])

@@ -1,4 +1,4 @@
-"""The example applications, run by their ini files as they stand."""
+"""The example applications, run with their ini files unchanged."""
 
 import importlib
 import uuid

@@ -19,7 +19,7 @@ from tests.support.proxy import FAULTS, Fault, Proxy
 from tests.support.wire import Wire
 
 FALLBACK = "made in an outage"
-#: Of two parts.
+#: Two values of two parts.
 LARGE = random.Random(1).randbytes(410_000)
 OTHER = random.Random(2).randbytes(410_000)
 VALUES: dict[str, Any] = {"small": "old", "large": LARGE}

@@ -49,7 +49,7 @@ class TestPlainExceptionsOfTheClientLibrary:
 
 
 class TestAnAnswerThatIsNotDynamoDBs:
-    """A proxy's page, or another service behind a mistyped port, with status 200."""
+    """A proxy's page, or another service at a mistyped port, with status 200."""
 
     @pytest.fixture(params=[b"<html>", b"", b"{}", b"[]", b"null", b'{"Item": 5}'])
     def options(self, request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:

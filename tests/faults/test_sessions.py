@@ -1,4 +1,4 @@
-"""Faults on the wire, each for each call of a request and for one, two and three calls in a row."""
+"""Faults on the wire: each fault in each call of a request, for one, two and three attempts."""
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress

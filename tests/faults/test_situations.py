@@ -27,7 +27,7 @@ from tests.support.wire import Wire
 
 class TestTheWorstCase:
     def test_of_a_call_is_under_15_seconds(self) -> None:
-        # Each pause is less than what is counted for it.
+        # Each pause is shorter than its share of the limit.
         assert parse_options({}).longest_call == 15
 
     def test_of_a_call_follows_from_the_options(self) -> None:

@@ -38,8 +38,8 @@ ONE_AT_HOME = [
 def test_coverage_guided_inputs_find_no_fault(name: str, tmp_path: Any) -> None:
     command = [sys.executable, "-m", "tests.fuzz.coverage_guided", name]
     options = [f"-runs={EFFORT.fuzzed_inputs}", f"-artifact_prefix={tmp_path}/", "-seed=1"]
-    # Linux begins the count of a process's peak memory, which libFuzzer goes by, at that of the
-    # process which starts it: here a small shell, since the tests themselves may have some 100 MB.
+    # libFuzzer reads the peak memory of its process, which Linux starts at that of the parent: the
+    # parent is a small shell, because the tests themselves can have some 100 MB.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
     run = subprocess.run(
         [*shell, *command, *options], check=False, capture_output=True, text=True, timeout=120

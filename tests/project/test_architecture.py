@@ -35,7 +35,7 @@ CONFINED = {
     "waitress": {"cli"},
 }
 
-#: The package's face imports all that it shows, and __main__ starts the command.
+#: __init__ imports all public names, and __main__ starts the command.
 FACES = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - FACES)
 

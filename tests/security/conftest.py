@@ -11,7 +11,7 @@ Item = dict[str, dict[str, Any]]
 
 
 class RawTable:
-    """A table's items in DynamoDB's own form, read and written without a condition."""
+    """A table's items in DynamoDB's form, read and written without a condition."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._name = options["table_name"]
@@ -30,7 +30,7 @@ class RawTable:
         self._client.put_item(TableName=self._name, Item=item)
 
     def alter(self, change: Callable[[Item], Item]) -> None:
-        """Write each item back as it is changed."""
+        """Change each item, and write it back."""
         for item in self.items():
             self.put(change(item))
 

@@ -1,4 +1,4 @@
-"""max_value_size bounds the memory that a row can take, however few bytes it has."""
+"""max_value_size bounds the memory of an item, however small its compressed data are."""
 
 import json
 import tracemalloc
@@ -18,7 +18,7 @@ from tests.support.pages import count, read
 from tests.support.wire import Wire
 
 MEGABYTE = 1024 * 1024
-#: Of a row that decompresses to a thousand times as many bytes.
+#: The size of an item that decompresses to a thousand times as many bytes.
 BOMB = zlib.compress(b"\0" * 100 * MEGABYTE, 9)
 COMPRESSED = 1
 
@@ -28,7 +28,7 @@ def header(content: Content) -> bytes:
 
 
 def peak(call: Callable[[], object]) -> int:
-    """Bytes that a call has had at most, besides those that were there."""
+    """The peak memory of a call in bytes, without the memory before it."""
     tracemalloc.start()
     try:
         with pytest.raises(CorruptItem, match="longer than max_value_size"):
@@ -57,7 +57,7 @@ class TestABomb:
         bomb = deflate.compress(b"\0" * 2 * MEGABYTE) + deflate.flush()
         data = {
             Content.BASE64: bomb,
-            # Beaker skips what is no base64.
+            # Beaker skips characters outside base64.
             Content.TEXT: b"!" + b64encode(bomb),
         }
         stored = bytes([content << 4]) + data[content]

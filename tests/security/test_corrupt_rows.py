@@ -1,4 +1,4 @@
-"""A row that cannot be read, met anywhere in a request: one session or one miss, not the page."""
+"""An unreadable item, at any call of a request, costs one session or one miss, not the page."""
 
 import json
 import uuid
@@ -29,7 +29,7 @@ def with_(**attributes: dict[str, Any]) -> Callable[[Item], Item]:
     return lambda item: {**item, **attributes}
 
 
-#: How a row may have been altered, at another version than the one that was loaded.
+#: Alterations of an item, each with another version than the loaded one.
 ALTERED: dict[str, Callable[[Item], Item]] = {
     "no data": lambda item: without("data")({**item, "version": {"S": "other"}}),
     "no version": without("version"),
@@ -57,7 +57,7 @@ class TestARequest:
         return site
 
     def then_alter(self, raw: RawTable, altered: Callable[[Item], Item], action: Any) -> Any:
-        """A page under which the row is altered, between its load and its end."""
+        """A page during which the item is altered, after its load."""
 
         def page(session: Any) -> Any:
             session.get("n")
@@ -211,7 +211,7 @@ def count_under_lock(session: Any) -> int:
 
 
 NUMBER, TEXT, NOTHING = {"N": "9e9"}, {"S": "somebody"}, {"NULL": True}
-#: What nobody here has written, and nobody would ever give up.
+#: A lease of an unknown owner, which never releases it.
 LEASES: dict[str, Item] = {
     "without an end": {"lock_owner": TEXT},
     "without an owner": {"lock_until": NUMBER},

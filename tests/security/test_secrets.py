@@ -1,4 +1,4 @@
-"""What is secret is in no log, error, repr or traceback."""
+"""No secret is in a log, an error, a repr or a traceback."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from tests.support.pages import log_out, read
 from tests.support.wire import Wire
 
 SIGNING_KEY = "signing-key-of-more-than-32-characters"
-# By name: a traceback shows the line of source that has made the call.
+# A name, because a traceback shows the source line of the call.
 VALUE, CACHE_KEY = "secret-value", "secret-cache-key"
 SECRETS = [SIGNING_KEY, VALUE, CACHE_KEY, "secret-credential"]
 FAULTS: list[Any] = [
@@ -39,7 +39,7 @@ def keep(session: Any) -> None:
 
 
 def shown(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
-    """All that an error's reader and the log's may see."""
+    """Everything that a reader of the error and the log can see."""
     lines = traceback.format_exception(error)
     return "".join([*lines, repr(error), repr(vars(error)), caplog.text])
 
@@ -131,7 +131,7 @@ def test_a_value_never_appears_in_errors_or_logs(
 
 
 class TestAnErrorTracker:
-    """Not the text of a log record but its arguments, and each variable of a traceback."""
+    """The arguments of a log record, not its text, and each variable of a traceback."""
 
     def test_sees_no_key_of_an_item(
         self, dynamodb: Any, create_table: None, caplog: pytest.LogCaptureFixture

@@ -148,7 +148,7 @@ class TestRotation:
         self, dynamodb: Any, cookie: str
     ) -> None:
         steps = [KEY, f"{KEY},{OTHER_KEY}", f"{OTHER_KEY},{KEY}", OTHER_KEY]
-        # While a step is under way, there are workers before it and after it.
+        # During a step, some workers are before it and some after it.
         workers = [keys for step in pairwise(steps) for keys in (*step, *step)]
         for number, keys in enumerate(workers, 2):
             assert self.use(dynamodb, cookie, keys).request(count) == number

@@ -51,7 +51,7 @@ def drop(key: str) -> Page:
 
 
 def while_loaded(happens: Callable[[], object], then: Page) -> Page:
-    """A slow request: the session is loaded, something happens, and then it is changed."""
+    """A slow request: it loads the session, something happens, then it changes the session."""
 
     def page(session: Any) -> None:
         session.get("kept")

@@ -1,4 +1,4 @@
-"""Under an ASGI bridge and under gevent: many requests at once, on one session."""
+"""Many requests of one session at once, under an ASGI bridge and under gevent."""
 
 import asyncio
 import subprocess

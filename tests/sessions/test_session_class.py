@@ -351,7 +351,7 @@ def change(session: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["json", "encrypted", "encrypted json", "own serializer"])
 class TestAHostileItem:
-    """A pickle that somebody who can write to the table has put there executes nothing."""
+    """A pickle from a writer of the table executes nothing."""
 
     HOSTILE = SessionText.around(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
 

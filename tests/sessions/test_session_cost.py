@@ -146,7 +146,7 @@ def test_an_active_user_is_never_timed_out(
     interval: dict[str, float],
     writes: int,
 ) -> None:
-    """A timeout of 4 s, and a request each 1.3 s for a minute of given time."""
+    """A timeout of 4 s, and a request every 1.3 s for a minute of the clock."""
     site = Site(dynamodb.options, **kind, timeout=4, **interval)
     site.request(count)
     wire.clear()

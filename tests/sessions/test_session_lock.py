@@ -1,4 +1,4 @@
-"""`session.lock()` and `session.unlock()`: one holder across threads, processes and machines."""
+"""`session.lock()` and `session.unlock()`: one owner across threads, processes and machines."""
 
 import logging
 import threading
@@ -256,7 +256,7 @@ def test_clearing_a_cache_with_the_sessions_name_keeps_session_and_lock(dynamodb
 
 
 class SlowLock:
-    """A lock among threads that is free after some seconds."""
+    """A lock between threads that is free after some seconds."""
 
     def __init__(self, pauses: list[float], seconds: float) -> None:
         self._pauses = pauses
@@ -268,11 +268,11 @@ class SlowLock:
         return blocking
 
     def release(self) -> None:
-        """Nothing is held."""
+        """Hold nothing."""
 
 
 class NeverFree:
-    """A claim that another machine has."""
+    """A claim that another machine holds."""
 
     def take(self) -> bool:
         return False
@@ -280,7 +280,7 @@ class NeverFree:
     look = take
 
     def drop(self) -> None:
-        """Nothing is held."""
+        """Hold nothing."""
 
     def timeout(self) -> LockTimeout:
         return LockTimeout("waited for too long")

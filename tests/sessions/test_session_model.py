@@ -117,7 +117,7 @@ class Requests(RuleBasedStateMachine):
             change(request.session)
         request.session.save(accessed_only=True)
         if not request.session.is_new:
-            # What Beaker saves then shares its nested values with the session.
+            # Beaker saves a copy that shares its nested values with the session.
             self._expect(request, request.session.accessed_dict)
 
     @rule(request=requests, changes=CHANGES)

@@ -44,7 +44,7 @@ def outage(request: pytest.FixtureRequest) -> Any:
 
 
 def another_browser(site: Site, dynamodb: Any, **options: Any) -> Site:
-    """The same session in a second browser: two tabs, or two requests that overlap."""
+    """The same session in a second browser, for two overlapping requests."""
     other = Site(dynamodb.options, max_retries=0, **options)
     assert site.cookie
     other.use_cookie(site.cookie)
@@ -324,7 +324,7 @@ class TestAnOutage:
     def test_caused_by_a_bug_of_this_package_is_no_logout(
         self, site: Site, monkeypatch: pytest.MonkeyPatch, fault: Exception
     ) -> None:
-        """Beaker takes these two of a load for a session that is not there."""
+        """Beaker treats these two errors of a load as a missing session."""
 
         def fails(*_: object, **__: object) -> None:
             raise fault
@@ -443,7 +443,7 @@ class TestEventuallyConsistentReads:
 
 
 class TestOpaqueSessions:
-    """Encrypted, or with a serializer of the application's own."""
+    """Sessions that are encrypted, or written by the application's own serializer."""
 
     KEYS: ClassVar = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
 

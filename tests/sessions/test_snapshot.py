@@ -41,7 +41,7 @@ class Point(NamedTuple):
     y: int
 
 
-#: No two of these are the same in value and type.
+#: No two of these are equal in value and type.
 DISTINCT = [
     1,
     True,
@@ -186,7 +186,7 @@ def test_json_sessions_are_compared() -> None:
 
 
 class Hostile:
-    """Would leave a mark if its pickle were executed."""
+    """Leaves a mark if its pickle is executed."""
 
     marks: ClassVar[list[str]] = []
 

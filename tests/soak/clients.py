@@ -15,7 +15,7 @@ import urllib3
 from .model import ANSWERED, LOST, REFUSED, WINDOWS, Page, Possible, Record, Session
 
 COOKIE = "beaker.session.id"
-#: Longer than any page may take, so that no page goes on after its client has given up.
+#: Longer than any page can take, so that no page outlives its client's request.
 PATIENCE = 120.0
 
 
@@ -159,7 +159,7 @@ class User:
             self._record.is_wrong(f"a session that has ended came back: {answer.content}")
 
     def _is_of_use(self, session: Session, answer: Answer) -> bool:
-        """Whether a page was shown, of a session that the other window has not ended meanwhile."""
+        """Whether the page was shown and the other window had not ended the session."""
         is_under_old_id = session.is_moving and not answer.content
         return answer.outcome == ANSWERED and self.session is session and not is_under_old_id
 

@@ -23,7 +23,7 @@ MEANINGS = {
 
 
 def report(result: Result) -> str:
-    """All that was seen."""
+    """The observations of a soak."""
     return "\n".join([*_summary(result), "", *_faults(result), "", *_workers(result)])
 
 

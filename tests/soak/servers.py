@@ -42,7 +42,7 @@ class RestartableDynamoDBLocal:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its endpoint."""
         return f"http://127.0.0.1:{self._port}"
 
     def restart(self, pause: float) -> None:
@@ -63,13 +63,13 @@ class Gunicorn:
         self.url = url
 
     def workers(self) -> list[int]:
-        """The processes that answer."""
+        """The worker processes."""
         parent = self._process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
         return [int(child) for child in children.split()]
 
     def kill_worker(self) -> None:
-        """Let one of them die as by a crash; gunicorn starts another."""
+        """Kill one of them; gunicorn starts another."""
         os.kill(self.workers()[0], signal.SIGKILL)
 
 

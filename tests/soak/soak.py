@@ -28,7 +28,7 @@ from .servers import Gunicorn, RestartableDynamoDBLocal, running_gunicorn
 
 #: 25 users with two windows each request 50 pages at once.
 USERS = 25
-#: So many of them have a session of more than one item.
+#: The number of users with a session of more than one item.
 LARGE_ONES = 2
 #: One in so many calls to DynamoDB meets a fault.
 ONE_IN = 50
@@ -43,7 +43,7 @@ RESTART_PAUSE = 2
 
 
 class Vitals(NamedTuple):
-    """What a worker needs: resident memory in KiB, threads, open sockets."""
+    """The resources of a worker: resident memory in KiB, threads, open sockets."""
 
     process: int
     memory: int
@@ -52,7 +52,7 @@ class Vitals(NamedTuple):
 
 
 class Injected(NamedTuple):
-    """A fault on the wire: when, in a call about which partition."""
+    """A fault on the wire: its time, and the partition of its call."""
 
     moment: float
     partition: str
@@ -60,7 +60,7 @@ class Injected(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a soak has seen."""
+    """The result of a soak."""
 
     seconds: float
     record: Record
@@ -114,7 +114,7 @@ def _running() -> Iterator[tuple[RestartableDynamoDBLocal, Proxy, Gunicorn]]:
 
 
 def _inject_at_random(proxy: Proxy, chance: random.Random) -> list[Injected]:
-    """Let each call meet a fault by chance; what is injected is added to the list."""
+    """Inject faults at random, and add each to the list."""
     injected: list[Injected] = []
 
     def noted(fault: Fault) -> Fault:
@@ -131,7 +131,7 @@ def _inject_at_random(proxy: Proxy, chance: random.Random) -> list[Injected]:
 
 
 def _partition(body: bytes) -> str:
-    """The partition that a call is about; that of a cache counts as its page."""
+    """The partition of a call; a cache's partition counts as its page."""
     partition = re.search(rb'"id": ?{"S": ?"([0-9a-f]{64})"}', body)
     return partition[1].decode() if partition else "article"
 
@@ -197,7 +197,7 @@ def _audit(local: RestartableDynamoDBLocal, users: list[User], record: Record) -
 
 
 def problems(result: Result) -> list[str]:
-    """What went wrong, and what has grown in a worker that was there from first to last."""
+    """The broken promises, and the growth of workers that lived through the soak."""
     first = {worker.process: worker for worker in result.vitals[0]}
     lasting = [(first[last.process], last) for last in result.vitals[-1] if last.process in first]
     grown = [
