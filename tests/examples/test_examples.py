@@ -20,7 +20,7 @@ TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
 
 
 @pytest.fixture
-def elsewhere(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The environment leads to the test's DynamoDB, as README describes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -34,7 +34,7 @@ def elsewhere(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(params=["pyramid", "turbogears", "bottle"])
 def framework(
-    request: pytest.FixtureRequest, elsewhere: None, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     monkeypatch.setattr(cache, "cache_managers", {})
     monkeypatch.setattr(cache, "cache_regions", {})

@@ -70,7 +70,7 @@ def table(dynamodb_local: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def behind(
+def proxied_options(
     request: pytest.FixtureRequest, table: dict[str, Any], proxy: Proxy, pauses: Pauses
 ) -> dict[str, Any]:
     """The options of a client whose calls go through the proxy."""
@@ -81,11 +81,11 @@ def behind(
     return {**table, **timeouts, "endpoint_url": proxy.url}
 
 
-class Bound:
+class TimeLimit:
     """Asserts that the code inside takes no longer than one call can take."""
 
-    def __init__(self, behind: dict[str, Any], pauses: Pauses) -> None:
-        self._limit = parse_options(behind).longest_call
+    def __init__(self, proxied_options: dict[str, Any], pauses: Pauses) -> None:
+        self._limit = parse_options(proxied_options).longest_call
         self._pauses = pauses
 
     def __enter__(self) -> None:
@@ -99,5 +99,5 @@ class Bound:
 
 
 @pytest.fixture
-def bound(behind: dict[str, Any], pauses: Pauses) -> Bound:
-    return Bound(behind, pauses)
+def time_limit(proxied_options: dict[str, Any], pauses: Pauses) -> TimeLimit:
+    return TimeLimit(proxied_options, pauses)

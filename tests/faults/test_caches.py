@@ -12,7 +12,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
 from tests.support import proxy as faults
 from tests.support.pages import count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -27,8 +27,8 @@ VALUES: dict[str, Any] = {"small": "old", "large": LARGE}
 in_each_mode = pytest.mark.parametrize("on_outage", ["raise", "miss"])
 
 
-def make_cache(behind: dict[str, Any], key: str = "small", **options: Any) -> Cache:
-    cache = Cache(uuid.uuid4().hex, type="ext:dynamodb", **behind, **options)
+def make_cache(proxied_options: dict[str, Any], key: str = "small", **options: Any) -> Cache:
+    cache = Cache(uuid.uuid4().hex, type="ext:dynamodb", **proxied_options, **options)
     cache.put(key, VALUES[key])
     return cache
 
@@ -72,19 +72,19 @@ class TestAValue:
     )
     def test_is_read(
         self,
-        behind: dict[str, Any],
+        proxied_options: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         on_outage: str,
         call: str,
         fault: Fault,
         times: int,
     ) -> None:
         operation, _, key = call.split()
-        cache, value = make_cache(behind, key, on_outage=on_outage), VALUES[key]
+        cache, value = make_cache(proxied_options, key, on_outage=on_outage), VALUES[key]
         proxy.inject(fault, operation, times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, raises(StoreUnavailable, fails and on_outage == "raise"):
+        with time_limit, raises(StoreUnavailable, fails and on_outage == "raise"):
             assert get(cache, key) == (FALLBACK if fails else value)
         assert stored(cache, key) == value
 
@@ -92,15 +92,15 @@ class TestAValue:
     @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem", "PutItem"])
     def test_is_made_once(
         self,
-        behind: dict[str, Any],
+        proxied_options: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         on_outage: str,
         operation: str,
         fault: Fault,
         times: int,
     ) -> None:
-        cache, made = make_cache(behind, on_outage=on_outage), []
+        cache, made = make_cache(proxied_options, on_outage=on_outage), []
 
         def make() -> str:
             made.append("made")
@@ -108,7 +108,7 @@ class TestAValue:
 
         proxy.inject(fault, operation, times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, raises(StoreUnavailable, fails and on_outage == "raise"):
+        with time_limit, raises(StoreUnavailable, fails and on_outage == "raise"):
             assert cache.get("missing", createfunc=make) == "made"
         assert len(made) <= 1
         # If DynamoDB has stored it and only the answers were lost, the next request gets it.
@@ -117,18 +117,18 @@ class TestAValue:
     @pytest.mark.parametrize("name", CHANGES)
     def test_is_changed_or_the_caller_gets_an_error(
         self,
-        behind: dict[str, Any],
+        proxied_options: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         name: str,
         fault: Fault,
         times: int,
     ) -> None:
         change = CHANGES[name]
-        cache = make_cache(behind, change.key, on_outage="miss")
+        cache = make_cache(proxied_options, change.key, on_outage="miss")
         proxy.inject(fault, change.operation, times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, raises(StoreUnavailable, fails):
+        with time_limit, raises(StoreUnavailable, fails):
             change.action(cache)
         after = {VALUES[change.key], change.after} if fails else {change.after}
         assert stored(cache, change.key) in after
@@ -140,8 +140,8 @@ def raises(kind: type[Exception], fails: bool) -> Any:
 
 class TestAnOutageAsAMiss:
     @pytest.fixture
-    def cache(self, behind: dict[str, Any]) -> Cache:
-        return make_cache({**behind, "max_retries": 0}, on_outage="miss")
+    def cache(self, proxied_options: dict[str, Any]) -> Cache:
+        return make_cache({**proxied_options, "max_retries": 0}, on_outage="miss")
 
     def test_makes_one_call_and_stores_nothing(
         self, cache: Cache, proxy: Proxy, wire: Wire
@@ -183,8 +183,10 @@ class TestAnOutageAsAMiss:
         assert get(cache, "missing") == FALLBACK
         assert stored(cache, "missing") is None
 
-    def test_is_still_an_error_for_a_session(self, behind: dict[str, Any], proxy: Proxy) -> None:
-        site = Site({**behind, "max_retries": 0}, on_outage="miss")
+    def test_is_still_an_error_for_a_session(
+        self, proxied_options: dict[str, Any], proxy: Proxy
+    ) -> None:
+        site = Site({**proxied_options, "max_retries": 0}, on_outage="miss")
         site.request(count)
         proxy.inject(faults.reset)
         with pytest.raises(StoreUnavailable):

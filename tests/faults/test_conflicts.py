@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
 from tests.support import proxy as faults
 from tests.support.pages import KINDS
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -30,16 +30,16 @@ def content(session: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("kind", ["pickle", "encrypted json"])
 def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
-    behind: dict[str, Any],
+    proxied_options: dict[str, Any],
     table: dict[str, Any],
     proxy: Proxy,
-    bound: Bound,
+    time_limit: TimeLimit,
     kind: str,
     fault: Fault,
     times: int,
     at: str,
 ) -> None:
-    site, other = Site(behind, **KINDS[kind]), Site(table, **KINDS[kind])
+    site, other = Site(proxied_options, **KINDS[kind]), Site(table, **KINDS[kind])
     site.request(change("mine", 1))
     other.use_cookie(str(site.cookie))
 
@@ -52,7 +52,7 @@ def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
         proxy.inject(fault, "PutItem", times)
 
     fails = times == ATTEMPTS and fault is not faults.slow
-    with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+    with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
         site.request(page)
     mine, theirs = other.request(content)
     assert theirs == 2

@@ -7,15 +7,15 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
 
 
 @pytest.fixture
-def site(behind: dict[str, Any]) -> Site:
-    site = Site(behind, **KINDS["encrypted json"])
+def site(proxied_options: dict[str, Any]) -> Site:
+    site = Site(proxied_options, **KINDS["encrypted json"])
     site.request(count)
     return site
 
@@ -36,7 +36,7 @@ class TestASession:
         site: Site,
         table: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         operation: str,
         fault: Fault,
         times: int,
@@ -49,7 +49,7 @@ class TestASession:
 
         before = site.cookie
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page)
         if fails:
             # A browser that gets no new id keeps the old one. The session under it has ended only
@@ -114,14 +114,14 @@ class TestASession:
         site: Site,
         table: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         fault: Fault,
         times: int,
     ) -> None:
         before = site.cookie
         proxy.inject(fault, "DeleteItem", times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(lambda session: session.invalidate())
         assert (site.cookie == before) is fails
         assert seen_under(table, before) in ({None, 1} if fails else {None})
@@ -132,7 +132,7 @@ class TestASession:
         site: Site,
         table: dict[str, Any],
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         operation: str,
         fault: Fault,
         times: int,
@@ -147,6 +147,6 @@ class TestASession:
 
         proxy.inject(fault, operation, times)
         fails = times == ATTEMPTS and fault is not faults.slow and operation == "UpdateItem"
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page)
         assert seen_under(table, site.cookie) == (1 if fails else 2)

@@ -8,7 +8,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, Bound
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -32,8 +32,8 @@ PAGES = {
 
 
 @pytest.fixture(params=["pickle", "encrypted json"])
-def site(request: pytest.FixtureRequest, clock: Any, behind: dict[str, Any]) -> Site:
-    site = Site(behind, **KINDS[request.param])
+def site(request: pytest.FixtureRequest, clock: Any, proxied_options: dict[str, Any]) -> Site:
+    site = Site(proxied_options, **KINDS[request.param])
     site.request(count)
     return site
 
@@ -46,7 +46,7 @@ class TestASession:
         self,
         site: Site,
         proxy: Proxy,
-        bound: Bound,
+        time_limit: TimeLimit,
         clock: Any,
         name: str,
         fault: Fault,
@@ -57,7 +57,7 @@ class TestASession:
         clock.advance(page.waits)
         proxy.inject(fault, page.operation, times)
         fails = times == ATTEMPTS and fault is not faults.slow and name != "touch"
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page.action)
         # A slow answer is an answer: there is no retry.
         happened = 1 if fault is faults.slow else times
@@ -68,9 +68,9 @@ class TestASession:
 
     @pytest.mark.parametrize("is_new", [True, False])
     def test_has_no_conflict_with_itself_when_saved_again(
-        self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int, is_new: bool
+        self, proxied_options: dict[str, Any], proxy: Proxy, fault: Fault, times: int, is_new: bool
     ) -> None:
-        site = Site(behind, on_conflict="raise")
+        site = Site(proxied_options, on_conflict="raise")
         if not is_new:
             site.request(count)
 
@@ -87,9 +87,9 @@ class TestASession:
         assert found == (1 if is_new else 2, 1)
 
     def test_saved_again_undoes_a_write_without_an_answer(
-        self, behind: dict[str, Any], proxy: Proxy, fault: Fault, times: int
+        self, proxied_options: dict[str, Any], proxy: Proxy, fault: Fault, times: int
     ) -> None:
-        site = Site(behind)
+        site = Site(proxied_options)
         site.request(count)
 
         def page(session: Any) -> None:
@@ -106,22 +106,27 @@ class TestASession:
         assert site.request(lambda session: (session["n"], session.get("extra"))) == (1, None)
 
     def test_is_created_once(
-        self, behind: dict[str, Any], proxy: Proxy, bound: Bound, fault: Fault, times: int
+        self,
+        proxied_options: dict[str, Any],
+        proxy: Proxy,
+        time_limit: TimeLimit,
+        fault: Fault,
+        times: int,
     ) -> None:
-        site = Site(behind)
+        site = Site(proxied_options)
         proxy.inject(fault, "PutItem", times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(count)
         assert site.request(read) == (None if fails else 1)
 
     def test_that_has_ended_stays_ended(
-        self, site: Site, proxy: Proxy, bound: Bound, fault: Fault, times: int
+        self, site: Site, proxy: Proxy, time_limit: TimeLimit, fault: Fault, times: int
     ) -> None:
         cookie = site.cookie
         proxy.inject(fault, "DeleteItem", times)
         fails = times == ATTEMPTS and fault is not faults.slow
-        with bound, pytest.raises(StoreUnavailable) if fails else nullcontext():
+        with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(log_out)
         site.use_cookie(cookie or "")
         is_still_there = site.request(read)

@@ -17,7 +17,7 @@ from beaker_dynamodb import (
     session_model,
 )
 from tests.contract.site import Site
-from tests.faults.conftest import Bound, Pauses
+from tests.faults.conftest import Pauses, TimeLimit
 from tests.support import proxy as faults
 from tests.support.internals import parse_options, renew_credentials, tables
 from tests.support.pages import count, read
@@ -37,28 +37,28 @@ class TestTheWorstCase:
         assert parse_options({**options, "max_retries": 0}).longest_call == 1.5
 
     def test_is_not_extended_by_dynamodbs_retry_header(
-        self, behind: dict[str, Any], proxy: Proxy, pauses: Pauses, bound: Bound
+        self, proxied_options: dict[str, Any], proxy: Proxy, pauses: Pauses, time_limit: TimeLimit
     ) -> None:
         def asks_for_a_minute(exchange: Exchange) -> None:
             headers = {"x-amzn-requestid": "injected", "x-amz-retry-after": "60000"}
             exchange.answer(Answer(503, headers, b"{}"))
 
         proxy.inject(asks_for_a_minute, "GetItem", 2)
-        site = Site(behind)
+        site = Site(proxied_options)
         site.use_cookie("unknown")
-        with bound:
+        with time_limit:
             assert site.request(read) is None
         assert pauses.total < 3
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 400, 403, 404, 413, 429, 500, 501, 503])
 def test_a_web_page_is_an_outage_whatever_its_status(
-    behind: dict[str, Any], proxy: Proxy, status: int
+    proxied_options: dict[str, Any], proxy: Proxy, status: int
 ) -> None:
     def web_page(exchange: Exchange) -> None:
         exchange.answer(Answer(status, {"content-type": "text/html"}, b"<html>secret</html>"))
 
-    site = Site({**behind, "max_retries": 0})
+    site = Site({**proxied_options, "max_retries": 0})
     site.request(count)
     cookie = site.cookie
     proxy.inject(web_page, "GetItem")
@@ -90,18 +90,18 @@ class TestAnErrorOfDynamoDB:
 
 
 def test_an_endpoint_without_tls_is_an_error_with_a_hint(
-    behind: dict[str, Any], proxy: Proxy
+    proxied_options: dict[str, Any], proxy: Proxy
 ) -> None:
     wrong = proxy.url.replace("http:", "https:")
-    site = Site({**behind, "endpoint_url": wrong, "max_retries": 0})
+    site = Site({**proxied_options, "endpoint_url": wrong, "max_retries": 0})
     with pytest.raises(StoreUnavailable, match=r"was not reached.*check region, endpoint_url"):
         site.request(count)
 
 
 def test_an_altered_answer_without_a_retry_is_an_outage(
-    behind: dict[str, Any], proxy: Proxy
+    proxied_options: dict[str, Any], proxy: Proxy
 ) -> None:
-    site = Site({**behind, "max_retries": 0})
+    site = Site({**proxied_options, "max_retries": 0})
     site.request(count)
     proxy.inject(faults.answer_altered, "GetItem")
     with pytest.raises(StoreUnavailable):
@@ -111,13 +111,13 @@ def test_an_altered_answer_without_a_retry_is_an_outage(
 
 class TestAnEndpoint:
     @pytest.fixture
-    def no_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_dns(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def getaddrinfo(*_: Any, **__: Any) -> Any:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
-    @pytest.mark.usefixtures("no_names")
+    @pytest.mark.usefixtures("without_dns")
     @pytest.mark.parametrize("endpoint_url", [None, "http://no-such-host.example:8000"])
     def test_with_an_unknown_host_is_an_error_that_names_it_and_the_table(
         self, pauses: Pauses, endpoint_url: str | None

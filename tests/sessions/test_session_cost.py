@@ -24,7 +24,7 @@ def site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> Site:
 
 
 @pytest.fixture
-def automatic_site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> Site:
+def auto_site(dynamodb: Any, create_table: None, kind: dict[str, Any]) -> Site:
     return Site(dynamodb.options, **kind, auto=True)
 
 
@@ -39,10 +39,10 @@ def test_a_new_session_is_one_write_and_no_read(site: Site, wire: Wire) -> None:
         site.request(count)
 
 
-def test_an_empty_new_session_is_not_stored(site: Site, automatic_site: Site, wire: Wire) -> None:
+def test_an_empty_new_session_is_not_stored(site: Site, auto_site: Site, wire: Wire) -> None:
     with wire.expect():
         site.request(save)
-        automatic_site.request(read)
+        auto_site.request(read)
 
 
 def test_an_empty_new_session_is_stored_if_asked(
@@ -61,10 +61,10 @@ def test_a_request_without_a_change_is_one_read(site: Site, wire: Wire, page: An
 
 
 @pytest.mark.parametrize("page", [read, save])
-def test_auto_writes_nothing_without_a_change(automatic_site: Site, wire: Wire, page: Any) -> None:
-    automatic_site.request(count)
+def test_auto_writes_nothing_without_a_change(auto_site: Site, wire: Wire, page: Any) -> None:
+    auto_site.request(count)
     with wire.expect(READ):
-        automatic_site.request(page)
+        auto_site.request(page)
 
 
 def test_a_changed_session_is_one_read_and_one_write(site: Site, wire: Wire) -> None:
