@@ -11,7 +11,8 @@ import pytest
 from beaker.cache import Cache, CacheManager
 from beaker.util import parse_cache_config_options
 
-from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, StoreUnavailable, session_model
+from beaker_dynamodb import DynamoDBNamespaceManager, ItemTooLarge, StoreUnavailable
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -20,10 +21,6 @@ pytestmark = pytest.mark.usefixtures("create_table")
 @pytest.fixture
 def cache(dynamodb: Any) -> Cache:
     return Cache("numbers", type="ext:dynamodb", max_retries=0, **dynamodb.options)
-
-
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
 
 
 class TestCost:
@@ -101,7 +98,7 @@ class TestExpiry:
     ) -> None:
         cache.put("a", 1, expiretime=60)
         cache.put("b", 1)
-        ends = {row.item: row.expires for row in rows(dynamodb)}
+        ends = {row.item: row.expires for row in stored_items(dynamodb)}
         assert 0 <= ends["a"].timestamp() - (clock.now + 60) < 1
         assert ends["b"] is None
 
@@ -177,7 +174,7 @@ class TestSerializer:
         )
         cache.put("a", {"b": [1, None]})
         assert cache.get("a") == {"b": [1, None]}
-        assert b'{"b":[1,null]}' in rows(dynamodb)[0].data
+        assert b'{"b":[1,null]}' in stored_items(dynamodb)[0].data
 
     def test_json_treats_a_pickled_item_as_a_miss(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", 1)
@@ -191,7 +188,7 @@ class TestFaults:
         self, cache: Cache, dynamodb: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         cache.put("a", 1)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data = b"\x30garbage"
         row.save()
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):

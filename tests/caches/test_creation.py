@@ -16,10 +16,11 @@ import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ReadTimeoutError
 
-from beaker_dynamodb import LockTimeout, StoreUnavailable, session_model
+from beaker_dynamodb import LockTimeout, StoreUnavailable
 from tests.support.effort import EFFORT
 from tests.support.fork import in_a_forked_worker
 from tests.support.internals import lock
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -29,10 +30,6 @@ PATIENCE = 60
 
 def make_cache(dynamodb: Any, **options: Any) -> Cache:
     return Cache("made", type="ext:dynamodb", **dynamodb.options, **options)
-
-
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
 
 
 def never() -> None:
@@ -55,7 +52,7 @@ class TestCost:
     def test_a_miss_is_three_calls(self, dynamodb: Any, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "PutItem"):
             assert make_cache(dynamodb).get("a", createfunc=lambda: 1) == 1
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert (row.lock_owner, row.lock_until) == (None, None)
 
     def test_an_expired_value_is_three_calls(self, dynamodb: Any, wire: Wire, clock: Any) -> None:
@@ -69,7 +66,7 @@ class TestCost:
         cache = make_cache(dynamodb)
         with wire.expect("GetItem", "UpdateItem", "DeleteItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_a_failing_function_keeps_the_stale_value(
         self, dynamodb: Any, wire: Wire, clock: Any
@@ -79,7 +76,7 @@ class TestCost:
         clock.advance(61)
         with wire.expect("GetItem", "UpdateItem", "UpdateItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0, expiretime=60)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert (row.lock_owner, row.data is None) == (None, False)
 
     def test_a_removal_is_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
@@ -206,7 +203,7 @@ class TestTwoMachines:
     def test_an_abandoned_lease_expires(self, dynamodb: Any, clock: Any) -> None:
         cache = make_cache(dynamodb)
         cache.namespace.get_creation_lock(b"a").acquire()
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert row.expires.timestamp() == row.lock_until == clock.now + 60
 
 
@@ -432,7 +429,7 @@ class TestProcesses:
         assert in_a_forked_worker(again) == "(1, False)"
         assert cache.get("a") == 1
         creation_lock.release()
-        assert [row.item for row in rows(dynamodb)] == ["a"]
+        assert [row.item for row in stored_items(dynamodb)] == ["a"]
 
     def test_do_not_wait_for_threads_of_their_parent_when_forked(
         self, dynamodb: Any, threads: ThreadPoolExecutor
@@ -446,7 +443,7 @@ class TestProcesses:
             return 1
 
         def make_without_a_lease() -> Any:
-            for row in rows(dynamodb):
+            for row in stored_items(dynamodb):
                 row.delete()
             return cache.get("a", createfunc=lambda: 2)
 

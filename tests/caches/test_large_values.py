@@ -9,11 +9,12 @@ import pytest
 from beaker.cache import Cache
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb import ItemTooLarge, StoreUnavailable, session_model
+from beaker_dynamodb import ItemTooLarge, StoreUnavailable
 from tests.contract.site import Site
 from tests.support.effort import EFFORT
 from tests.support.internals import PART_SIZE, PartsName, RowKey, batches
 from tests.support.pages import KINDS, log_out, read, save
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
@@ -26,16 +27,12 @@ def noise(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
-
-
 def parts(dynamodb: Any) -> list[Any]:
-    return [row for row in rows(dynamodb) if "part:" in row.item]
+    return [row for row in stored_items(dynamodb) if "part:" in row.item]
 
 
 def all_parts_are_named(dynamodb: Any) -> bool:
-    heads = [row for row in rows(dynamodb) if row.parts]
+    heads = [row for row in stored_items(dynamodb) if row.parts]
     named = {key.sort for row in heads for key in PartsName.parse(row.parts).keys(row_key(row))}
     return {part.item for part in parts(dynamodb)} == named
 
@@ -75,7 +72,7 @@ class TestAValue:
         for key in ("a", long_key):
             cache.put(key, noise(size))
             assert cache.get(key) == noise(size)
-        assert all(len(row.data) <= PART_SIZE for row in rows(dynamodb))
+        assert all(len(row.data) <= PART_SIZE for row in stored_items(dynamodb))
 
     def test_past_max_value_size_is_an_error_and_the_stored_one_stays(
         self, cache: Cache, dynamodb: Any
@@ -104,7 +101,7 @@ class TestAValue:
         assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
         assert cache.get("a") == noise(MEGABYTE)
         assert all_parts_are_named(dynamodb)
-        assert {row.expires for row in rows(dynamodb)} == {None}
+        assert {row.expires for row in stored_items(dynamodb)} == {None}
 
     def test_is_made_once_and_then_read(self, cache: Cache, wire: Wire) -> None:
         with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
@@ -126,7 +123,7 @@ class TestParts:
     ) -> None:
         cache.put("a", noise(MEGABYTE))
         remove(cache)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_are_no_keys(self, cache: Cache) -> None:
         cache.put("a", noise(MEGABYTE))
@@ -135,11 +132,11 @@ class TestParts:
 
     def test_expire_with_the_value(self, cache: Cache, dynamodb: Any, clock: Any) -> None:
         cache.put("a", noise(MEGABYTE), expiretime=60)
-        assert {row.expires.timestamp() for row in rows(dynamodb)} == {clock.now + 60}
+        assert {row.expires.timestamp() for row in stored_items(dynamodb)} == {clock.now + 60}
 
     def test_of_a_value_that_never_expires_never_expire(self, cache: Cache, dynamodb: Any) -> None:
         cache.put("a", noise(MEGABYTE))
-        assert {row.expires for row in rows(dynamodb)} == {None}
+        assert {row.expires for row in stored_items(dynamodb)} == {None}
 
     @pytest.mark.parametrize("expire", [None, 60])
     def test_that_no_value_refers_to_expire(
@@ -184,7 +181,7 @@ class TestParts:
         self, cache: Cache, dynamodb: Any, name: str
     ) -> None:
         cache.put("a", noise(MEGABYTE))
-        [head] = [row for row in rows(dynamodb) if row.parts]
+        [head] = [row for row in stored_items(dynamodb) if row.parts]
         head.parts = name or None
         head.save()
         assert cache.get("a", createfunc=lambda: "new") == "new"
@@ -304,7 +301,7 @@ class TestASession:
         for _ in range(3):
             clock.advance(60 * 60)
             assert one.request(read) == noise(MEGABYTE)
-        assert {row.expires.timestamp() for row in rows(dynamodb)} == {clock.now + 86_400}
+        assert {row.expires.timestamp() for row in stored_items(dynamodb)} == {clock.now + 86_400}
         assert all_parts_are_named(dynamodb)
 
     def test_is_merged(self, sites: list[Site], dynamodb: Any) -> None:
@@ -366,7 +363,7 @@ class TestASession:
             put(a=1)(session)
 
         one.request(ended_meanwhile)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_is_whole_if_an_answer_is_lost(
         self, sites: list[Site], dynamodb: Any, wire: Wire

@@ -49,7 +49,7 @@ class CookieContract(Contract):
         assert ada.read() == {"name": "Ada"}
 
     @pytest.mark.parametrize("near", NEAR_IDS.values(), ids=NEAR_IDS.keys())
-    def test_an_id_that_is_nearly_anothers_finds_nothing(
+    def test_an_id_close_to_another_finds_nothing(
         self, site: Site, ada: Visitor, near: Any
     ) -> None:
         intruder = site.visitor_with(f"{COOKIE}={near(ada.read_id())}")
@@ -68,7 +68,7 @@ class CookieContract(Contract):
         assert first.read() == {"order": "tea"}
         assert second.read() == {}
 
-    def test_two_cookies_of_one_name_open_at_most_ones_own_session(
+    def test_two_cookies_of_one_name_open_no_other_visitors_session(
         self, site: Site, ada: Visitor
     ) -> None:
         unknown = f"{COOKIE}={unknown_id()}"
@@ -83,7 +83,7 @@ class CookieContract(Contract):
         assert visitor.read() == {"name": "Ada"}
 
     @pytest.mark.parametrize("malformed", ["a[b]=1", ";", "=", "é", "expires=1", '"', "a\x00=1"])
-    def test_malformed_cookies_open_at_most_ones_own_session(
+    def test_malformed_cookies_open_no_other_visitors_session(
         self, site: Site, ada: Visitor, malformed: str
     ) -> None:
         before = site.visitor_with(f"{malformed}; {ada.cookie}")
@@ -111,7 +111,7 @@ class CookieContract(Contract):
 
         assert visitor.visit(lambda session: session.last_accessed) == last_used
 
-    def test_a_new_visitor_who_only_reads_gets_no_cookie(self, site: Site) -> None:
+    def test_a_new_visitor_gets_no_cookie_by_reading(self, site: Site) -> None:
         visitor = site.visitor()
 
         visitor.read()

@@ -62,7 +62,7 @@ class EndingContract(SiteContract):
         assert intruder.read() == {}
         assert intruder.visit(lambda session: session.is_new) == self.deletes_ended_sessions
 
-    def test_a_deleted_session_stays_deleted_when_its_cookie_is_shown_again(
+    def test_a_deleted_session_stays_deleted_when_its_cookie_returns(
         self, ada: Visitor, intruder: Visitor
     ) -> None:
         ada.change(delete)
@@ -81,7 +81,7 @@ class EndingContract(SiteContract):
         assert (found is None) == self.deletes_ended_sessions
         assert not found or content(found) == {}
 
-    def test_a_session_is_deleted_without_a_call_of_save(self, ada: Visitor) -> None:
+    def test_a_session_is_deleted_without_a_save(self, ada: Visitor) -> None:
         ada.visit(delete)
 
         assert ada.read() == {}
@@ -106,7 +106,7 @@ class EndingContract(SiteContract):
 
         assert grace.read() == {"name": "Grace"}
 
-    def test_after_deletion_a_visitor_begins_anew(self, ada: Visitor) -> None:
+    def test_after_a_deletion_a_visitor_gets_a_new_session(self, ada: Visitor) -> None:
         old_cookie = ada.cookie
         ada.change(delete)
 
@@ -124,12 +124,12 @@ class EndingContract(SiteContract):
         assert ada.read_id() != old_id
         assert ada.read() == {}
 
-    def test_an_invalidated_session_takes_new_values(self, ada: Visitor) -> None:
+    def test_an_invalidated_session_stores_new_values(self, ada: Visitor) -> None:
         ada.change(lambda session: (session.invalidate(), session.update(order="coffee")))
 
         assert ada.read() == {"order": "coffee"}
 
-    def test_regenerating_the_id_keeps_what_is_in_the_session(self, ada: Visitor) -> None:
+    def test_regenerating_the_id_keeps_the_values(self, ada: Visitor) -> None:
         old_id = ada.read_id()
 
         ada.change(regenerate_id)
@@ -138,7 +138,7 @@ class EndingContract(SiteContract):
         assert ada.cookie == f"{COOKIE}={ada.read_id()}"
         assert ada.read() == {"name": "Ada", "basket": ["tea"]}
 
-    def test_regenerating_the_id_takes_no_call_of_save(self, ada: Visitor) -> None:
+    def test_regenerating_the_id_needs_no_save(self, ada: Visitor) -> None:
         old_id = ada.read_id()
 
         ada.visit(regenerate_id)
@@ -163,7 +163,7 @@ class EndingContract(SiteContract):
         assert survives or intruder.read() == {}
 
     @pytest.mark.parametrize("replace", [invalidate, regenerate_id])
-    def test_what_follows_is_not_seen_with_the_replaced_id(
+    def test_later_values_are_not_seen_with_the_replaced_id(
         self, ada: Visitor, intruder: Visitor, replace: Any
     ) -> None:
         ada.change(replace)
@@ -202,7 +202,7 @@ class CorruptSessionContract(Contract):
         assert found == {}
         assert ada.read_id() != old_id
 
-    def test_after_a_corrupt_session_a_visitor_begins_anew(
+    def test_after_a_corrupt_session_a_visitor_gets_a_new_session(
         self, backend: Options, serializer: str
     ) -> None:
         site = Site(self.session_options(backend, data_serializer=serializer))
@@ -214,7 +214,7 @@ class CorruptSessionContract(Contract):
 
         assert ada.read() == {"order": "tea"}
 
-    def test_a_corrupt_session_is_an_error_where_the_site_asks_for_it(
+    def test_a_corrupt_session_is_an_error_if_the_site_wants_it(
         self, backend: Options, serializer: str
     ) -> None:
         options = {"data_serializer": serializer, "invalidate_corrupt": False}

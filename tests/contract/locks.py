@@ -83,7 +83,7 @@ class LockContract(Contract):
         assert self.try_lock(cache, b"other key")
         assert self.try_lock(make_cache(f"{name}2"))
 
-    def test_who_waits_gets_the_lock_after_its_release(
+    def test_a_waiting_thread_gets_the_lock_after_its_release(
         self, cache: Any, threads: Threads, gate: Gate
     ) -> None:
         order: list[str] = []
@@ -132,7 +132,7 @@ class LockContract(Contract):
         gate.may_end.set()
         assert maker.result(PATIENCE) == cache["key"] == "new"
 
-    def test_a_value_put_in_during_a_creation_is_seen(
+    def test_a_value_stored_during_a_creation_is_seen(
         self, cache: Any, threads: Threads, gate: Gate
     ) -> None:
         maker = threads.submit(cache.get, "key", createfunc=gate)
@@ -145,7 +145,7 @@ class LockContract(Contract):
         assert maker.result(PATIENCE) == "new"
 
     @pytest.mark.parametrize("shared", [True, False], ids=["one cache", "a cache each"])
-    def test_many_threads_that_miss_one_key_make_it_once(
+    def test_many_threads_that_miss_one_key_create_it_once(
         self,
         name: str,
         make_cache: MakeCache,
@@ -178,7 +178,7 @@ class LockContract(Contract):
 
         assert cache.get("quick", createfunc=Creation()) == "value 1"
 
-    def test_an_expired_value_is_served_or_waited_for_while_it_is_made_anew(
+    def test_during_its_recreation_an_expired_value_is_served_or_waited_for(
         self, cache: Any, threads: Threads, gate: Gate, clock: Clock
     ) -> None:
         cache.put("key", "old", expiretime=10)

@@ -111,7 +111,7 @@ class DecoratedFunctionContract(Contract):
         assert price("tea") == "price 3"
         assert price("cake") == "price 2"
 
-    def test_invalidating_what_is_not_cached_does_nothing(self, manager: Any, menu: Menu) -> None:
+    def test_invalidating_an_uncached_result_does_nothing(self, manager: Any, menu: Menu) -> None:
         price = menu.function(manager.cache)
         price("tea")
 
@@ -186,7 +186,7 @@ class RegionContract(Contract):
         assert price("cake") == "price 2"
 
     @pytest.mark.usefixtures("manager")
-    def test_regions_work_without_a_manager_at_hand(self, menu: Menu) -> None:
+    def test_regions_work_without_a_manager(self, menu: Menu) -> None:
         price = menu.function(lambda name: cache_region("short", name))
         price("tea")
 

@@ -55,7 +55,7 @@ class SessionContract(SiteContract):
         assert visitor.visit(lambda session: session.is_new)
         assert visitor.read() == {}
 
-    def test_what_is_put_into_a_session_is_kept(self, site: Site) -> None:
+    def test_a_value_of_a_session_is_kept(self, site: Site) -> None:
         visitor = site.visitor(name="Ada")
 
         assert visitor.read() == {"name": "Ada"}
@@ -158,7 +158,7 @@ class SessionContract(SiteContract):
         after = visitor.visit(lambda session: (session.id, session.created, content(session)))
         assert after == before
 
-    def test_a_change_does_not_move_the_time_of_creation(self, site: Site, clock: Clock) -> None:
+    def test_a_change_keeps_the_creation_time(self, site: Site, clock: Clock) -> None:
         created = clock.now
         visitor = site.visitor(order="tea")
 
@@ -174,7 +174,7 @@ class SessionContract(SiteContract):
 
         assert visitor.read() == {"order": "tea"}
 
-    def test_revert_takes_back_what_the_request_changed(self, site: Site) -> None:
+    def test_revert_undoes_the_changes_of_the_request(self, site: Site) -> None:
         visitor = site.visitor(order="tea", name="Ada")
 
         def change_and_revert(session: Any) -> None:

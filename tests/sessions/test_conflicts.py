@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beaker_dynamodb import ConflictError, session_model
+from beaker_dynamodb import ConflictError
 from tests.contract.site import Site
 from tests.support.internals import Store, new_version
 from tests.support.pages import KINDS, log_out
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -63,10 +64,6 @@ def while_loaded(happens: Callable[[], object], then: Page) -> Page:
 
 def contents(session: Any) -> dict[str, object]:
     return {key: value for key, value in session.items() if not key.startswith("_")}
-
-
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
 
 
 class TestMerging:
@@ -202,7 +199,7 @@ class TestAnEndedSession:
     def test_is_never_written_again(self, sites: Any, dynamodb: Any, policy: str) -> None:
         one, other = sites(on_conflict=policy)
         one.request(while_loaded(lambda: other.request(log_out), put(a=1)))
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
 
 class TestOtherPolicies:
@@ -294,7 +291,7 @@ def test_an_item_that_this_serializer_cannot_read_is_overwritten(dynamodb: Any) 
     other.use_cookie(str(one.cookie))
 
     def as_pickle() -> None:
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data, row.version = b"\x20\x80\x02}q\x00.", "another"
         row.save()
 

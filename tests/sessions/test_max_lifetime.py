@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import session_model
 from tests.contract.site import Site
 from tests.support.pages import KINDS, count, read
+from tests.support.tables import stored_items
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -20,10 +20,6 @@ def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
 @pytest.fixture
 def site(options: dict[str, Any]) -> Site:
     return Site(options)
-
-
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
 
 
 def clear_and_save(session: Any) -> None:
@@ -82,7 +78,7 @@ def test_the_item_expires_no_later(site: Site, dynamodb: Any, clock: Any) -> Non
     end = clock.now + 3600
     clock.advance(1000.5)
     site.request(count)
-    [row] = rows(dynamodb)
+    [row] = stored_items(dynamodb)
     assert row.expires.timestamp() == end
 
 
@@ -105,5 +101,5 @@ def test_a_shorter_lifetime_applies_to_stored_sessions(options: dict[str, Any], 
 
 def test_without_it_the_item_has_no_creation_time(dynamodb: Any) -> None:
     Site(dynamodb.options).request(count)
-    [row] = rows(dynamodb)
+    [row] = stored_items(dynamodb)
     assert row.created is None

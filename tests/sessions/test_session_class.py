@@ -15,11 +15,11 @@ from beaker_dynamodb import (
     CorruptItem,
     DynamoDBSession,
     StoreUnavailable,
-    session_model,
 )
 from tests.contract.site import Site
 from tests.support.internals import SessionText
 from tests.support.pages import KINDS, count, log_out, read, save
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -34,10 +34,6 @@ def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
 @pytest.fixture
 def site(options: dict[str, Any]) -> Site:
     return Site(options)
-
-
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
 
 
 def invalidate(session: Any) -> None:
@@ -55,7 +51,7 @@ class TestAnOldId:
         site.request(count)
         old = str(site.cookie)
         site.request(invalidate)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
         site.use_cookie(old)
         assert site.request(read) is None
 
@@ -65,7 +61,7 @@ class TestAnOldId:
         with wire.expect("GetItem", "GetItem", "PutItem", "DeleteItem"):
             site.request(regenerate_id)
         assert site.cookie != old
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
         assert site.request(read) == 1
         site.use_cookie(old)
         assert site.request(read) is None
@@ -89,7 +85,7 @@ class TestAnOldId:
         site.request(changed_meanwhile)
         found = site.request(lambda session: {**session})
         assert {key: found.get(key) for key in "nabc"} == {"n": 1, "a": 1, "b": 2, "c": 3}
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
 
     @pytest.mark.parametrize("operation", ["PutItem", "DeleteItem"])
     def test_passes_on_what_changes_during_the_move(
@@ -110,7 +106,7 @@ class TestAnOldId:
         site.request(moved)
         found = site.request(lambda session: {**session})
         assert {key: found.get(key) for key in "nab"} == {"n": 1, "a": 1, "b": 2}
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
         site.use_cookie(old)
         assert site.request(read) is None
 
@@ -155,7 +151,7 @@ class TestAnOldId:
             regenerate_id(session)
 
         site.request(moved)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
         assert site.request(read) is None
 
     def test_leaves_nothing_if_the_session_is_cleared_too(
@@ -172,7 +168,7 @@ class TestAnOldId:
             session.delete()
 
         site.request(page)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_raises_a_conflict_if_asked_and_another_request_has_changed_it(
         self, options: dict[str, Any], dynamodb: Any, wire: Wire
@@ -190,7 +186,7 @@ class TestAnOldId:
 
         with pytest.raises(ConflictError):
             site.request(moved)
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
         site.use_cookie(old)
         assert site.request(read) == 2
 
@@ -207,7 +203,7 @@ class TestAnOldId:
             regenerate_id(session)
 
         site.request(ended_meanwhile)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
         assert site.request(read) is None
 
     def test_does_not_end_a_newer_session_under_it(
@@ -229,7 +225,7 @@ class TestAnOldId:
         site.request(begun_anew)
         other.use_cookie(str(old))
         assert other.request(lambda session: session.get("user")) == "bob"
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
 
     def test_replaced_twice_and_emptied_leaves_nothing(self, site: Site, dynamodb: Any) -> None:
         def page(session: Any) -> None:
@@ -240,7 +236,7 @@ class TestAnOldId:
 
         site.request(count)
         site.request(page)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_keeps_its_session_if_the_new_one_cannot_be_stored(
         self, site: Site, wire: Wire
@@ -294,12 +290,12 @@ class TestAFailedLoad:
     ) -> None:
         site.request(count)
         cookie = str(site.cookie)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data, whole = b"\xff", row.data
         row.save()
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session") as caught:
             assert site.request(read) is None
-        assert [row.data for row in rows(dynamodb)] == [b"\xff"]
+        assert [row.data for row in stored_items(dynamodb)] == [b"\xff"]
         row.data = whole
         row.save()
         site.use_cookie(cookie)
@@ -311,7 +307,7 @@ class TestAFailedLoad:
     ) -> None:
         site = Site({**options, "invalidate_corrupt": False})
         site.request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data = b"\xff"
         row.save()
         with pytest.raises(CorruptItem):
@@ -324,14 +320,14 @@ class TestTheAgeOfTheCookie:
         Site({**dynamodb.options, "session_class": DynamoDBSession}, cookie_expires=age).request(
             count
         )
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert row.expires.timestamp() == clock.now + 7200
 
     def test_gives_way_to_ttl(self, dynamodb: Any, clock: Any) -> None:
         age = timedelta(hours=2)
         options = {**dynamodb.options, "session_class": DynamoDBSession, "ttl": 60}
         Site(options, cookie_expires=age).request(count)
-        assert rows(dynamodb)[0].expires.timestamp() == clock.now + 60
+        assert stored_items(dynamodb)[0].expires.timestamp() == clock.now + 60
 
 
 class Marking:
@@ -401,7 +397,7 @@ class TestAHostileItem:
         site.request(slow_request)
 
     def plant(self, dynamodb: Any, version: str) -> None:
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data = self.HOSTILE
         row.version = row.version if version == "kept" else version
         row.save()

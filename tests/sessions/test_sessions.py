@@ -19,6 +19,7 @@ from beaker_dynamodb import (
 from tests.contract.site import Site
 from tests.support.internals import RowKey, Store
 from tests.support.pages import count, log_out, read, save
+from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -51,46 +52,42 @@ def another_browser(site: Site, dynamodb: Any, **options: Any) -> Site:
     return other
 
 
-def rows(dynamodb: Any) -> list[Any]:
-    return list(session_model(**dynamodb.options).scan())
-
-
 class TestWhatIsStored:
     def test_the_id_is_hashed(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert row.item == "session"
         assert site.cookie not in row.id
 
     def test_the_item_expires_with_the_session(self, dynamodb: Any, clock: Any) -> None:
         Site(dynamodb.options, ttl=3600).request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 3600) < 1
 
     def test_with_beakers_timeout_the_item_expires_two_minutes_later(
         self, dynamodb: Any, clock: Any
     ) -> None:
         Site(dynamodb.options, timeout=600).request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 720) < 1
 
     def test_with_ttl_0_the_item_never_expires(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=0)
         site.request(count)
         clock.advance(10 * 365 * 86_400)
-        assert rows(dynamodb)[0].expires is None
+        assert stored_items(dynamodb)[0].expires is None
         assert site.request(read) == 1
 
     def test_the_version_changes_with_the_content_and_not_with_a_touch(
         self, site: Site, dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
-        created = rows(dynamodb)[0]
+        created = stored_items(dynamodb)[0]
         clock.advance(31)
         site.request(read)
-        touched = rows(dynamodb)[0]
+        touched = stored_items(dynamodb)[0]
         site.request(count)
-        changed = rows(dynamodb)[0]
+        changed = stored_items(dynamodb)[0]
         assert touched.version == created.version
         assert touched.touched == pytest.approx(created.touched + 31)
         assert changed.version != created.version
@@ -100,7 +97,7 @@ class TestWhatIsStored:
         plain = another_browser(site, dynamodb, compression="none")
         assert plain.request(read) == "x" * 5000
         plain.request(lambda session: (session.update(m=1), session.save()))
-        assert len(rows(dynamodb)[0].data) > 5000
+        assert len(stored_items(dynamodb)[0].data) > 5000
         assert site.request(read) == "x" * 5000
 
     def test_applications_with_different_prefixes_share_a_table(self, dynamodb: Any) -> None:
@@ -109,14 +106,14 @@ class TestWhatIsStored:
         assert shop.cookie
         blog.use_cookie(shop.cookie)
         assert blog.request(read) is None
-        assert rows(dynamodb)[0].id.startswith("shop:")
+        assert stored_items(dynamodb)[0].id.startswith("shop:")
 
 
 class TestAnEndedSession:
     def test_is_removed_from_the_table(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
         site.request(log_out)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_stays_ended_when_a_slow_request_that_read_it_ends(
         self, site: Site, dynamodb: Any, clock: Any
@@ -130,7 +127,7 @@ class TestAnEndedSession:
             site.request(log_out)
 
         slow.request(log_out_meanwhile)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_stays_ended_when_a_slow_request_that_changed_it_ends(
         self, site: Site, dynamodb: Any, caplog: pytest.LogCaptureFixture
@@ -144,7 +141,7 @@ class TestAnEndedSession:
 
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             slow.request(log_out_meanwhile)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
         assert "ended while a request ran" in caplog.text
 
     def test_can_be_followed_by_a_new_one_in_the_same_request(
@@ -159,7 +156,7 @@ class TestAnEndedSession:
         site.request(count)
         session_id = site.cookie
         site.request(end_and_begin)
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
         site.use_cookie(session_id or "")
         assert site.request(read) == 7
 
@@ -216,7 +213,7 @@ class TestALostRace:
 
         other.request(create_meanwhile)
         assert one.request(read) == 100
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
 
 
 class TestALostAnswer:
@@ -247,7 +244,7 @@ class TestExpiry:
         clock.advance(61)
         with wire.expect("GetItem", "DeleteItem"):
             assert site.request(read) is None
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
     def test_an_expired_item_is_left_to_the_ttl_if_asked(
         self, dynamodb: Any, wire: Wire, clock: Any
@@ -257,7 +254,7 @@ class TestExpiry:
         clock.advance(61)
         with wire.expect("GetItem"):
             assert site.request(read) is None
-        assert len(rows(dynamodb)) == 1
+        assert len(stored_items(dynamodb)) == 1
 
     def test_a_kept_expired_item_can_be_replaced(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60, keep_expired=True)
@@ -278,7 +275,7 @@ class TestExpiry:
     def test_a_touch_before_the_delete_wins(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60)
         site.request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         clock.advance(61)
         model = session_model(**dynamodb.options)
         store = DynamoDBNamespaceManager("x", **dynamodb.options)._store
@@ -309,7 +306,7 @@ class TestAnOutage:
     ) -> None:
         site = Site(dynamodb.options, max_retries=0, invalidate_corrupt=invalidate_corrupt)
         site.request(count)
-        cookie, before = site.cookie, rows(dynamodb)
+        cookie, before = site.cookie, stored_items(dynamodb)
         wire.fail_next("GetItem", outage)
         with (
             pytest.raises(BeakerDynamoDBError),
@@ -318,7 +315,7 @@ class TestAnOutage:
             site.request(read)
         assert site.cookie == cookie
         assert site.request(read) == 1
-        assert [row.version for row in rows(dynamodb)] == [row.version for row in before]
+        assert [row.version for row in stored_items(dynamodb)] == [row.version for row in before]
 
     @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
     def test_caused_by_a_bug_of_this_package_is_no_logout(
@@ -376,7 +373,7 @@ class TestAnOutage:
 
 class TestACorruptRow:
     def corrupt(self, dynamodb: Any) -> None:
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.data = b"\xff" + row.data
         row.save()
 
@@ -397,7 +394,7 @@ class TestACorruptRow:
     def test_can_lack_an_attribute(self, dynamodb: Any, attribute: str) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         row.update(actions=[getattr(type(row), attribute).remove()])
         with pytest.raises(CorruptItem, match="lacks"):
             site.request(read)
@@ -405,7 +402,7 @@ class TestACorruptRow:
     def test_can_have_attributes_of_another_type(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = rows(dynamodb)
+        [row] = stored_items(dynamodb)
         session_model(**dynamodb.options).table_connection().connection.client.update_item(
             TableName=dynamodb.options["table_name"],
             Key={"id": {"S": row.id}, "item": {"S": row.item}},
@@ -461,10 +458,10 @@ class TestOpaqueSessions:
 
         def gone_meanwhile(session: Any) -> None:
             count(session)
-            rows(dynamodb)[0].delete()
+            stored_items(dynamodb)[0].delete()
 
         slow.request(gone_meanwhile)
-        assert rows(dynamodb) == []
+        assert stored_items(dynamodb) == []
 
 
 class TestIdsFromCookies:

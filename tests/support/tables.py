@@ -1,4 +1,4 @@
-"""Tables that tests use one after the other."""
+"""Tables that tests use one after the other, and their items."""
 
 from __future__ import annotations
 
@@ -58,3 +58,8 @@ def _is_emptied(options: dict[str, Any]) -> bool:
     except ClientError:
         return False  # a test has removed the table
     return True
+
+
+def stored_items(dynamodb: Any) -> list[Any]:
+    """All items of the test's table."""
+    return list(session_model(**dynamodb.options).scan())
