@@ -8,11 +8,12 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from multiprocessing.connection import Client, Listener
+from types import CodeType
 from typing import Any
 
 import botocore.compat
@@ -165,16 +166,31 @@ def _without_the_developers_aws_settings(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_clients() -> Iterator[None]:
-    """Compute once what botocore computes for every client: each test's table has its own."""
+    """Compute once what botocore computes for every client."""
     aliaser = botocore.hooks.EventAliaser
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(botocore.loaders.create_loader))
-        patch.setattr(botocore.hooks, "accepts_kwargs", cache(botocore.compat.accepts_kwargs))
+        patch.setattr(botocore.hooks, "accepts_kwargs", _once_for_each_code())
         patch.setattr(aliaser, "_alias_event_name", _once_for_each_name(aliaser))
         yield
 
 
-def _once_for_each_name(aliaser: type[Any]) -> Any:
+def _once_for_each_code() -> Callable[[Any], bool]:
+    # By the code, because a cache of the handlers themselves would keep every client.
+    compute, known = botocore.compat.accepts_kwargs, dict[CodeType, bool]()
+
+    def accepts_kwargs(handler: Any) -> bool:
+        code = getattr(handler, "__code__", None)
+        if code is None:
+            return bool(compute(handler))
+        if code not in known:
+            known[code] = bool(compute(handler))
+        return known[code]
+
+    return accepts_kwargs
+
+
+def _once_for_each_name(aliaser: type[Any]) -> Callable[[Any, str], str]:
     compute, known = aliaser._alias_event_name, dict[str, str]()
 
     def alias_event_name(self: Any, event_name: str) -> str:
