@@ -1,12 +1,10 @@
 """The contract on Beaker's own memory: Beaker itself keeps every promise of the contract."""
 
-import time
-
 import pytest
 from beaker.container import MemoryNamespaceManager
 from beaker.util import SyncDict
 
-from .base import Clock, Contract, Options
+from .base import Contract, Options
 from .caches import CacheContract, CacheManagerContract
 from .cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
 from .endings import CorruptSessionContract, EndingContract
@@ -16,23 +14,6 @@ from .locks import LockContract
 from .regions import DecoratedFunctionContract, RegionContract
 from .sessions import SessionContract
 from .timeouts import SessionExpiryContract
-
-
-class GivenTime:
-    """A time that stands still until it is advanced."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    given = GivenTime()
-    monkeypatch.setattr(time, "time", lambda: given.now)
-    return given
 
 
 class Memory(Contract):
