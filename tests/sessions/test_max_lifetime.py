@@ -8,7 +8,7 @@ from tests.contract.site import Site
 from tests.support.pages import KINDS, count, read
 from tests.support.tables import stored_items
 
-pytestmark = pytest.mark.usefixtures("create_table")
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
 
 @pytest.fixture(params=[*KINDS, "opaque"])

@@ -19,7 +19,7 @@ from tests.support.pages import KINDS, count, log_out, read
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = pytest.mark.usefixtures("create_table")
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
 
 @pytest.fixture(params=["plain", "encrypted", "own serializer"])

@@ -31,7 +31,7 @@ from tests.support.pages import KINDS
 from tests.support.plugin import Clock
 from tests.support.wire import Wire
 
-pytestmark = pytest.mark.usefixtures("create_table")
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
 KEYS = st.sampled_from(["a", "b"])
 VALUES = st.sampled_from([0, 1, True, 1.0, [], [1]])
