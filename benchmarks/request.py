@@ -34,7 +34,7 @@ from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, create_table
 from beaker_dynamodb.codec import SavedSession
-from tests.support.dynamodb_local import running_engine
+from tests.support.dynamodb_local import running_dynamodb_local
 
 Block = Callable[[], object]
 
@@ -56,7 +56,7 @@ def session_of_2_kb() -> dict[str, object]:
 @contextmanager
 def engine_options(endpoint_url: str | None) -> Iterator[dict[str, str]]:
     if endpoint_url is None:
-        with running_engine() as started:
+        with running_dynamodb_local() as started:
             yield from_endpoint(started)
     else:
         yield from_endpoint(endpoint_url)

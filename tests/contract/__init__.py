@@ -1,7 +1,7 @@
-"""What any Beaker backend owes to Beaker, as classes to inherit from.
+"""The promises of every Beaker backend, as test classes to inherit from.
 
-A subclass gives a fixture ``backend``, the options that select the backend, and says with class
-attributes (see ``Contract``) what the backend can't do. A fixture ``clock`` gives the time.
+A subclass provides a fixture ``backend`` with the options that select the backend. Class attributes
+(see ``Contract``) say what the backend cannot do. A fixture ``clock`` controls the time.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What every part of the contract needs from a subclass."""
+"""The base of every part of the contract: the backend, and what it can do."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
@@ -13,7 +13,7 @@ MakeCache = Callable[..., Any]
 
 
 class Clock(Protocol):
-    """Time that passes only when told to; ``time.time`` answers ``now``."""
+    """A time that stands still until it is advanced; ``time.time`` returns ``now``."""
 
     now: float
 
@@ -22,7 +22,7 @@ class Clock(Protocol):
 
 
 class Contract:
-    """The questions that a subclass answers about its backend.
+    """The promises of a backend; a subclass says which optional ones it keeps.
 
     Attributes:
         expires_automatically: an expired value is missing for the namespace manager too.
@@ -40,16 +40,16 @@ class Contract:
 
     @pytest.fixture
     def backend(self) -> Options:
-        """Beaker's options: ``type``, and what it needs to find a store that is empty."""
+        """Beaker's options: ``type``, and the options that lead to an empty store."""
         raise NotImplementedError("give a fixture named backend")
 
     def session_options(self, backend: Options, **options: Any) -> Options:
-        """Options of a session; override it to add what only this backend knows."""
+        """Options of a session; override it to add options of the backend."""
         return {**backend, **options}
 
     @pytest.fixture(autouse=True)
     def own_registries(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Caches and regions of one test are unknown to the next; what they stored is not."""
+        """Hide the caches and regions of one test from the next; stored values stay."""
         monkeypatch.setattr(beaker_cache, "cache_managers", {})
         monkeypatch.setattr(beaker_cache, "cache_regions", {})
 
@@ -74,6 +74,6 @@ class Contract:
 
 
 def namespace_manager(backend: Options, namespace: str) -> Any:
-    """A namespace manager of its own, which knows nothing but what the store tells it."""
+    """A new namespace manager, which knows only the stored values."""
     options = dict(backend)
     return clsmap[options.pop("type")](namespace, **options)

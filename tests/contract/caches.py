@@ -51,7 +51,7 @@ def never() -> None:
 
 
 class CacheContract(Contract):
-    """A cache keeps what is put in, and makes what is missing."""
+    """A cache keeps stored values, and makes missing ones."""
 
     def test_a_missing_key_is_a_key_error(self, cache: Any) -> None:
         with pytest.raises(KeyError):
@@ -63,7 +63,7 @@ class CacheContract(Contract):
         assert "missing" not in cache
         assert not cache.has_key("missing")
 
-    def test_what_is_put_in_is_found(self, cache: Any) -> None:
+    def test_a_stored_value_is_found(self, cache: Any) -> None:
         cache["key"] = "value"
 
         assert cache["key"] == "value"
@@ -80,13 +80,13 @@ class CacheContract(Contract):
         assert "key" in cache
 
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-    def test_a_value_that_was_made_is_not_made_again(self, cache: Any, value: Any) -> None:
+    def test_a_created_value_is_not_created_again(self, cache: Any, value: Any) -> None:
         made = cache.get("key", createfunc=lambda: value)
 
         assert made == value
         assert cache.get("key", createfunc=never) == value
 
-    def test_a_missing_value_is_made_once(self, cache: Any) -> None:
+    def test_a_missing_value_is_created_once(self, cache: Any) -> None:
         creation = Creation()
 
         found = [cache.get("key", createfunc=creation) for _ in range(3)]
@@ -114,7 +114,7 @@ class CacheContract(Contract):
         assert made == cache["inner"] == cache["outer"] == "value 1"
 
     @pytest.mark.parametrize("new", ["new", None, "tea " * 75_000], ids=["text", "none", "300 KB"])
-    def test_a_value_put_again_replaces_the_old_one(self, cache: Any, new: Any) -> None:
+    def test_a_value_stored_again_replaces_the_old_one(self, cache: Any, new: Any) -> None:
         cache["key"] = "old"
 
         cache["key"] = new
@@ -138,7 +138,7 @@ class CacheContract(Contract):
         assert "key" not in cache
         assert cache["other"] == "stays"
 
-    def test_a_removed_value_is_made_anew(self, cache: Any) -> None:
+    def test_a_removed_value_is_created_again(self, cache: Any) -> None:
         creation = Creation()
         cache.get("key", createfunc=creation)
 
@@ -146,7 +146,7 @@ class CacheContract(Contract):
 
         assert cache.get("key", createfunc=creation) == "value 2"
 
-    def test_removing_what_is_missing_does_nothing(self, cache: Any) -> None:
+    def test_removing_a_missing_value_does_nothing(self, cache: Any) -> None:
         cache["other"] = "stays"
 
         cache.remove_value("missing")
@@ -191,7 +191,7 @@ class CacheContract(Contract):
         assert not any(key in cache for key in keys)
         assert list(cache.namespace.keys()) == []
 
-    def test_a_cleared_cache_takes_new_values(self, cache: Any) -> None:
+    def test_a_cleared_cache_stores_new_values(self, cache: Any) -> None:
         cache["key"] = "old"
         cache.clear()
 
@@ -201,7 +201,7 @@ class CacheContract(Contract):
 
 
 class CacheManagerContract(Contract):
-    """Caches from ``CacheManager``, as an ini file sets it up."""
+    """Caches from ``CacheManager``, configured as by an ini file."""
 
     @pytest.fixture
     def manager(self, backend: Options) -> Any:

@@ -1,4 +1,4 @@
-"""Cookies as they come: signed, forged, malformed, absent; and encrypted sessions."""
+"""Cookies: signed, forged, malformed or missing; and encrypted sessions."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ ACTIONS = {
 
 
 class CookieContract(Contract):
-    """No cookie breaks the site, or opens a session that is not the visitor's own.
+    """No cookie breaks the site, or opens another visitor's session.
 
-    Without ``invalidate_corrupt``, an id that the backend refuses is an error that tests see.
+    Without ``invalidate_corrupt``, an id that the backend refuses is an error, which tests see.
     """
 
     @pytest.fixture
     def site(self, backend: Options) -> Site:
-        return Site(**self.session_options(backend, invalidate_corrupt=False))
+        return Site(self.session_options(backend, invalidate_corrupt=False))
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
@@ -39,7 +39,7 @@ class CookieContract(Contract):
         self, backend: Options, odd: str, auto: bool, action: Any
     ) -> None:
         options = {"auto": auto, "invalidate_corrupt": False}
-        site = Site(**self.session_options(backend, **options))
+        site = Site(self.session_options(backend, **options))
         ada = site.visitor(name="Ada")
         visitor = site.visitor_with(f"{COOKIE}={odd}")
 
@@ -49,7 +49,7 @@ class CookieContract(Contract):
         assert ada.read() == {"name": "Ada"}
 
     @pytest.mark.parametrize("near", NEAR_IDS.values(), ids=NEAR_IDS.keys())
-    def test_an_id_that_is_nearly_anothers_finds_nothing(
+    def test_an_id_close_to_another_finds_nothing(
         self, site: Site, ada: Visitor, near: Any
     ) -> None:
         intruder = site.visitor_with(f"{COOKIE}={near(ada.read_id())}")
@@ -68,7 +68,7 @@ class CookieContract(Contract):
         assert first.read() == {"order": "tea"}
         assert second.read() == {}
 
-    def test_two_cookies_of_one_name_open_at_most_ones_own_session(
+    def test_two_cookies_of_one_name_open_no_other_visitors_session(
         self, site: Site, ada: Visitor
     ) -> None:
         unknown = f"{COOKIE}={unknown_id()}"
@@ -83,7 +83,7 @@ class CookieContract(Contract):
         assert visitor.read() == {"name": "Ada"}
 
     @pytest.mark.parametrize("malformed", ["a[b]=1", ";", "=", "é", "expires=1", '"', "a\x00=1"])
-    def test_malformed_cookies_open_at_most_ones_own_session(
+    def test_malformed_cookies_open_no_other_visitors_session(
         self, site: Site, ada: Visitor, malformed: str
     ) -> None:
         before = site.visitor_with(f"{malformed}; {ada.cookie}")
@@ -111,7 +111,7 @@ class CookieContract(Contract):
 
         assert visitor.visit(lambda session: session.last_accessed) == last_used
 
-    def test_a_new_visitor_who_only_reads_gets_no_cookie(self, site: Site) -> None:
+    def test_a_new_visitor_gets_no_cookie_by_reading(self, site: Site) -> None:
         visitor = site.visitor()
 
         visitor.read()
@@ -130,7 +130,7 @@ class SignedCookieContract(Contract):
     @pytest.fixture
     def site(self, backend: Options) -> Site:
         options = {"secret": "a secret of the site", "invalidate_corrupt": False}
-        return Site(**self.session_options(backend, **options))
+        return Site(self.session_options(backend, **options))
 
     def test_a_signed_cookie_opens_its_session(self, site: Site) -> None:
         visitor = site.visitor(name="Ada")
@@ -185,7 +185,7 @@ class EncryptedSessionContract(Contract):
         return self.session_options(backend, data_serializer=request.param, **keys)
 
     def test_an_encrypted_session_is_kept_and_changed(self, options: Options) -> None:
-        visitor = Site(**options).visitor(name="Ada", basket=["tea"])
+        visitor = Site(options).visitor(name="Ada", basket=["tea"])
 
         visitor.change(lambda session: session["basket"].append("cake"))
         visitor.remove("name")
@@ -193,7 +193,7 @@ class EncryptedSessionContract(Contract):
         assert visitor.read() == {"basket": ["tea", "cake"]}
 
     def test_an_encrypted_session_ends(self, options: Options) -> None:
-        site = Site(**options)
+        site = Site(options)
         ada = site.visitor(name="Ada")
         intruder = site.visitor_with(ada.cookie or "")
 
@@ -202,15 +202,15 @@ class EncryptedSessionContract(Contract):
         assert intruder.read() == {}
 
     def test_an_encrypted_session_keeps_its_values_under_a_new_id(self, options: Options) -> None:
-        ada = Site(**options).visitor(name="Ada")
+        ada = Site(options).visitor(name="Ada")
 
         ada.change(lambda session: session.regenerate_id())
 
         assert ada.read() == {"name": "Ada"}
 
     def test_another_key_opens_nothing(self, options: Options) -> None:
-        ada = Site(**options).visitor(name="Ada")
-        other_site = Site(**{**options, "encrypt_key": "another key"})
+        ada = Site(options).visitor(name="Ada")
+        other_site = Site({**options, "encrypt_key": "another key"})
 
         with pytest.warns(BeakerWarning, match="Invalidating corrupt session"):
             found = other_site.visitor_with(ada.cookie or "").read()

@@ -11,7 +11,7 @@ PATIENCE = 20
 
 
 class Creation:
-    """Makes ``value 1``, ``value 2``, ... and counts how often it was asked."""
+    """Makes ``value 1``, ``value 2``, ... and counts the calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -24,7 +24,7 @@ class Creation:
 
 
 class Gate:
-    """A creation function that says when it has begun, and ends when it is told to."""
+    """A creation function that reports its start, and returns when the test lets it."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -40,19 +40,19 @@ class Gate:
 
 
 class Threads:
-    """Runs functions in threads of their own, which a lock that is never released can't hang."""
+    """Runs functions in threads of their own; a lock that is never released fails the test."""
 
     def __init__(self) -> None:
         self.futures: list[Future[Any]] = []
 
     def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
-        """Begin to run a function."""
+        """Start a function."""
         future: Future[Any] = Future()
 
         def run() -> None:
             try:
                 future.set_result(function(*arguments, **options))
-            except BaseException as error:  # noqa: BLE001  it is raised where the result is asked for
+            except BaseException as error:  # noqa: BLE001  raised by the call that takes the result
                 future.set_exception(error)
 
         self.futures.append(future)
@@ -61,10 +61,10 @@ class Threads:
 
 
 class Arrivals:
-    """Counts the threads that are about to ask for a creation lock.
+    """Counts the threads that are about to acquire a creation lock.
 
     Args:
-        namespace_class: whose locks they are.
+        namespace_class: the class of the namespace managers whose locks are counted.
     """
 
     def __init__(self, namespace_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +78,6 @@ class Arrivals:
         monkeypatch.setattr(namespace_class, "get_creation_lock", arrive)
 
     def wait_for(self, threads: int) -> None:
-        """Wait until so many have arrived."""
+        """Wait until so many threads have arrived."""
         for _ in range(threads):
             assert self._arrived.acquire(timeout=PATIENCE)

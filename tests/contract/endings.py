@@ -1,4 +1,4 @@
-"""How sessions end: deleted, invalidated, given a new id, timed out, corrupt."""
+"""Ends of sessions: delete, invalidate, a new id, a timeout, a corrupt session."""
 
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ NOT_A_PAYLOAD = "bm90IGEgcGF5bG9hZA=="
 
 
 def expiry_of_cookie(visitor: Visitor) -> datetime:
-    """When the cookie ends that the last response set."""
+    """The expiry of the cookie in the last response."""
     [header] = visitor.cookies_set
     return parsedate_to_datetime(SimpleCookie(header)[COOKIE]["expires"])
 
@@ -33,7 +33,7 @@ def regenerate_id(session: Any) -> None:
 
 
 class EndingContract(SiteContract):
-    """What is left of a session that has ended, with and without ``auto``."""
+    """What remains of an ended session, with and without ``auto``."""
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
@@ -41,7 +41,7 @@ class EndingContract(SiteContract):
 
     @pytest.fixture
     def intruder(self, site: Site, ada: Visitor) -> Visitor:
-        """Someone who has copied Ada's first cookie."""
+        """A visitor with a copy of Ada's first cookie."""
         return site.visitor_with(ada.cookie or "")
 
     def test_deleting_a_session_expires_its_cookie(self, ada: Visitor) -> None:
@@ -62,7 +62,7 @@ class EndingContract(SiteContract):
         assert intruder.read() == {}
         assert intruder.visit(lambda session: session.is_new) == self.deletes_ended_sessions
 
-    def test_a_deleted_session_stays_deleted_when_its_cookie_is_shown_again(
+    def test_a_deleted_session_stays_deleted_when_its_cookie_returns(
         self, ada: Visitor, intruder: Visitor
     ) -> None:
         ada.change(delete)
@@ -81,7 +81,7 @@ class EndingContract(SiteContract):
         assert (found is None) == self.deletes_ended_sessions
         assert not found or content(found) == {}
 
-    def test_a_session_is_deleted_without_a_call_of_save(self, ada: Visitor) -> None:
+    def test_a_session_is_deleted_without_a_save(self, ada: Visitor) -> None:
         ada.visit(delete)
 
         assert ada.read() == {}
@@ -106,7 +106,7 @@ class EndingContract(SiteContract):
 
         assert grace.read() == {"name": "Grace"}
 
-    def test_after_deletion_a_visitor_begins_anew(self, ada: Visitor) -> None:
+    def test_after_a_deletion_a_visitor_gets_a_new_session(self, ada: Visitor) -> None:
         old_cookie = ada.cookie
         ada.change(delete)
 
@@ -124,12 +124,12 @@ class EndingContract(SiteContract):
         assert ada.read_id() != old_id
         assert ada.read() == {}
 
-    def test_an_invalidated_session_takes_new_values(self, ada: Visitor) -> None:
+    def test_an_invalidated_session_stores_new_values(self, ada: Visitor) -> None:
         ada.change(lambda session: (session.invalidate(), session.update(order="coffee")))
 
         assert ada.read() == {"order": "coffee"}
 
-    def test_regenerating_the_id_keeps_what_is_in_the_session(self, ada: Visitor) -> None:
+    def test_regenerating_the_id_keeps_the_values(self, ada: Visitor) -> None:
         old_id = ada.read_id()
 
         ada.change(regenerate_id)
@@ -138,7 +138,7 @@ class EndingContract(SiteContract):
         assert ada.cookie == f"{COOKIE}={ada.read_id()}"
         assert ada.read() == {"name": "Ada", "basket": ["tea"]}
 
-    def test_regenerating_the_id_takes_no_call_of_save(self, ada: Visitor) -> None:
+    def test_regenerating_the_id_needs_no_save(self, ada: Visitor) -> None:
         old_id = ada.read_id()
 
         ada.visit(regenerate_id)
@@ -163,7 +163,7 @@ class EndingContract(SiteContract):
         assert survives or intruder.read() == {}
 
     @pytest.mark.parametrize("replace", [invalidate, regenerate_id])
-    def test_what_follows_is_not_seen_with_the_replaced_id(
+    def test_later_values_are_not_seen_with_the_replaced_id(
         self, ada: Visitor, intruder: Visitor, replace: Any
     ) -> None:
         ada.change(replace)
@@ -174,14 +174,14 @@ class EndingContract(SiteContract):
 
 
 class CorruptSessionContract(Contract):
-    """What Beaker does with a stored session that it can't read."""
+    """Beaker's reaction to a stored session that it cannot read."""
 
     @pytest.fixture(params=["pickle", "json"])
     def serializer(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 
     def corrupt(self, backend: Options, session_id: str) -> None:
-        """Store something in the place of a session that is none; override it to taste."""
+        """Replace a stored session by a value that is none; a subclass can override it."""
         namespace = namespace_manager(backend, session_id)
         assert namespace["session"]
         namespace.acquire_write_lock(replace=True)
@@ -191,7 +191,7 @@ class CorruptSessionContract(Contract):
     def test_a_corrupt_session_is_replaced_by_a_new_one(
         self, backend: Options, serializer: str
     ) -> None:
-        site = Site(**self.session_options(backend, data_serializer=serializer))
+        site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
         old_id = ada.read_id()
         self.corrupt(backend, old_id)
@@ -202,10 +202,10 @@ class CorruptSessionContract(Contract):
         assert found == {}
         assert ada.read_id() != old_id
 
-    def test_after_a_corrupt_session_a_visitor_begins_anew(
+    def test_after_a_corrupt_session_a_visitor_gets_a_new_session(
         self, backend: Options, serializer: str
     ) -> None:
-        site = Site(**self.session_options(backend, data_serializer=serializer))
+        site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
         self.corrupt(backend, ada.read_id())
 
@@ -214,11 +214,11 @@ class CorruptSessionContract(Contract):
 
         assert ada.read() == {"order": "tea"}
 
-    def test_a_corrupt_session_is_an_error_where_the_site_asks_for_it(
+    def test_a_corrupt_session_is_an_error_if_the_site_wants_it(
         self, backend: Options, serializer: str
     ) -> None:
         options = {"data_serializer": serializer, "invalidate_corrupt": False}
-        site = Site(**self.session_options(backend, **options))
+        site = Site(self.session_options(backend, **options))
         ada = site.visitor(name="Ada")
         self.corrupt(backend, ada.read_id())
 

@@ -1,4 +1,4 @@
-"""What time does to cache values, on a given clock."""
+"""Expiry of cache values, on a controlled clock."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class CacheExpiryContract(Contract):
         clock.advance(request.param)
 
     @pytest.mark.usefixtures("any_fraction_of_a_second")
-    def test_a_value_is_there_until_it_expires(self, cache: Any, clock: Clock) -> None:
+    def test_a_value_lasts_until_it_expires(self, cache: Any, clock: Clock) -> None:
         cache.set_value("key", "value", expiretime=1)
 
         clock.advance(0.9)
@@ -62,7 +62,7 @@ class CacheExpiryContract(Contract):
         assert "short" not in cache
         assert "long" in cache
 
-    def test_a_value_without_expiry_is_there_a_year_later(self, cache: Any, clock: Clock) -> None:
+    def test_a_value_without_expiry_lasts_a_year(self, cache: Any, clock: Clock) -> None:
         cache["key"] = "value"
 
         clock.advance(365 * DAY)
@@ -75,7 +75,7 @@ class CacheExpiryContract(Contract):
 
         assert "key" not in cache
 
-    def test_an_expired_value_is_made_anew_once(
+    def test_an_expired_value_is_created_again_once(
         self, name: str, make_cache: MakeCache, clock: Clock
     ) -> None:
         cache, creation = make_cache(name, expire=10), Creation()
@@ -87,7 +87,7 @@ class CacheExpiryContract(Contract):
         assert first == "value 1"
         assert again == ["value 2"] * 3
 
-    def test_a_value_put_again_lives_from_then(self, cache: Any, clock: Clock) -> None:
+    def test_a_value_stored_again_gets_a_new_expiry(self, cache: Any, clock: Clock) -> None:
         cache.put("key", "old", expiretime=10)
         clock.advance(8)
         cache.put("key", "new", expiretime=10)
@@ -96,7 +96,9 @@ class CacheExpiryContract(Contract):
 
         assert cache["key"] == "new"
 
-    def test_a_value_put_again_without_expiry_lives_on(self, cache: Any, clock: Clock) -> None:
+    def test_a_value_stored_again_without_expiry_never_expires(
+        self, cache: Any, clock: Clock
+    ) -> None:
         cache.put("key", "old", expiretime=10)
         cache.put("key", "new")
 
@@ -104,7 +106,7 @@ class CacheExpiryContract(Contract):
 
         assert cache["key"] == "new"
 
-    def test_reading_does_not_prolong_a_value(self, cache: Any, clock: Clock) -> None:
+    def test_reading_does_not_extend_the_life_of_a_value(self, cache: Any, clock: Clock) -> None:
         cache.put("key", "value", expiretime=10)
 
         clock.advance(8)

@@ -1,4 +1,4 @@
-"""Names of namespaces and of keys: any text, any bytes, none mistaken for another."""
+"""Names of namespaces and keys: any text or bytes, and no two are confused."""
 
 import hashlib
 from typing import Any
@@ -68,12 +68,12 @@ ENDINGS = {
 
 
 def stored(key: str | bytes) -> bytes:
-    """A key as Beaker's caches hand it to the namespace."""
+    """A key as Beaker's caches pass it to the namespace."""
     return key if isinstance(key, bytes) else key.encode("ascii", "backslashreplace")
 
 
 class KeyContract(Contract):
-    """Any key works, is listed as it was put in, and is itself only."""
+    """Any key works, is listed unchanged, and is distinct from all others."""
 
     @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
     def test_a_value_is_found_under_any_key(self, cache: Any, key: Any) -> None:
@@ -84,7 +84,7 @@ class KeyContract(Contract):
         assert list(cache.namespace.keys()) == [stored(key)]
 
     @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
-    def test_a_value_is_made_once_under_any_key(self, cache: Any, key: Any) -> None:
+    def test_a_value_is_created_once_under_any_key(self, cache: Any, key: Any) -> None:
         made = cache.get(key, createfunc=Creation())
 
         assert made == "value 1"
@@ -115,7 +115,7 @@ class KeyContract(Contract):
 
         assert cache[b"key"] == "value"
 
-    def test_the_keys_are_those_put_in(self, cache: Any) -> None:
+    def test_the_keys_are_those_of_the_stored_values(self, cache: Any) -> None:
         assert list(cache.namespace.keys()) == []
 
         for key in KEYS.values():
@@ -140,7 +140,7 @@ class KeyContract(Contract):
 
 
 class NamespaceContract(Contract):
-    """Any name of a namespace works, and is itself only."""
+    """Any name of a namespace works, and is distinct from all others."""
 
     @pytest.mark.parametrize("kind", NAMESPACES.values(), ids=NAMESPACES.keys())
     def test_a_namespace_has_any_name(self, make_cache: MakeCache, name: str, kind: str) -> None:
@@ -177,7 +177,9 @@ class NamespaceContract(Contract):
         other.clear()
         assert cache["key"] == "value"
 
-    def test_names_that_differ_in_case_are_two(self, make_cache: MakeCache, name: str) -> None:
+    def test_names_that_differ_in_case_are_two_namespaces(
+        self, make_cache: MakeCache, name: str
+    ) -> None:
         cache, other = make_cache(f"n{name}"), make_cache(f"N{name}")
 
         cache["key"] = "value"
@@ -185,7 +187,7 @@ class NamespaceContract(Contract):
         assert "key" not in other
 
     @pytest.mark.parametrize("between", [":", "/", "|", "#", " ", "\x00", "_", "-", "."])
-    def test_a_name_and_a_key_are_never_mistaken_for_another_pair(
+    def test_a_name_and_a_key_are_never_confused_with_another_pair(
         self, make_cache: MakeCache, name: str, between: str
     ) -> None:
         cache, other = make_cache(name), make_cache(f"{name}{between}a")
@@ -194,10 +196,10 @@ class NamespaceContract(Contract):
 
         assert "b" not in other
 
-    def test_a_cache_named_like_a_session_never_meets_it(
+    def test_a_cache_named_like_a_session_never_sees_it(
         self, backend: Options, make_cache: MakeCache
     ) -> None:
-        visitor = Site(**self.session_options(backend)).visitor(name="Ada")
+        visitor = Site(self.session_options(backend)).visitor(name="Ada")
         cache = make_cache(visitor.read_id())
 
         assert "session" not in cache

@@ -1,4 +1,4 @@
-"""One creation at a time: threads that meet at events, never by sleeping."""
+"""One creation at a time; threads wait for events and never sleep."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ THREADS = 8
 
 
 class LockContract(Contract):
-    """The creation lock of a key, and what Beaker builds on it."""
+    """The creation lock of a key, and Beaker's use of it."""
 
     @pytest.fixture
     def gate(self) -> Gate:
@@ -23,14 +23,14 @@ class LockContract(Contract):
 
     @pytest.fixture
     def threads(self, gate: Gate) -> Iterator[Threads]:
-        """At the end the gate opens, so that no thread stays behind it."""
+        """A gate that opens at the end, so that no thread remains."""
         threads = Threads()
         yield threads
         gate.may_end.set()
         wait(threads.futures, PATIENCE)
 
     def holding(self, threads: Threads, cache: Any, gate: Gate, key: bytes = b"key") -> Future[str]:
-        """Another thread that holds the creation lock as long as the gate is shut."""
+        """Another thread, which holds the creation lock until the gate opens."""
 
         def hold() -> str:
             lock = cache.namespace.get_creation_lock(key)
@@ -45,7 +45,7 @@ class LockContract(Contract):
         return holder
 
     def try_lock(self, cache: Any, key: bytes = b"key") -> bool:
-        """Whether the creation lock is free; it is left as it was."""
+        """Whether the creation lock is free; its state does not change."""
         lock = cache.namespace.get_creation_lock(key)
         acquired = lock.acquire(wait=False)
         if acquired:
@@ -83,7 +83,7 @@ class LockContract(Contract):
         assert self.try_lock(cache, b"other key")
         assert self.try_lock(make_cache(f"{name}2"))
 
-    def test_who_waits_gets_the_lock_after_its_release(
+    def test_a_waiting_thread_gets_the_lock_after_its_release(
         self, cache: Any, threads: Threads, gate: Gate
     ) -> None:
         order: list[str] = []
@@ -132,7 +132,7 @@ class LockContract(Contract):
         gate.may_end.set()
         assert maker.result(PATIENCE) == cache["key"] == "new"
 
-    def test_a_value_put_in_during_a_creation_is_seen(
+    def test_a_value_stored_during_a_creation_is_seen(
         self, cache: Any, threads: Threads, gate: Gate
     ) -> None:
         maker = threads.submit(cache.get, "key", createfunc=gate)
@@ -145,7 +145,7 @@ class LockContract(Contract):
         assert maker.result(PATIENCE) == "new"
 
     @pytest.mark.parametrize("shared", [True, False], ids=["one cache", "a cache each"])
-    def test_many_threads_that_miss_one_key_make_it_once(
+    def test_many_threads_that_miss_one_key_create_it_once(
         self,
         name: str,
         make_cache: MakeCache,
@@ -178,7 +178,7 @@ class LockContract(Contract):
 
         assert cache.get("quick", createfunc=Creation()) == "value 1"
 
-    def test_an_expired_value_is_served_or_waited_for_while_it_is_made_anew(
+    def test_during_its_recreation_an_expired_value_is_served_or_waited_for(
         self, cache: Any, threads: Threads, gate: Gate, clock: Clock
     ) -> None:
         cache.put("key", "old", expiretime=10)

@@ -1,8 +1,8 @@
-"""Session ids as nobody should send them."""
+"""Session ids that no browser sends by itself."""
 
 
 def as_wsgi(text: str, encoding: str) -> str:
-    """Text as a server hands it over: each byte a character."""
+    """Text as a server passes it on: each byte is a character."""
     return text.encode(encoding).decode("latin-1")
 
 

@@ -29,7 +29,7 @@ class Menu:
     """The functions that tests decorate; each counts its calls.
 
     Args:
-        name: makes the results of one test unknown to the next.
+        name: keeps the results of each test apart.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,7 +37,7 @@ class Menu:
         self.calls: list[tuple[Any, ...]] = []
 
     def function(self, decorate: Callable[..., Any], **options: Any) -> Any:
-        """A function under that decorator."""
+        """A function with the decorator."""
 
         @decorate(self.name, **options)
         def price(*items: Any, **choices: Any) -> str:
@@ -111,7 +111,7 @@ class DecoratedFunctionContract(Contract):
         assert price("tea") == "price 3"
         assert price("cake") == "price 2"
 
-    def test_invalidating_what_is_not_cached_does_nothing(self, manager: Any, menu: Menu) -> None:
+    def test_invalidating_an_uncached_result_does_nothing(self, manager: Any, menu: Menu) -> None:
         price = menu.function(manager.cache)
         price("tea")
 
@@ -133,9 +133,9 @@ class DecoratedFunctionContract(Contract):
 
 
 class RegionContract(Contract):
-    """Cache regions, as an ini file sets them up.
+    """Cache regions, configured as by an ini file.
 
-    A region inherits few options, so each is given all that the backend needs.
+    A region inherits few options, so each gets all options of the backend.
     """
 
     @pytest.fixture
@@ -186,7 +186,7 @@ class RegionContract(Contract):
         assert price("cake") == "price 2"
 
     @pytest.mark.usefixtures("manager")
-    def test_regions_work_without_a_manager_at_hand(self, menu: Menu) -> None:
+    def test_regions_work_without_a_manager(self, menu: Menu) -> None:
         price = menu.function(lambda name: cache_region("short", name))
         price("tea")
 

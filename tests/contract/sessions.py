@@ -1,4 +1,4 @@
-"""The life of a session: made, kept, changed, read, reverted."""
+"""The life of a session: created, stored, changed, read, reverted."""
 
 from datetime import datetime, timezone
 from typing import Any
@@ -46,8 +46,8 @@ class SessionContract(SiteContract):
 
     @pytest.fixture
     def careful_site(self, backend: Options, serializer: str) -> Site:
-        """A site that saves nothing unless told to."""
-        return Site(**self.session_options(backend, data_serializer=serializer, auto=False))
+        """A site that saves a session only on request."""
+        return Site(self.session_options(backend, data_serializer=serializer, auto=False))
 
     def test_a_new_visitor_has_an_empty_session(self, site: Site) -> None:
         visitor = site.visitor()
@@ -55,7 +55,7 @@ class SessionContract(SiteContract):
         assert visitor.visit(lambda session: session.is_new)
         assert visitor.read() == {}
 
-    def test_what_is_put_into_a_session_is_kept(self, site: Site) -> None:
+    def test_a_value_of_a_session_is_kept(self, site: Site) -> None:
         visitor = site.visitor(name="Ada")
 
         assert visitor.read() == {"name": "Ada"}
@@ -73,7 +73,7 @@ class SessionContract(SiteContract):
 
     @pytest.mark.parametrize("value", PICKLED_VALUES.values(), ids=PICKLED_VALUES.keys())
     def test_a_pickled_session_keeps_any_type(self, backend: Options, value: Any) -> None:
-        site = Site(**self.session_options(backend, data_serializer="pickle"))
+        site = Site(self.session_options(backend, data_serializer="pickle"))
 
         visitor = site.visitor(value=value)
 
@@ -87,10 +87,10 @@ class SessionContract(SiteContract):
 
     @pytest.mark.filterwarnings("ignore:Session options should start:DeprecationWarning")
     def test_a_session_class_can_be_given_by_keyword(self, backend: Options) -> None:
-        """Beaker then hands it to the backend twice, the second time as ``class``."""
+        """Beaker then passes it to the backend twice, the second time as ``class``."""
         options = {"session_class": Session, **self.session_options(backend)}
-        site = Site(**options)
-        site.middleware = SessionMiddleware(site.middleware.app, **options)
+        site = Site(options)
+        site.application = SessionMiddleware(site.application.app, **options)
 
         assert site.visitor(name="Ada").read() == {"name": "Ada"}
 
@@ -158,7 +158,7 @@ class SessionContract(SiteContract):
         after = visitor.visit(lambda session: (session.id, session.created, content(session)))
         assert after == before
 
-    def test_a_change_does_not_move_the_time_of_creation(self, site: Site, clock: Clock) -> None:
+    def test_a_change_keeps_the_creation_time(self, site: Site, clock: Clock) -> None:
         created = clock.now
         visitor = site.visitor(order="tea")
 
@@ -174,7 +174,7 @@ class SessionContract(SiteContract):
 
         assert visitor.read() == {"order": "tea"}
 
-    def test_revert_takes_back_what_the_request_changed(self, site: Site) -> None:
+    def test_revert_undoes_the_changes_of_the_request(self, site: Site) -> None:
         visitor = site.visitor(order="tea", name="Ada")
 
         def change_and_revert(session: Any) -> None:

@@ -1,6 +1,8 @@
-"""A site of one page, and the visitors who ask for it."""
+"""A site of one page, and the visitors who request it."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -12,67 +14,88 @@ from .base import Contract, Options
 
 COOKIE = "beaker.session.id"
 
-Action = Callable[[Any], Any]
+#: A page: it gets the session, and its result is the result of the request.
+Page = Callable[[Any], Any]
 
 
 class Site:
-    """A WSGI application behind Beaker's session middleware.
+    """A WSGI application behind Beaker's session middleware, with a visitor of its own.
 
     Args:
-        options: without ``session.``; unless ``auto`` is on, each change is saved explicitly.
+        backend: Beaker's options, without ``session.``; ``type`` is ``ext:dynamodb`` unless given.
+        session_options: further options of the session.
     """
 
-    def __init__(self, **options: Any) -> None:
-        self.saves = not options.get("auto")
+    def __init__(self, backend: Options, **session_options: Any) -> None:
+        options = {"type": "ext:dynamodb", **backend, **session_options}
+        self.needs_save = not options.get("auto")
+        # Beaker makes text of a serializer that is given with the prefix, also of an object.
+        serializer = options.pop("data_serializer", "pickle")
         settings = {f"session.{option}": value for option, value in options.items()}
-        self.middleware = SessionMiddleware(self._respond, settings)
+        self.application = SessionMiddleware(self._respond, settings, data_serializer=serializer)
+        self._own_visitor = Visitor(self)
 
-    def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        answer = environ["contract.action"](environ["beaker.session"])
-        environ["contract.answers"].append(answer)
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [b"done"]
+    def request(self, page: Page) -> Any:
+        """Run a page for the site's own visitor; return its result."""
+        return self._own_visitor.visit(page)
 
-    def visitor(self, **values: Any) -> "Visitor":
-        """Someone with an empty cookie jar, or, given values, with a session that holds them."""
+    @property
+    def cookie(self) -> str | None:
+        """The session's cookie, as the site's own visitor keeps it."""
+        return self._own_visitor.cookie_value
+
+    def use_cookie(self, value: str) -> None:
+        """Let the site's own visitor send another session's cookie."""
+        self._own_visitor.use_cookie(value)
+
+    def visitor(self, **values: Any) -> Visitor:
+        """A new visitor; with a session that holds the values, if there are any."""
         visitor = Visitor(self)
         if values:
             visitor.put(**values)
         return visitor
 
-    def visitor_with(self, cookies: str) -> "Visitor":
-        """Someone who sends this header, whatever cookies the site sets."""
+    def visitor_with(self, cookies: str) -> Visitor:
+        """A visitor who sends this header, whatever cookies the site sets."""
         return Visitor(self, cookies)
+
+    def _respond(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        result = environ["contract.page"](environ["beaker.session"])
+        environ["contract.results"].append(result)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"done"]
 
 
 class Visitor:
     """A browser on a site; each method is one request.
 
     Args:
-        site: where all the requests go.
-        cookies: a ``Cookie`` header to send instead of what is in the jar.
+        site: the site that gets all the requests.
+        cookies: a ``Cookie`` header that the browser sends instead of its cookies.
     """
 
     def __init__(self, site: Site, cookies: str | None = None) -> None:
         self.site = site
         header = {} if cookies is None else {"HTTP_COOKIE": cookies}
-        self.browser = TestApp(site.middleware, extra_environ=header)
+        self.browser = TestApp(site.application, extra_environ=header)
         self.cookies_set: list[str] = []
 
-    def visit(self, action: Action) -> Any:
-        """Let the page look at the session; return what it says."""
-        answers: list[Any] = []
-        environ = {"contract.action": action, "contract.answers": answers}
+    def visit(self, page: Page) -> Any:
+        """Run a page; return its result."""
+        results: list[Any] = []
+        environ = {"contract.page": page, "contract.results": results}
         response = self.browser.get("/", extra_environ=environ)
         self.cookies_set = response.headers.getall("Set-Cookie")
-        return answers[0]
+        return results[0]
 
-    def change(self, action: Action) -> None:
-        """Let the page change the session, and save it where that takes a call."""
+    def change(self, page: Page) -> None:
+        """Run a page that changes the session, and save the session unless ``auto`` is on."""
 
         def change_and_save(session: Any) -> None:
-            action(session)
-            if self.site.saves:
+            page(session)
+            if self.site.needs_save:
                 session.save()
 
         self.visit(change_and_save)
@@ -86,7 +109,7 @@ class Visitor:
         self.change(lambda session: session.pop(key))
 
     def read(self) -> dict[str, Any]:
-        """What the application has put into the session."""
+        """Everything that the application has put into the session."""
         return dict(self.visit(content))
 
     def read_id(self) -> str:
@@ -94,14 +117,23 @@ class Visitor:
         return str(self.visit(lambda session: session.id))
 
     def see(self) -> None:
-        """Ask for a page that does not use the session."""
+        """Request a page that does not use the session."""
         self.visit(lambda _session: None)
+
+    def use_cookie(self, value: str) -> None:
+        """Replace the session's cookie."""
+        self.browser.set_cookie(COOKIE, value)
+
+    @property
+    def cookie_value(self) -> str | None:
+        """The session's cookie; None if the browser has none."""
+        value: str | None = self.browser.cookies.get(COOKIE)
+        return value
 
     @property
     def cookie(self) -> str | None:
-        """The header that the jar sends, None when it is empty."""
-        value = self.browser.cookies.get(COOKIE)
-        return None if value is None else f"{COOKIE}={value}"
+        """The ``Cookie`` header that the browser sends; None if it has no session."""
+        return None if self.cookie_value is None else f"{COOKIE}={self.cookie_value}"
 
 
 def content(session: Any) -> dict[str, Any]:
@@ -110,7 +142,7 @@ def content(session: Any) -> dict[str, Any]:
 
 
 def unknown_id() -> str:
-    """An id as Beaker makes them, of no session."""
+    """An id like Beaker's, of no session."""
     return uuid4().hex
 
 
@@ -127,5 +159,4 @@ class SiteContract(Contract):
 
     @pytest.fixture
     def site(self, backend: Options, serializer: str, auto: bool) -> Site:
-        options = self.session_options(backend, data_serializer=serializer, auto=auto)
-        return Site(**options)
+        return Site(self.session_options(backend, data_serializer=serializer, auto=auto))

@@ -1,4 +1,4 @@
-"""What time does to sessions, on a given clock."""
+"""Timeouts of sessions, on a controlled clock."""
 
 import pytest
 from beaker.session import Session
@@ -14,20 +14,20 @@ DAY = 86_400
 class SessionExpiryContract(Contract):
     """``timeout`` and ``save_accessed_time``.
 
-    A backend that leaves out writes which only renew a session must renew it at least once a
-    second here: add its option for that in ``session_options``.
+    A backend that skips some touches must touch a session at least once a second here:
+    set its option in ``session_options``.
     """
 
     @pytest.fixture(params=["pickle", "json"])
     def site(self, backend: Options, request: pytest.FixtureRequest) -> Site:
         options = {"timeout": TIMEOUT, "data_serializer": request.param}
-        return Site(**self.session_options(backend, **options))
+        return Site(self.session_options(backend, **options))
 
     @pytest.fixture
     def ada(self, site: Site) -> Visitor:
         return site.visitor(name="Ada")
 
-    def test_an_idle_session_is_there_until_its_timeout(self, ada: Visitor, clock: Clock) -> None:
+    def test_an_idle_session_lasts_until_its_timeout(self, ada: Visitor, clock: Clock) -> None:
         clock.advance(TIMEOUT - 0.1)
 
         assert ada.read() == {"name": "Ada"}
@@ -67,7 +67,7 @@ class SessionExpiryContract(Contract):
         assert found is None
 
     @pytest.mark.parametrize("changes", [False, True], ids=["who reads", "who changes it"])
-    def test_a_visitor_who_is_active_is_never_timed_out(
+    def test_an_active_visitor_is_never_timed_out(
         self, ada: Visitor, clock: Clock, changes: bool
     ) -> None:
         end = clock.now + 60
@@ -77,7 +77,7 @@ class SessionExpiryContract(Contract):
                 ada.put(seen=clock.now)
             assert ada.read()["name"] == "Ada"
 
-    def test_a_request_that_does_not_use_the_session_does_not_renew_it(
+    def test_a_request_that_does_not_use_the_session_does_not_extend_it(
         self, ada: Visitor, clock: Clock
     ) -> None:
         for _ in range(3):
@@ -96,21 +96,21 @@ class SessionExpiryContract(Contract):
         assert ada.read() == {}
         assert grace.read() == {"name": "Grace"}
 
-    def test_a_session_without_a_timeout_is_there_an_hour_later(
+    def test_a_session_without_a_timeout_lasts_an_hour(
         self, backend: Options, clock: Clock
     ) -> None:
-        visitor = Site(**self.session_options(backend)).visitor(name="Ada")
+        visitor = Site(self.session_options(backend)).visitor(name="Ada")
 
         clock.advance(3_600)
 
         assert visitor.read() == {"name": "Ada"}
 
     @pytest.mark.parametrize("saves_accessed_time", [True, False])
-    def test_the_time_of_the_last_request_is_kept_where_the_site_wants_it(
+    def test_the_time_of_the_last_request_is_stored_if_the_site_wants_it(
         self, backend: Options, clock: Clock, saves_accessed_time: bool
     ) -> None:
         options = self.session_options(backend, save_accessed_time=saves_accessed_time)
-        visitor = Site(**options).visitor(name="Ada")
+        visitor = Site(options).visitor(name="Ada")
         put_at = clock.now
         clock.advance(100)
         visitor.read()
@@ -122,7 +122,7 @@ class SessionExpiryContract(Contract):
         assert last == (read_at if saves_accessed_time else put_at)
 
     def test_without_accessed_times_changes_are_kept(self, backend: Options) -> None:
-        visitor = Site(**self.session_options(backend, save_accessed_time=False)).visitor(n=1)
+        visitor = Site(self.session_options(backend, save_accessed_time=False)).visitor(n=1)
 
         visitor.put(n=2)
         visitor.visit(lambda session: session.update(n=3))

@@ -1,4 +1,4 @@
-"""The example applications, run by their ini files as they stand."""
+"""The example applications, run with their ini files unchanged."""
 
 import importlib
 import uuid
@@ -12,7 +12,7 @@ from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import StoreUnavailable, create_table, session_model
-from beaker_dynamodb.table import forget_connections
+from tests.support.internals import forget_connections
 from tests.support.wire import Wire
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -20,21 +20,21 @@ TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
 
 
 @pytest.fixture
-def elsewhere(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment leads to the test's engine, as README tells."""
+def environment(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment leads to the test's DynamoDB, as README describes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    if "endpoint_url" in engine.options:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine.options["endpoint_url"])
+    if "endpoint_url" in dynamodb.options:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.options["endpoint_url"])
     forget_connections()
-    create_table(**TABLE)
+    create_table(**dict[str, Any](TABLE))
     yield
     forget_connections()
 
 
 @pytest.fixture(params=["pyramid", "turbogears", "bottle"])
 def framework(
-    request: pytest.FixtureRequest, elsewhere: None, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     monkeypatch.setattr(cache, "cache_managers", {})
     monkeypatch.setattr(cache, "cache_regions", {})
@@ -44,7 +44,7 @@ def framework(
 
 @pytest.fixture
 def module(framework: str) -> Any:
-    """Imported anew: a cached function keeps the region that it has found first."""
+    """Imported again: a cached function keeps the first region that it finds."""
     name = f"{framework}_site"
     loaded = importlib.import_module(name)
     return importlib.reload(loaded)
@@ -61,7 +61,7 @@ def browser(application: Any) -> TestApp:
     return TestApp(application)
 
 
-def test_a_user_logs_in_comes_again_and_logs_out(browser: TestApp) -> None:
+def test_a_user_logs_in_returns_and_logs_out(browser: TestApp) -> None:
     assert browser.get("/").text == "nobody is logged in\n"
     assert browser.get("/login?name=alice").text == "welcome, alice\n"
     assert browser.get("/login?name=alice").text == "welcome, alice\n"
@@ -124,7 +124,7 @@ def outcome_of(browser: TestApp) -> str:
     return str(answer.status)
 
 
-def test_what_they_store_is_in_one_table(browser: TestApp, engine: Any) -> None:
+def test_sessions_and_caches_share_one_table(browser: TestApp, dynamodb: Any) -> None:
     browser.get("/login?name=alice")
     browser.get(f"/square?number={uuid.uuid4().int}")
     items = {row.item for row in session_model(**TABLE).scan()}

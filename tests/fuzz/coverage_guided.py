@@ -2,7 +2,7 @@
 
 python -m tests.fuzz.coverage_guided session_data -max_total_time=600 [CORPUS]
 
-What follows the name goes to libFuzzer. Without a name, all names are told.
+The arguments after the name go to libFuzzer. Without a name, the error lists all names.
 """
 
 import sys
@@ -12,7 +12,7 @@ import atheris
 with atheris.instrument_imports(include=["beaker_dynamodb"]):
     from tests.fuzz.targets import TARGETS
 
-#: Past this the process counts as out of memory, in MB: ten times what one payload may have.
+#: The memory limit of the process, in MB: ten times the size limit of a payload.
 MEMORY = "-rss_limit_mb=512"
 
 

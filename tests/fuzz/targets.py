@@ -1,4 +1,4 @@
-"""What is fuzzed: functions of bytes that end in a value or in an error of ours, or else raise."""
+"""The fuzzed functions: any bytes give a value or an error of this package; all else raises."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import json
 import zlib
 from contextlib import suppress
 
-from beaker_dynamodb import BeakerDynamoDBError, codec
-from beaker_dynamodb.codec import SavedSession
-from beaker_dynamodb.codec.data import Compression
-from beaker_dynamodb.codec.session import PICKLED_DICT
-from beaker_dynamodb.options import Options, parse_options
-from beaker_dynamodb.rows.row import PartsName
+from beaker_dynamodb import BeakerDynamoDBError, Options
+from tests.support.internals import (
+    PICKLED_DICT,
+    Compression,
+    PartsName,
+    SavedSession,
+    codec,
+    parse_options,
+)
 
-#: Bytes that a payload may have.
+#: The size limit of a payload, in bytes.
 MOST = 100_000
-#: PUT and LONG_BINPUT: Python's unpickler makes room for any number that they give. Beaker reads a
-#: pickle before this package does, so who can write one needs no such means.
+#: PUT and LONG_BINPUT: Python's unpickler reserves memory for any number in them. Beaker
+#: unpickles before this package does, so an attacker who can write a pickle does not need them.
 MEMO_OPCODES = set(b"pr")
-#: A session as a request of this process saves it.
+#: The payload of a session that a request of this process saves.
 MINE = zlib.compress(b'{"n": 1, "_creation_time": 1.5}')
 SAVED = SavedSession.from_payload(MINE)
 
 
 def session_data(data: bytes) -> None:
-    """A session's item data; what is read from them can be written again, and is the same."""
+    """A session's item data; whatever is read from them can be written again unchanged."""
     for stored in _as_data(data):
         with suppress(BeakerDynamoDBError):
             text = SavedSession.from_data(stored, MOST)
@@ -33,14 +36,14 @@ def session_data(data: bytes) -> None:
 
 
 def value_data(data: bytes) -> None:
-    """A cache value's item data. (A pickle is code, and runs; so only JSON is taken.)"""
+    """A cache value's item data. (Only JSON: a pickle is code, which would run.)"""
     for stored in _as_data(data):
         with suppress(BeakerDynamoDBError):
             codec.decode_value(stored, "json", MOST)
 
 
 def session_payload(data: bytes) -> None:
-    """A payload as it is read to be compared: nothing in it is executed, a pickle's neither."""
+    """A payload that is read for a comparison: nothing in it is executed, not even a pickle."""
     pickled = [] if MEMO_OPCODES & set(data) else [PICKLED_DICT + data]
     for payload in (zlib.compress(data), *pickled):
         saved = SavedSession.from_payload(payload)
@@ -51,7 +54,7 @@ def session_payload(data: bytes) -> None:
 
 
 def merged_payload(data: bytes) -> None:
-    """What is stored, in a merge with a JSON session: it is read as JSON, and as nothing else."""
+    """A stored payload in a merge with a JSON session: it is read only as JSON."""
     for stored in (data, zlib.compress(data)):
         stored_session = SavedSession.from_payload(stored)
         merged = SAVED.merged_over(stored_session, SAVED)
@@ -60,13 +63,13 @@ def merged_payload(data: bytes) -> None:
 
 
 def url(data: bytes) -> None:
-    """The option that holds all others."""
+    """The option that contains all others."""
     with suppress(BeakerDynamoDBError):
         parse_options({"url": "dynamodb://" + data.decode("utf-8", "replace")})
 
 
 def each_option(data: bytes) -> None:
-    """Each option, given as an ini file gives it."""
+    """Each option, as text from an ini file."""
     for name in Options.__dataclass_fields__:
         with suppress(BeakerDynamoDBError):
             parse_options({name: data.decode("utf-8", "replace")})
@@ -82,7 +85,7 @@ def parts_name(data: bytes) -> None:
 
 
 def _as_data(data: bytes) -> tuple[bytes, bytes]:
-    """Bytes as they are, and as what has been compressed: by chance no bytes decompress."""
+    """The bytes, and the bytes compressed: random bytes never decompress."""
     header = bytes([data[0] & 0xF0 | Compression.ZLIB]) if data else b""
     return data, header + zlib.compress(data[1:])
 

@@ -1,4 +1,4 @@
-"""Each byte of a row may be wrong: a value or an error of ours, and nothing else."""
+"""Any byte of an item can be wrong: the result is a value or an error of this package."""
 
 import importlib.util
 import json
@@ -13,41 +13,44 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import BeakerDynamoDBError, create_table
-from beaker_dynamodb.codec import Content
-from beaker_dynamodb.options import Options, parse_options
+from beaker_dynamodb import BeakerDynamoDBError, Options, create_table
+from tests.contract.site import Site
 from tests.fuzz.targets import TARGETS
-from tests.hostile.conftest import Item, RawTable
-from tests.sites import Site, count, read
+from tests.security.conftest import Item, RawTable
+from tests.support.effort import EFFORT, with_a_table
+from tests.support.internals import Content, parse_options
+from tests.support.pages import count, read
 
-#: Inputs for each coverage-guided run here; by hand there is no end to them.
-RUNS = 20_000
+#: Each takes two seconds to start, and the next test fuzzes all of them at home too.
+ONE_AT_HOME = [
+    name if name == "session_data" else pytest.param(name, marks=pytest.mark.exhaustive)
+    for name in TARGETS
+]
 
 
 @pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="pip install atheris, for Linux"
 )
-@pytest.mark.parametrize("name", TARGETS)
-def test_what_covers_ever_more_of_the_code_finds_nothing(name: str, tmp_path: Any) -> None:
-    command = [sys.executable, "-m", "tests.fuzz.coverage_guided", name, f"-runs={RUNS}"]
-    artifacts = [f"-artifact_prefix={tmp_path}/", "-seed=1"]
-    # Linux begins the count of a process's peak memory, which libFuzzer goes by, at that of the
-    # process which starts it: here a small shell, since the tests themselves may have some 100 MB.
+@pytest.mark.parametrize("name", ONE_AT_HOME)
+def test_coverage_guided_inputs_find_no_fault(name: str, tmp_path: Any) -> None:
+    command = [sys.executable, "-m", "tests.fuzz.coverage_guided", name]
+    options = [f"-runs={EFFORT.fuzzed_inputs}", f"-artifact_prefix={tmp_path}/", "-seed=1"]
+    # libFuzzer reads the peak memory of its process, which Linux starts at that of the parent: the
+    # parent is a small shell, because the tests themselves can have some 100 MB.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
     run = subprocess.run(
-        [*shell, *command, *artifacts], check=False, capture_output=True, text=True, timeout=120
+        [*shell, *command, *options], check=False, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, run.stderr
-    assert f"Done {RUNS} runs" in run.stderr
+    assert f"Done {EFFORT.fuzzed_inputs} runs" in run.stderr
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_a_value_or_an_error_of_ours(name: str, data: bytes) -> None:
+def test_any_bytes_give_a_value_or_an_error_of_this_package(name: str, data: bytes) -> None:
     TARGETS[name](data)
 
 
@@ -55,9 +58,8 @@ TEXTS = st.text(max_size=30) | st.sampled_from(["true", "0", "-1", "1e400", "nan
 NAMES = st.sampled_from([*Options.__dataclass_fields__, "host", "url", "type"]) | TEXTS
 
 
-@settings(max_examples=300, deadline=None)
 @given(given_options=st.dictionaries(NAMES, TEXTS | st.integers() | st.none() | st.floats()))
-def test_any_options_are_options_or_an_error_that_names_one(
+def test_any_options_are_valid_or_an_error_that_names_one(
     given_options: dict[str, Any],
 ) -> None:
     fault = None
@@ -106,12 +108,6 @@ ALTERED = st.sampled_from(
 )
 ALTERATIONS = st.dictionaries(ALTERED, ATTRIBUTES | st.none(), min_size=1, max_size=4)
 each_alteration = given(alterations=ALTERATIONS)
-#: DynamoDB Local takes some ms for each of an example's calls.
-modest = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 def altered(item: Item, alterations: dict[str, Any]) -> Item:
@@ -120,46 +116,46 @@ def altered(item: Item, alterations: dict[str, Any]) -> Item:
 
 
 def alter(raw: RawTable, partition: str, alterations: dict[str, Any]) -> None:
-    """Alter the rows of a partition, as far as the engine takes it."""
+    """Alter the items of a partition, if DynamoDB accepts that."""
     for item in raw.items():
         if partition in {"", item["id"]["S"]}:
             with suppress(ClientError):
                 raw.put(altered(item, alterations))
 
 
-def new_site(engine: Any) -> Site:
+def new_site(dynamodb: Any) -> Site:
     """A site with a session in it."""
-    site = Site(engine.options, data_serializer="json", max_lifetime=1000)
+    site = Site(dynamodb.options, data_serializer="json", max_lifetime=1000)
     site.request(count)
     return site
 
 
-class TestAnyRow:
+class TestAnyItem:
     @pytest.fixture
-    def raw(self, engine: Any) -> RawTable:
-        create_table(**engine.options)
-        return RawTable(engine.options)
+    def raw(self, dynamodb: Any) -> RawTable:
+        create_table(**dynamodb.options)
+        return RawTable(dynamodb.options)
 
-    @modest
+    @with_a_table
     @each_alteration
     def test_costs_one_session_and_not_the_page(
-        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+        self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
-        site = new_site(engine)
+        site = new_site(dynamodb)
         alter(raw, "", alterations)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Beaker tells of each corrupt session
+            warnings.simplefilter("ignore")  # Beaker warns about each corrupt session
             site.request(read)
             site.request(lambda session: session.save())
             site.request(lambda session: session.update(n=1) or session.save())
             assert site.request(count) == 2
 
-    @modest
+    @with_a_table
     @each_alteration
-    def test_met_by_a_save_costs_no_more(
-        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+    def test_written_before_a_save_costs_no_more(
+        self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
-        site = new_site(engine)
+        site = new_site(dynamodb)
 
         def page(session: Any) -> None:
             session.get("n")
@@ -172,14 +168,14 @@ class TestAnyRow:
             site.request(page)
             site.request(read)
 
-    @modest
+    @with_a_table
     @each_alteration
     def test_costs_one_miss_and_not_the_page(
-        self, engine: Any, raw: RawTable, alterations: dict[str, Any]
+        self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
         name = uuid.uuid4().hex
         options = {"serializer": "json", "stale_ttl": 10, "lock_wait": 0}
-        cache = Cache(name, type="ext:dynamodb", **engine.options, **options)
+        cache = Cache(name, type="ext:dynamodb", **dynamodb.options, **options)
         cache.put("key", "old", expiretime=100)
         alter(raw, name, alterations)
         assert all(isinstance(key, bytes) for key in cache.namespace.keys())  # noqa: SIM118

@@ -1,6 +1,6 @@
 """The site under load: Pyramid, with its sessions and a cache in DynamoDB.
 
-gunicorn loads it before it forks, and its connection is in use by then.
+gunicorn loads it before it forks, and its connection is already in use.
 """
 
 import gc
@@ -33,18 +33,18 @@ SETTINGS = {
 IN_URL = "aws_access_key_id=test&aws_secret_access_key=test&connect_timeout=0.5&read_timeout=1"
 
 
-#: Past one item, and not to be compressed.
+#: Larger than one item, and incompressible.
 LARGE = random.Random(1).randbytes(450_000)
 
 
 @cache_region("short", "article")
 def article_text(number: str) -> str:
-    """Slow, and so worth keeping."""
+    """A slow function."""
     return f"article {number}"
 
 
 def shown(session: Mapping[str, Any]) -> dict[str, Any]:
-    """What a session holds, the application's keys only; of what is large, its checksum."""
+    """The application's keys of a session; the large value as its checksum."""
     own = {key: value for key, value in session.items() if not key.startswith("_")}
     return own | {"large": crc32(own["large"])} if "large" in own else own
 
@@ -61,14 +61,14 @@ def log_in(request: Any) -> dict[str, Any]:
 
 
 def renew(request: Any) -> dict[str, Any]:
-    """A page that goes on under a new id."""
+    """A page that gives the session a new id."""
     if "user" in request.session:
         request.session.regenerate_id()
     return content(request)
 
 
 def change(request: Any) -> dict[str, Any]:
-    """A page for who is logged in: Beaker would begin another session under an id that ended."""
+    """A page for logged-in users: Beaker would create a session under an ended id."""
     if "user" in request.session:
         request.session[request.params["key"]] = int(request.params["number"])
     return content(request)
@@ -84,7 +84,7 @@ def article(request: Any) -> dict[str, Any]:
 
 
 def vitals(_request: Any) -> dict[str, Any]:
-    """This worker's threads, open sockets, and resident memory in KiB, garbage aside."""
+    """This worker's threads, open sockets, and resident memory in KiB, without garbage."""
     gc.collect()
     files = list(Path("/proc/self/fd").iterdir())
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -100,7 +100,7 @@ def vitals(_request: Any) -> dict[str, Any]:
 def is_socket(file: Path) -> bool:
     try:
         return str(file.readlink()).startswith("socket:")
-    except FileNotFoundError:  # closed since it was listed
+    except FileNotFoundError:  # closed after it was listed
         return False
 
 
@@ -116,7 +116,7 @@ VIEWS = {
 
 
 class OutagePages:
-    """Answers with 503 where the engine does not; any other error is the server's 500."""
+    """Answers with 503 if DynamoDB does not answer; any other error is the server's 500."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -143,5 +143,5 @@ def make_application(endpoint: str) -> Any:
 
 
 def from_environment() -> Any:
-    """What gunicorn calls: `tests.soak.application:from_environment()`."""
+    """The entry point of gunicorn: `tests.soak.application:from_environment()`."""
     return make_application(os.environ["SOAK_ENDPOINT"])

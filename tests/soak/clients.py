@@ -1,4 +1,4 @@
-"""Users with two browser windows each, which ask at the same time."""
+"""Users with two browser windows each, which send requests at the same time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import urllib3
 from .model import ANSWERED, LOST, REFUSED, WINDOWS, Page, Possible, Record, Session
 
 COOKIE = "beaker.session.id"
-#: Longer than any page may take, so that no page goes on after its client has given up.
+#: Longer than any page can take, so that no page outlives its client's request.
 PATIENCE = 120.0
 
 
 class Answer(NamedTuple):
-    """What a client got: nothing where its worker was killed."""
+    """The answer that a client got; nothing if its worker was killed."""
 
     outcome: str
     content: dict[str, Any]
@@ -28,15 +28,15 @@ class Answer(NamedTuple):
 
 
 class Site:
-    """The pages, asked for as a browser does; what they may never show is recorded."""
+    """The pages, requested as a browser does; anything that they must never show is recorded."""
 
     def __init__(self, url: str, record: Record) -> None:
         self._url = url
         self._record = record
         self._pool = urllib3.PoolManager(maxsize=100, retries=False, timeout=PATIENCE)
 
-    def ask(self, page: str, session: Session | None = None, **fields: Any) -> Answer:
-        """Ask for a page."""
+    def request(self, page: str, session: Session | None = None, **fields: Any) -> Answer:
+        """Request a page."""
         headers = {"Cookie": f"{COOKIE}={session.cookie}"} if session else {"Connection": "close"}
         partition = session.partition if session else page
         began = time.monotonic()
@@ -69,13 +69,13 @@ class User:
         self._site = site
         self._record = record
         self._stop = stop
-        self._large = {"large": 1} if large else {}
+        self._large: dict[str, Any] = {"large": 1} if large else {}
         self._random = random.Random(name)
         self._numbers = dict.fromkeys(WINDOWS, 0)
         self.session: Session | None = None
 
     def run(self) -> None:
-        """Go on until told to stop."""
+        """Continue until the soak stops."""
         with ThreadPoolExecutor(len(WINDOWS)) as windows:
             while not self._stop.is_set():
                 self._round(windows)
@@ -97,7 +97,7 @@ class User:
             self._see_that_it_has_ended(session)
 
     def _log_in(self) -> None:
-        answer = self._site.ask("login", user=self._name, **self._large)
+        answer = self._site.request("login", user=self._name, **self._large)
         if answer.outcome == ANSWERED and answer.cookie:
             self.session = Session(self._name, answer.cookie, answer.content.get("large"))
             self._record.count("logins")
@@ -109,7 +109,7 @@ class User:
         number = self._numbers[key]
         before = session.possible()
         session.try_change(key, number)
-        answer = self._site.ask("change", session, key=key, number=number)
+        answer = self._site.request("change", session, key=key, number=number)
         if self._is_of_use(session, answer):
             self._check(session, answer, before)
             session.acknowledge(key, number)
@@ -119,11 +119,11 @@ class User:
 
     def _read(self, session: Session, _key: str) -> None:
         before = session.possible()
-        answer = self._site.ask("read", session)
+        answer = self._site.request("read", session)
         if self._is_of_use(session, answer):
             self._check(session, answer, before)
         number = self._random.randrange(20)
-        article = self._site.ask("article", number=number)
+        article = self._site.request("article", number=number)
         if article.outcome == ANSWERED and article.content != {"text": f"article {number}"}:
             self._record.is_wrong(f"article {number} is {article.content}")
         if article.outcome == REFUSED:
@@ -131,7 +131,7 @@ class User:
 
     def _renew(self, session: Session, _key: str) -> None:
         before = session.possible()
-        answer = self._site.ask("renew", session)
+        answer = self._site.request("renew", session)
         if answer.outcome != ANSWERED or not answer.cookie:
             self.session = None
             self._record.count("renewals that failed, and may have left a row or two")
@@ -144,7 +144,7 @@ class User:
 
     def _log_out(self, session: Session, _key: str) -> None:
         self.session = None
-        answer = self._site.ask("logout", session)
+        answer = self._site.request("logout", session)
         if answer.outcome == ANSWERED:
             self._record.has_ended(session)
             self._record.count("logouts acknowledged")
@@ -154,12 +154,12 @@ class User:
     def _see_that_it_has_ended(self, session: Session) -> None:
         if not session.has_ended:
             return
-        answer = self._site.ask("read", session)
+        answer = self._site.request("read", session)
         if answer.outcome == ANSWERED and answer.content:
             self._record.is_wrong(f"a session that has ended came back: {answer.content}")
 
     def _is_of_use(self, session: Session, answer: Answer) -> bool:
-        """Whether a page was shown, of a session that the other window has not ended meanwhile."""
+        """Whether the page was shown and the other window had not ended the session."""
         is_under_old_id = session.is_moving and not answer.content
         return answer.outcome == ANSWERED and self.session is session and not is_under_old_id
 

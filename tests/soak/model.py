@@ -1,4 +1,4 @@
-"""What a user may find: a plain model of one session, and of what is not known of it."""
+"""A plain model of one session: the values that a user can find."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Page(NamedTuple):
-    """One request of a client: when it was under way, on which session, and how it ended."""
+    """One request of a client: its time, its session and its outcome."""
 
     began: float
     ended: float
@@ -27,10 +27,10 @@ Possible = dict[str, set[int | None]]
 
 
 class Session:
-    """One session of a user: what was acknowledged of each key, and what was tried since.
+    """One session of a user: the acknowledged value of each key, and later attempts.
 
     A change whose page has failed may have been stored, or not; one that was acknowledged ends
-    what was tried before it. While the session moves to a new id, who asks under the old one may
+    what was tried before it. While the session moves to a new id, a request under the old one can
     find nothing, or have loaded it, and change nothing any more.
     """
 
@@ -48,33 +48,33 @@ class Session:
         return sha256(self.cookie.encode()).hexdigest()
 
     def try_change(self, key: str, number: int) -> None:
-        """A change is on its way."""
+        """Record the start of a change."""
         self._possible[key].add(number)
 
     def acknowledge(self, key: str, number: int) -> None:
-        """It was answered: nothing else can be there now."""
+        """Record an acknowledged change: no other value is possible now."""
         if not self.is_moving:
             self._possible[key] = {number}
 
     def possible(self) -> Possible:
-        """What can be there now."""
+        """The values that are possible now."""
         return {key: set(numbers) for key, numbers in self._possible.items()}
 
     def allows(self, content: dict[str, Any], since: Possible) -> bool:
-        """Whether a page may show this, that was asked for at a time."""
+        """Whether a page that was requested at a time can show this."""
         at_once = self.possible()
         whole = (content.get("user"), content.get("large")) == (self.user, self.large)
         return whole and all(content.get(key) in since[key] | at_once[key] for key in WINDOWS)
 
     def goes_on(self, cookie: str) -> Session:
-        """It has a new id; what is returned is the one under the old id, which has ended."""
+        """Record a new id; return the ended session under the old one."""
         old = Session(self.user, self.cookie, self.large)
         self.cookie = cookie
         return old
 
 
 class Record:
-    """What has happened, written to by all clients."""
+    """The record of a soak, which all clients write."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -84,22 +84,22 @@ class Record:
         self.counts: Counter[str] = Counter()
 
     def page(self, page: Page) -> None:
-        """A page has ended."""
+        """Record the end of a page."""
         with self._lock:
             self.pages.append(page)
 
     def is_wrong(self, what: str) -> None:
-        """Something has happened that must not."""
+        """Record a broken promise."""
         with self._lock:
             self.wrong.append(what)
 
     def count(self, what: str) -> None:
-        """Something else has happened."""
+        """Count an event."""
         with self._lock:
             self.counts[what] += 1
 
     def has_ended(self, session: Session) -> None:
-        """A logout was acknowledged."""
+        """Record an acknowledged logout."""
         session.has_ended = True
         with self._lock:
             self.ended.append(session)

@@ -23,7 +23,7 @@ MEANINGS = {
 
 
 def report(result: Result) -> str:
-    """All that was seen."""
+    """The observations of a soak."""
     return "\n".join([*_summary(result), "", *_faults(result), "", *_workers(result)])
 
 
@@ -32,7 +32,7 @@ def _summary(result: Result) -> Iterator[str]:
     outcomes = Counter(page.outcome for page in pages)
     times = sorted(page.ended - page.began for page in pages)
     yield f"{result.seconds:.0f} s, {USERS} users with two windows each, gunicorn with {WORKERS}"
-    yield f"workers of {THREADS} threads; of the calls to the engine one in {ONE_IN} met a fault."
+    yield f"workers of {THREADS} threads; of the calls to DynamoDB one in {ONE_IN} met a fault."
     yield ""
     yield "| what | figure |"
     yield "| --- | --- |"

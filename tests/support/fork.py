@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def in_a_forked_worker(call: Callable[[], object]) -> str:
-    """What a call returns in a child of this process, in Python's words."""
+    """The repr of a call's result in a child of this process."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if not child:

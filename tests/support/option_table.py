@@ -1,19 +1,19 @@
-"""The table of options in README.md, generated from the options themselves.
+"""The table of options in README.md, generated from the Options.
 
-python -m tests.support.option_table    updates README.md
+python -m tests.support.option_table    updates the table
 """
 
 from pathlib import Path
 
-from beaker_dynamodb.options import option_rows
+from tests.support.internals import option_rows
 
 README = Path(__file__).parent.parent.parent / "README.md"
 BEGIN, END = "<!-- options: generated -->", "<!-- end of options -->"
 
 
 def table() -> str:
-    header = [("option", "default", "unit", "meaning"), ("---", "---", "---", "---")]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [*header, *option_rows()])
+    rows = [("option", "default", "unit", "meaning"), ("---", "---", "---", "---"), *option_rows()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def table_in(text: str) -> str:

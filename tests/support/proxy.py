@@ -1,4 +1,4 @@
-"""A proxy between client and DynamoDB Local that injects faults where they happen: on the wire."""
+"""A proxy between a client and DynamoDB Local that injects faults on the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ERROR = "com.amazonaws.dynamodb.v20120810#"
 
 
 class Answer(NamedTuple):
-    """What the engine has answered."""
+    """An answer of DynamoDB."""
 
     status: int
     headers: dict[str, str]
@@ -30,18 +30,18 @@ class Answer(NamedTuple):
 
 
 class Exchange:
-    """One request of the client, and what a fault may do about it."""
+    """One request of the client, and the ways to answer it."""
 
-    def __init__(self, handler: _Handler, engine: str, body: bytes) -> None:
+    def __init__(self, handler: _Handler, endpoint: str, body: bytes) -> None:
         self._handler = handler
-        self._engine = engine
+        self._endpoint = endpoint
         self.body = body
         self.connection = handler.connection
         self.stopping = handler.server.stopping
 
-    def ask_engine(self) -> Answer:
-        """Let the engine do what is asked."""
-        address = urlsplit(self._engine)
+    def forward(self) -> Answer:
+        """Send the request to DynamoDB, and return its answer."""
+        address = urlsplit(self._endpoint)
         assert address.hostname
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
         kept = {"content-type", "x-amz-target", "authorization", "x-amz-date"}
@@ -52,11 +52,11 @@ class Exchange:
             body = answer.read()
         finally:
             connection.close()
-        told = {"x-amzn-requestid": "proxied", "x-amz-crc32": str(zlib.crc32(body))}
-        return Answer(answer.status, told, body)
+        headers = {"x-amzn-requestid": "proxied", "x-amz-crc32": str(zlib.crc32(body))}
+        return Answer(answer.status, headers, body)
 
     def answer(self, answer: Answer, sent: int | None = None) -> None:
-        """Send an answer, or as many bytes of its body."""
+        """Send an answer; with `sent`, only that many bytes of its body."""
         handler = self._handler
         handler.send_response(answer.status)
         for name, value in {**answer.headers, "content-length": str(len(answer.body))}.items():
@@ -67,17 +67,17 @@ class Exchange:
             self.close()
 
     def refuse(self, status: int, code: str) -> None:
-        """Answer with an error of the engine's, which is not asked."""
+        """Answer with an error of DynamoDB, which does not get the request."""
         body = json.dumps({"__type": _ERROR + code, "message": "injected"}).encode()
         self.answer(Answer(status, {"x-amzn-requestid": "injected"}, body))
 
     def reset(self) -> None:
-        """Break the connection off."""
+        """Reset the connection."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.close()
 
     def close(self) -> None:
-        """End the connection after what was sent."""
+        """Close the connection after the bytes that were sent."""
         self._handler.close_connection = True
         self._handler.wfile.flush()
         self._handler.rfile.close()
@@ -88,27 +88,27 @@ Fault = Callable[[Exchange], None]
 
 
 def none(exchange: Exchange) -> None:
-    """No fault: an answer as it is, before the faults that were prepared after it."""
-    exchange.answer(exchange.ask_engine())
+    """No fault: pass the answer on. It delays the faults that are injected after it."""
+    exchange.answer(exchange.forward())
 
 
 def server_error(exchange: Exchange) -> None:
-    """500: the engine fails, and has done nothing."""
+    """500: DynamoDB fails, and has done nothing."""
     exchange.refuse(500, "InternalServerError")
 
 
 def throttled(exchange: Exchange) -> None:
-    """400, throttled: the engine has no capacity left, and has done nothing."""
+    """400: DynamoDB throttles the request, and has done nothing."""
     exchange.refuse(400, "ProvisionedThroughputExceededException")
 
 
 def reset(exchange: Exchange) -> None:
-    """The connection is reset before the engine is asked."""
+    """The connection is reset before DynamoDB gets the request."""
     exchange.reset()
 
 
 def hang(exchange: Exchange) -> None:
-    """No answer, until the client gives up."""
+    """No answer until the client gives up."""
     exchange.connection.settimeout(0.5)
     while not exchange.stopping.is_set():
         try:
@@ -120,27 +120,27 @@ def hang(exchange: Exchange) -> None:
 
 
 def slow(exchange: Exchange) -> None:
-    """The answer comes late, but in time."""
-    answer = exchange.ask_engine()
+    """The answer comes late, but before the timeout."""
+    answer = exchange.forward()
     exchange.stopping.wait(SLOW)
     exchange.answer(answer)
 
 
 def answer_lost(exchange: Exchange) -> None:
-    """The engine does what is asked, and the connection is reset instead of its answer."""
-    exchange.ask_engine()
+    """DynamoDB executes the request, and the connection is reset instead of the answer."""
+    exchange.forward()
     exchange.reset()
 
 
 def answer_truncated(exchange: Exchange) -> None:
     """The connection ends in the middle of the answer."""
-    answer = exchange.ask_engine()
+    answer = exchange.forward()
     exchange.answer(answer, len(answer.body) // 2)
 
 
 def answer_altered(exchange: Exchange) -> None:
-    """One byte of the answer is another than its checksum was made of."""
-    answer = exchange.ask_engine()
+    """One byte of the answer is altered after its checksum was computed."""
+    answer = exchange.forward()
     place = random.randrange(len(answer.body))
     altered = bytearray(answer.body)
     altered[place] ^= 1
@@ -167,9 +167,9 @@ class Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, endpoint: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.engine = engine
+        self.endpoint = endpoint
         self.stopping = threading.Event()
         self.injected: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -178,27 +178,27 @@ class Proxy(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the client finds it."""
+        """The endpoint for the client."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def inject(self, fault: Fault, operation: str | None = None, times: int = 1) -> None:
-        """Let a fault happen to the next attempts at an operation (None: at any)."""
+        """Inject a fault into the next attempts at an operation (None: any operation)."""
         with self._lock:
             self._prepared += [(operation, fault)] * times
 
     def inject_by(self, choose: Callable[[str], Fault | None]) -> None:
-        """Let a function of the operation choose the fault of each attempt."""
+        """Let a function of the operation's name choose the fault of each attempt."""
         self._choose = choose
 
     def forget(self) -> None:
-        """Forget what was prepared and counted."""
+        """Forget the faults that are left, and the counts."""
         with self._lock:
             self._prepared.clear()
             self.injected.clear()
         self._choose = lambda _: None
 
     def take(self, operation: str) -> Fault | None:
-        """The fault that happens to an attempt at an operation now."""
+        """The fault of the current attempt at an operation."""
         with self._lock:
             prepared = next((p for p in self._prepared if p[0] in {None, operation}), None)
             if prepared:
@@ -209,7 +209,7 @@ class Proxy(ThreadingHTTPServer):
         return fault
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet: a client that has given up closes its connection while it is answered."""
+        """Print nothing: a client that gives up closes its connection before the answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -221,18 +221,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         operation = self.headers["x-amz-target"].rpartition(".")[2]
         body = self.rfile.read(int(self.headers["content-length"]))
-        exchange = Exchange(self, self.server.engine, body)
+        exchange = Exchange(self, self.server.endpoint, body)
         fault = self.server.take(operation) or none
         fault(exchange)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: the tests look at what was injected."""
+        """Print nothing: tests look at the counts."""
 
 
 @contextmanager
-def proxy_for(engine: str) -> Iterator[Proxy]:
-    """A proxy for an engine's URL, while inside."""
-    with Proxy(engine) as proxy:
+def proxy_for(endpoint: str) -> Iterator[Proxy]:
+    """A proxy for an endpoint, running inside the context."""
+    with Proxy(endpoint) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""What is asked of the engine, counted at the wire, and faults injected there."""
+"""Calls to DynamoDB, recorded as they leave the process, and faults injected there."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import URLLib3Session
 
-#: An exception to raise, or an HTTP status and an engine's error code to answer.
+#: An exception to raise, or the HTTP status and the error code of an answer.
 Fault = Exception | tuple[int, str]
 _Outcome = Callable[[AWSPreparedRequest, str], AWSResponse | None]
 
-#: An address that moto leaves alone, as it is none of AWS's.
+#: An address that moto ignores, because it is not one of AWS.
 _NOWHERE = "http://fault.invalid/"
 
 
 @dataclass
 class Call:
-    """One request as it leaves this process; a retry is one of its own."""
+    """One request as it leaves this process; a retry is a call of its own."""
 
     operation: str
     body: dict[str, Any]
@@ -42,14 +42,14 @@ class Wire:
 
     @property
     def operations(self) -> list[str]:
-        """The operations asked for, in their order."""
+        """The operations that were called, in order."""
         return [call.operation for call in self.calls]
 
     @property
     def units(self) -> float | None:
-        """Capacity units consumed by all calls; None where the engine told none of any call."""
-        told = [call.units for call in self.calls if call.units is not None]
-        return sum(told) if told or not self.calls else None
+        """Capacity units consumed by all calls; None if no call has returned any."""
+        units = [call.units for call in self.calls if call.units is not None]
+        return sum(units) if units or not self.calls else None
 
     def clear(self) -> None:
         """Forget the calls so far."""
@@ -57,26 +57,26 @@ class Wire:
 
     @contextmanager
     def expect(self, *operations: str) -> Iterator[None]:
-        """Assert that exactly these operations, in this order, are asked for inside."""
+        """Assert that exactly these operations are called inside, in this order."""
         with open_wire() as inside:
             yield
-        asked, expected = inside.operations, list(operations)
-        assert asked == expected, f"asked for {asked}, expected {expected}"
+        called, expected = inside.operations, list(operations)
+        assert called == expected, f"called {called}, expected {expected}"
 
     def fail_next(self, operation: str | None, fault: Fault) -> None:
-        """Let the next attempt at an operation (None: at any) fail, without asking the engine."""
+        """Fail the next attempt at an operation (None: any) before it reaches DynamoDB."""
         self._prepare(operation, partial(_fail, fault))
 
     def lose_answer_of(self, operation: str) -> None:
-        """Let the engine do the next call of an operation, and time out instead of its answer."""
+        """Execute the next call of an operation, and time out instead of its answer."""
         self._prepare(operation, _lose_answer)
 
     def leave_next_unprocessed(self, operation: str) -> None:
-        """Let the engine hand back all that the next batch asks for, as it may under load."""
+        """Return the whole next batch as unprocessed, as DynamoDB can under load."""
         self._prepare(operation, _leave_unprocessed)
 
     def before_next(self, operation: str, happens: Callable[[], object]) -> None:
-        """Let something happen just before the next call of an operation leaves this process."""
+        """Call a function just before the next call of an operation leaves this process."""
 
         def happen_and_go_on(_: AWSPreparedRequest, __: str) -> None:
             happens()
@@ -84,12 +84,12 @@ class Wire:
         self._prepare(operation, happen_and_go_on)
 
     def forget_prepared(self) -> None:
-        """Forget what was prepared for a call that was not made."""
+        """Forget the outcomes that no call has met."""
         with self._lock:
             self._outcomes.clear()
 
     def take_outcome(self, operation: str) -> _Outcome | None:
-        """What was prepared for an operation, once."""
+        """The prepared outcome of an operation, which is then removed."""
         with self._lock:
             for prepared in self._outcomes:
                 if prepared[0] in {None, operation}:
@@ -103,13 +103,13 @@ class Wire:
 
 
 _open: list[Wire] = []
-#: The last call of each thread, which is where botocore handles its answer.
+#: The last call of each thread: botocore handles an answer in the thread of its call.
 _latest = threading.local()
 
 
 @contextmanager
 def open_wire() -> Iterator[Wire]:
-    """A wire that records while inside."""
+    """A wire that records inside the context."""
     wire = Wire()
     _open.append(wire)
     try:
@@ -144,13 +144,13 @@ def _fail(fault: Fault, request: AWSPreparedRequest, _: str) -> AWSResponse:
 
 
 def _leave_unprocessed(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
-    asked = json.loads(request.body)["RequestItems"]
+    requested = json.loads(request.body)["RequestItems"]
     name = "UnprocessedKeys" if event_name.endswith("BatchGetItem") else "UnprocessedItems"
-    return _answer(request, 200, {"Responses": {}, name: asked})
+    return _answer(request, 200, {"Responses": {}, name: requested})
 
 
 def _answer(request: AWSPreparedRequest, status: int, body: dict[str, Any]) -> AWSResponse:
-    # botocore asks all handlers, even once one has answered: moto would still do what was asked.
+    # botocore calls every handler, also after an answer: moto would still execute the request.
     request.url = _NOWHERE
     headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "injected"}
     answer = AWSResponse(_NOWHERE, status, headers, None)
@@ -167,7 +167,7 @@ def _lose_answer(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
-# In front of moto's own handler, which answers in the engine's place: the first answer counts.
+# In front of moto's handler: botocore takes the first answer.
 BUILTIN_HANDLERS[:0] = [
     ("before-send.dynamodb", _before_send),
     ("after-call.dynamodb", _after_call),

@@ -1,0 +1,103 @@
+"""A client whose calls to DynamoDB Local go through the proxy, and a limit for its time."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import botocore.endpoint
+import pytest
+
+from beaker_dynamodb import create_table
+from tests.support.internals import forget_connections, parse_options
+from tests.support.plugin import parameters_of
+from tests.support.proxy import Proxy, hang, proxy_for
+
+TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
+#: For the fault that takes a whole read timeout for each attempt.
+SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.2}
+ATTEMPTS = 3
+#: How many attempts meet the fault: all but one, or all; in CI also the first alone.
+TIMES = [pytest.param(1, marks=pytest.mark.exhaustive), ATTEMPTS - 1, ATTEMPTS]
+_uses = count()
+
+
+class Pauses:
+    """A clock for botocore whose pauses take no time."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.total += seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+@pytest.fixture(scope="session")
+def running_proxy(dynamodb_local: str) -> Iterator[Proxy]:
+    with proxy_for(dynamodb_local) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(running_proxy: Proxy) -> Iterator[Proxy]:
+    yield running_proxy
+    running_proxy.forget()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    pauses = Pauses()
+    monkeypatch.setattr(botocore.endpoint, "time", pauses)
+    return pauses
+
+
+@pytest.fixture(scope="session")
+def table(dynamodb_local: str) -> dict[str, Any]:
+    """The options of one table for all of these tests; each test has its own ids there."""
+    options: dict[str, Any] = {
+        "region": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "table_name": f"test-{uuid.uuid4().hex}",
+        "endpoint_url": dynamodb_local,
+    }
+    create_table(**options)
+    return options
+
+
+@pytest.fixture
+def proxied_options(
+    request: pytest.FixtureRequest, table: dict[str, Any], proxy: Proxy, pauses: Pauses
+) -> dict[str, Any]:
+    """The options of a client whose calls go through the proxy."""
+    # A botocore client has a quota of retries for all of its calls; a new client has a full one.
+    if next(_uses) % 10 == 0:
+        forget_connections()
+    timeouts = SHORT_TIMEOUTS if parameters_of(request.node).get("fault") is hang else TIMEOUTS
+    return {**table, **timeouts, "endpoint_url": proxy.url}
+
+
+class TimeLimit:
+    """Asserts that the code inside takes no longer than one call can take."""
+
+    def __init__(self, proxied_options: dict[str, Any], pauses: Pauses) -> None:
+        self._limit = parse_options(proxied_options).longest_call
+        self._pauses = pauses
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic(), self._pauses.total
+
+    def __exit__(self, *_: object) -> None:
+        began, paused = self._began
+        took = time.monotonic() - began + self._pauses.total - paused
+        # The other calls of the request take milliseconds.
+        assert took < self._limit + 1
+
+
+@pytest.fixture
+def time_limit(proxied_options: dict[str, Any], pauses: Pauses) -> TimeLimit:
+    return TimeLimit(proxied_options, pauses)

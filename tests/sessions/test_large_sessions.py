@@ -1,0 +1,151 @@
+"""Sessions of more than one item: whole or missing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from beaker.exceptions import BeakerWarning
+
+from beaker_dynamodb import ItemTooLarge
+from tests.contract.site import Site
+from tests.support.large import MEGABYTE, all_parts_are_named, noise, parts
+from tests.support.pages import KINDS, log_out, read, save
+from tests.support.tables import stored_items
+from tests.support.wire import Wire
+
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+
+
+class TestASession:
+    @pytest.fixture(params=["pickle", "encrypted"])
+    def sites(self, request: pytest.FixtureRequest, dynamodb: Any) -> list[Site]:
+        one, other = (Site(dynamodb.options, **KINDS[request.param]) for _ in range(2))
+        one.request(put(n=noise(MEGABYTE)))
+        other.use_cookie(str(one.cookie))
+        return [one, other]
+
+    def test_comes_back_whole_and_is_touched_whole(
+        self, clock: Any, sites: list[Site], dynamodb: Any
+    ) -> None:
+        one, _ = sites
+        for _ in range(3):
+            clock.advance(60 * 60)
+            assert one.request(read) == noise(MEGABYTE)
+        assert {row.expires.timestamp() for row in stored_items(dynamodb)} == {clock.now + 86_400}
+        assert all_parts_are_named(dynamodb)
+
+    def test_is_merged(self, sites: list[Site], dynamodb: Any) -> None:
+        one, other = sites
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=noise(MEGABYTE, 2)))
+            put(a=1)(session)
+
+        one.request(changed_meanwhile)
+        found = other.request(lambda session: {**session})
+        assert (found["a"], found["b"]) == (1, noise(MEGABYTE, 2))
+        assert found["n"] == noise(MEGABYTE)
+        assert all_parts_are_named(dynamodb)
+
+    def test_is_merged_with_a_session_that_replaces_it_during_the_merge(
+        self, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=2))
+            wire.before_next("BatchGetItem", lambda: other.request(put(c=3)))
+            put(a=1)(session)
+
+        one.request(changed_meanwhile)
+        found = other.request(lambda session: {**session})
+        assert (found["a"], found["b"], found["c"]) == (1, 2, 3)
+
+    def test_is_read_whole_if_it_is_replaced_during_the_read(
+        self, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+        other.request(read)
+        wire.before_next("BatchGetItem", lambda: one.request(put(n=noise(MEGABYTE, 2))))
+        assert other.request(read) == noise(MEGABYTE, 2)
+
+    def test_without_its_parts_is_corrupt(
+        self, sites: list[Site], dynamodb: Any, wire: Wire
+    ) -> None:
+        one, _ = sites
+        parts(dynamodb)[0].delete()
+        # The second read is for a value whose parts were replaced during the first.
+        reads = ["GetItem", "BatchGetItem"] * 2
+        with (
+            wire.expect(*reads, "GetItem"),
+            pytest.warns(BeakerWarning, match="Invalidating corrupt session"),
+        ):
+            assert one.request(read) is None
+
+    def test_leaves_nothing_behind_when_it_ends(self, sites: list[Site], dynamodb: Any) -> None:
+        one, other = sites
+
+        def ended_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(log_out)
+            put(a=1)(session)
+
+        one.request(ended_meanwhile)
+        assert stored_items(dynamodb) == []
+
+    def test_is_whole_if_an_answer_is_lost(
+        self, sites: list[Site], dynamodb: Any, wire: Wire
+    ) -> None:
+        one, other = sites
+        wire.lose_answer_of("PutItem")
+        one.request(put(n=noise(MEGABYTE, 2)))
+        assert other.request(read) == noise(MEGABYTE, 2)
+        wire.lose_answer_of("BatchWriteItem")
+        one.request(put(n=noise(MEGABYTE, 3)))
+        assert other.request(read) == noise(MEGABYTE, 3)
+
+    def test_is_whole_if_the_answer_to_a_touch_is_lost(
+        self, clock: Any, sites: list[Site], wire: Wire
+    ) -> None:
+        one, other = sites
+        clock.advance(60 * 60)
+        wire.lose_answer_of("PutItem")
+        with wire.expect("GetItem", "BatchGetItem", "BatchWriteItem", "PutItem", "PutItem"):
+            one.request(save)
+        assert other.request(read) == noise(MEGABYTE)
+
+    @pytest.mark.parametrize("sites", ["pickle"], indirect=True)
+    def test_is_whole_if_the_answer_to_an_overwrite_is_lost(
+        self, dynamodb: Any, sites: list[Site], wire: Wire
+    ) -> None:
+        other, _ = sites
+        one = Site(dynamodb.options, on_conflict="overwrite")
+        one.use_cookie(str(other.cookie))
+
+        def changed_meanwhile(session: Any) -> None:
+            session.get("n")
+            other.request(put(b=1))
+            wire.before_next("PutItem", lambda: None)
+            wire.lose_answer_of("PutItem")
+            put(n=noise(MEGABYTE, 2))(session)
+
+        one.request(changed_meanwhile)
+        assert one.request(read) == noise(MEGABYTE, 2)
+
+    def test_past_max_value_size_is_an_error_and_the_stored_one_stays(
+        self, sites: list[Site]
+    ) -> None:
+        one, _ = sites
+        with pytest.raises(ItemTooLarge):
+            one.request(put(a=noise(9 * MEGABYTE)))
+        assert one.request(read) == noise(MEGABYTE)
+
+
+def put(**values: object) -> Callable[[Any], None]:
+    def page(session: Any) -> None:
+        session.update(values)
+        session.save()
+
+    return page

@@ -1,0 +1,55 @@
+"""The internal names of the package that tests import; no other module of the tests names them."""
+
+from beaker_dynamodb import codec
+from beaker_dynamodb.caches import CreationLock, creation
+from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.codec import Content, SavedSession, Signer
+from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.session import PICKLED_DICT, changed_keys
+from beaker_dynamodb.manager import Backend
+from beaker_dynamodb.options import option_rows, parse_options
+from beaker_dynamodb.rows import Row, Rows, WriteResult, new_version, now
+from beaker_dynamodb.rows.parts import PART_SIZE
+from beaker_dynamodb.rows.row import PartsName
+from beaker_dynamodb.sessions.session_row import Baseline
+from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import table as table_module
+from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
+from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
+
+__all__ = [
+    "FIRST_PAUSE",
+    "LONGEST_PAUSE",
+    "PART_SIZE",
+    "PICKLED_DICT",
+    "Backend",
+    "Baseline",
+    "CacheEntry",
+    "Compression",
+    "Content",
+    "CreationLock",
+    "PartsName",
+    "Row",
+    "RowKey",
+    "Rows",
+    "SavedSession",
+    "Signer",
+    "TableDefinition",
+    "WriteResult",
+    "backoff",
+    "changed_keys",
+    "codec",
+    "connection_of",
+    "creation",
+    "forget_connections",
+    "new_version",
+    "now",
+    "option_rows",
+    "original_key",
+    "parse_options",
+    "partition_key",
+    "session_key",
+    "table_module",
+    "value_key",
+]
