@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy, hang, proxy_for
 
 TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
 #: For the fault that takes a whole read timeout for each attempt.
-SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.2}
+SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.4}
 ATTEMPTS = 3
 #: How many attempts meet the fault: all but one, or all; in CI also the first alone.
 TIMES = [pytest.param(1, marks=pytest.mark.exhaustive), ATTEMPTS - 1, ATTEMPTS]
