@@ -252,3 +252,24 @@ def test_a_region_is_configured_by_its_url(dynamodb: Any, wire: Wire) -> None:
     manager.region_invalidate(square, None, "square", 3)
     assert square(3) == 9
     assert calls == [3, 3]
+
+
+@pytest.mark.parametrize("life", [{"timeout": 60}, {"expire": 60}], ids=["timeout", "expire"])
+def test_a_live_value_is_listed_until_it_expires(
+    dynamodb: Any, clock: Any, life: dict[str, int]
+) -> None:
+    cache = Cache("listed", type="ext:dynamodb", **dynamodb.options, **life, stale_ttl=60)
+    cache.put("key", 1)
+    for seconds, listed in ((0, [b"key"]), (59, [b"key"]), (2, [])):
+        clock.advance(seconds)
+        assert cache.namespace.keys() == listed
+        assert ("key" in cache) is bool(listed)
+
+
+def test_a_value_without_expire_is_missing_after_timeout_whatever_stale_ttl_is(
+    dynamodb: Any, clock: Any
+) -> None:
+    cache = Cache("timeout", type="ext:dynamodb", **dynamodb.options, timeout=60, stale_ttl=60)
+    cache.put("key", 1)
+    clock.advance(61)
+    assert cache.get("key", createfunc=lambda: 2) == 2
