@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from .codec import PLAIN, Encoding, SavedSession, Signer
 from .errors import BeakerDynamoDBError, CorruptItem
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
-from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename
+from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename, save
 from .table import SESSION, RowKey, Table, session_key
 
 logger = logging.getLogger("beaker_dynamodb.manager")
@@ -40,9 +41,11 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._backend = _backend(arguments)
         self._thread = ThreadState()
         self._encoding = PLAIN
-        self._lifetime = self._backend.lifetime
+        self._cookie_age: Callable[[], int | None] = lambda: None
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._is_session = False
+        self._is_cache = False
+        self._saves = 0
 
     @property
     def timeout(self) -> int | None:
@@ -53,10 +56,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
     def session_row(self) -> SessionRow:
         """The row of the session whose id is the namespace."""
         self._is_session = True
-        backend = self._backend
-        return SessionRow(
-            backend.rows, backend.options, self._session_key(), self._lifetime, self._encoding
-        )
+        return self._new_session_row()
 
     def __getitem__(self, key: str | bytes) -> Any:
         value = self._load_session() if key == SESSION else self._values.get(key)
@@ -74,8 +74,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._values.put(key, value, None)
             return
         saved = SavedSession.from_text(_text(value), self._encoding)
+        self.session_row.lifetime = self._lifetime()
+        self.session_row.verify_lock = self._verify_lock
         if self._renamed_from is None:
-            self.session_row.save(saved)
+            save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):
             self._renamed_from = None
         else:
@@ -106,14 +108,28 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             # The session may be stored under both ids.
             del self._renamed_from[SESSION]
             self._renamed_from = None
-        self.session_row.delete()
+        self.session_row.end()
 
-    def keys(self) -> list[bytes]:
-        """The keys of all live cache values, in bytes as Beaker's `Cache` passes them."""
+    def keys(self) -> list[str] | list[bytes]:
+        """The keys of all live cache values, in bytes as Beaker's `Cache` passes them.
+
+        For a session its only key, "session", if it is stored.
+        """
+        if self._is_session:
+            return [SESSION] if SESSION in self else []
         return self._values.keys()
 
     def do_remove(self) -> None:
-        """Delete all cache values of the namespace; Beaker calls it for `Cache.clear`."""
+        """End the session, or delete all cache values of the namespace.
+
+        Beaker calls it for `Cache.clear`, and applications to log a user out by the session's id.
+        A manager that has served neither a session nor a cache yet does both.
+        """
+        if self._is_session:
+            del self[SESSION]
+            return
+        if not self._is_cache:
+            self._new_session_row().end()
         self._values.clear()
 
     def acquire_read_lock(self) -> None:
@@ -135,67 +151,98 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             replace: set by `Session.save`: it acquires the lock only if this thread holds it.
 
         Raises:
-            LockTimeout: another owner has held the lock for all of `lock_wait`.
+            LockTimeout: another owner has held the lock for all of `lock_wait`; or this thread
+                saves a session whose lock it has held past `lock_timeout`.
         """
         if replace:
             if holds_any_lock():
-                self._session_lock().acquire_again()
+                self.stored_as.session_lock().verify()
+                self.session_lock().acquire_again()
+            self._saves += 1
         elif self._is_session:
-            self._session_lock().acquire()
+            self.session_lock().acquire()
         else:
             self._thread.writing += 1
         return True
 
     def release_write_lock(self) -> None:
         """Release what `acquire_write_lock` has acquired."""
-        if not self._is_session:
+        if self._saves:
+            self._saves -= 1
+            if holds_any_lock():
+                self.session_lock().release()
+        elif not self._is_session:
             self._thread.writing = max(0, self._thread.writing - 1)
         elif holds_any_lock():
-            self._session_lock().release()
+            self.session_lock().release_own_or_last()
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """The lock under which one thread on one machine creates a missing value."""
         return self._values.creation_lock(key)
 
+    @property
+    def stored_as(self) -> DynamoDBNamespaceManager:
+        """The session under the id that it is stored under: the old one until it is renamed."""
+        return self._renamed_from or self
+
     def configure_session(
         self,
         encoding: Encoding,
-        cookie_age: int | None,
+        cookie_age: Callable[[], int | None],
         renamed_from: DynamoDBNamespaceManager | None = None,
     ) -> None:
         """Set what only a session class knows, before the session is loaded or saved.
 
         Args:
             encoding: how the session becomes text.
-            cookie_age: seconds that the session's cookie lives; None if unknown.
+            cookie_age: returns the seconds that the session's cookie lives, or None if unknown.
             renamed_from: the session under the id that this one replaces, if any.
 
         Raises:
             ConfigurationError: `touch_interval` is not shorter than the cookie's age.
         """
         self._encoding = encoding
-        if cookie_age is not None:
-            self._lifetime = Lifetime.of(self._backend.options, cookie_age)
+        self._cookie_age = cookie_age
         self._renamed_from = renamed_from
 
     @cached_property
     def _values(self) -> CacheValues:
+        self._is_cache = True
         rows, leases, listing = self._backend.rows, self._backend.leases, self._backend.listing
         return CacheValues(
             rows, leases, listing, self._backend.options, self.namespace, self._thread
         )
 
+    def _new_session_row(self) -> SessionRow:
+        backend = self._backend
+        return SessionRow(
+            backend.rows, backend.options, self._session_key(), self._lifetime(), self._encoding
+        )
+
+    def _lifetime(self) -> Lifetime:
+        age = self._cookie_age()
+        return self._backend.lifetime if age is None else Lifetime.of(self._backend.options, age)
+
+    def _verify_lock(self) -> None:
+        if holds_any_lock():
+            self.stored_as.session_lock().verify()
+
+    def _holds_lock(self) -> bool:
+        return holds_any_lock() and self.session_lock().is_held
+
     def _session_key(self) -> RowKey:
         options = self._backend.options
         return session_key(options.key_prefix, self.namespace, hash_id=options.hash_ids)
 
-    def _session_lock(self) -> SessionLock:
+    def session_lock(self) -> SessionLock:
+        """The lock of the session whose id is the namespace."""
         return SessionLock(self._backend.leases, self._session_key(), self._backend.options)
 
     def _load_session(self) -> Any:
         self._refuse_replacement()
+        is_consistent = self._backend.options.consistent_read or self._holds_lock()
         try:
-            text = self.session_row.load()
+            text = self.session_row.load(consistent=is_consistent)
         except CorruptItem:
             # No outage: Beaker may replace a corrupt session with a new one.
             raise

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from beaker import middleware
 
-from .session import DynamoDBSession, with_session_class
+from .session import DynamoDBSession, session_by_id, with_session_class
 
 _PREFIXES = ("session.", "beaker.session.")
 
@@ -37,12 +38,22 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
     ) -> None:
         super().__init__(wrap_app, dict(config or {}), environ_key, **settings)
         self.options: dict[str, Any] = with_session_class(self.options)
+        self.wrap_app = self._respond
 
     def _get_session(self) -> Any:
-        session_class = self.options.get("session_class")
-        if session_class is not DynamoDBSession:
+        if not self._has_own_class:
             return super()._get_session()
-        return session_class({}, use_cookies=False, **self.options)
+        return DynamoDBSession({}, use_cookies=False, **self.options)
+
+    @property
+    def _has_own_class(self) -> bool:
+        return self.options.get("session_class") is DynamoDBSession
+
+    def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if self._has_own_class:
+            session = environ[self.environ_key]
+            session.__dict__["get_by_id"] = partial(session_by_id, self.options)
+        return self.app(environ, start_response)
 
 
 def session_filter(

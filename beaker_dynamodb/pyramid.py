@@ -9,7 +9,7 @@ from typing import Any
 
 import pyramid_beaker
 
-from .session import with_session_class
+from .session import DynamoDBSession, session_by_id, with_session_class
 
 
 def includeme(config: Any) -> None:
@@ -24,6 +24,15 @@ def includeme(config: Any) -> None:
     settings = config.registry.settings
     named = {name.removeprefix("beaker."): value for name, value in settings.items()}
     own = {name[8:]: value for name, value in named.items() if name.startswith("session.")}
-    options = {f"session.{name}": value for name, value in with_session_class(own).items()}
-    config.set_session_factory(pyramid_beaker.session_factory_from_settings(options))
+    options = with_session_class(own)
+    factory = pyramid_beaker.session_factory_from_settings(
+        {f"session.{name}": value for name, value in options.items()}
+    )
+    if options.get("session_class") is DynamoDBSession:
+        factory.get_by_id = _get_by_id
+    config.set_session_factory(factory)
     pyramid_beaker.set_cache_regions_from_settings(settings)
+
+
+def _get_by_id(session: Any, session_id: str) -> DynamoDBSession | None:
+    return session_by_id(session.__dict__["_params"], session_id)

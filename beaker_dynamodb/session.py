@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 
-from beaker import util
+from beaker import crypto, util
 from beaker.session import Session
 
 from .codec import PLAIN, Encoding, format_of
@@ -15,6 +17,8 @@ from .manager import DynamoDBNamespaceManager
 
 #: What `session.type` may be: this backend, or nothing.
 _OWN_TYPES = ("ext:dynamodb", None)
+#: The end of a cookie that never expires (beaker/session.py, Session._set_cookie_expires).
+_LATEST_COOKIE = 0x7FFFFFFF
 
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
@@ -39,12 +43,25 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
                 f"DynamoDBSession stores sessions in DynamoDB, but session.type is "
                 f"{options['type']}: set ext:dynamodb, or leave session_class out"
             )
+        _check_encryption(options)
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
         self._renamed_from: DynamoDBNamespaceManager | None = None
+        self._locked: list[DynamoDBNamespaceManager] = []
+        self._is_loading = False
         super().__init__(request, namespace_class=self._new_namespace, **options)
 
     def load(self) -> None:
         """Load the session; begin a new one if it is corrupt and may be replaced."""
+        self._is_loading = True
+        try:
+            self._load()
+        finally:
+            self._is_loading = False
+        if self.namespace.session_row.is_renamed:
+            # Whoever has only the old id does not get the session that went on under a new one.
+            self._create_id()
+
+    def _load(self) -> None:
         try:
             super().load()
         except Exception as error:
@@ -60,14 +77,20 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             super().invalidate()
 
     def invalidate(self) -> None:
-        """End the session, delete its row, and begin a new session under a new id."""
+        """End the session in the table, too, and begin a new one under a new id."""
         if hasattr(self, "namespace"):
-            del self.namespace["session"]
+            if self._is_loading:
+                # Beaker found it timed out; a request that has touched it since keeps it.
+                self.namespace.session_row.end_if_unchanged()
+            else:
+                del self.namespace["session"]
         super().invalidate()
 
     def regenerate_id(self) -> None:
-        """Change the id; the next save stores the session under it and deletes the old row."""
-        self._renamed_from = getattr(self, "namespace", None)
+        """Change the id; the next save moves the session there, and ends it under the old id."""
+        if hasattr(self, "namespace"):
+            # The save under an earlier new id may have failed.
+            self._renamed_from = self.namespace.stored_as
         super().regenerate_id()
 
     def lock(self) -> None:
@@ -81,23 +104,25 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         # A session without a namespace is new: no other request knows its id.
         if hasattr(self, "namespace"):
             super().lock()
+            self._locked.append(self.namespace)
 
     def unlock(self) -> None:
-        """Release the lock."""
-        if hasattr(self, "namespace"):
+        """Release the lock, under the id that it was acquired for."""
+        if self._locked:
+            self._locked.pop().release_write_lock()
+        elif hasattr(self, "namespace"):
             super().unlock()
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
-        namespace.configure_session(self._encoding(), self._cookie_age(), self._renamed_from)
+        namespace.configure_session(self._encoding(), self._cookie_age, self._renamed_from)
         self._renamed_from = None
         return namespace
 
     def _encoding(self) -> Encoding:
         encoding = PLAIN
-        if not isinstance(self.serializer, (util.JsonSerializer, util.PickleSerializer)):
-            own = format_of(self.serializer)
-            encoding = PLAIN._replace(formats=(*PLAIN.formats, own))
+        if type(self.serializer) not in {util.JsonSerializer, util.PickleSerializer}:
+            encoding = PLAIN._replace(formats=(format_of(self.serializer),))
         if not self.encrypt_key:
             return encoding
         return encoding._replace(decrypt=self._decrypt, encrypt=self._encrypt)
@@ -118,8 +143,28 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             self.serializer = serializer
 
     def _cookie_age(self) -> int | None:
-        age = self.cookie_expires
-        return int(age.total_seconds()) if isinstance(age, timedelta) else None
+        """Seconds until the cookie expires; None if the browser decides."""
+        expires = self.cookie_expires
+        if isinstance(expires, timedelta):
+            return int(expires.total_seconds())
+        if isinstance(expires, datetime):
+            # Beaker writes a datetime without a zone into the cookie as one in GMT.
+            moment = expires if expires.tzinfo else expires.replace(tzinfo=timezone.utc)
+            return int(moment.timestamp() - time.time())
+        return int(_LATEST_COOKIE - time.time()) if expires is False else None
+
+
+def session_by_id(options: Mapping[str, Any], session_id: str) -> DynamoDBSession | None:
+    """The session with an id; None if there is none.
+
+    Beaker's own `get_by_id` ignores `session_class` (beaker/session.py, SessionObject).
+
+    Args:
+        options: as Beaker's, and the backend's.
+        session_id: of the session.
+    """
+    session = DynamoDBSession({}, id=session_id, **{**options, "use_cookies": False})
+    return None if session.is_new else session
 
 
 def with_session_class(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +176,33 @@ def with_session_class(options: Mapping[str, Any]) -> dict[str, Any]:
         return dict(options)
     # For Beaker, a missing type means memory.
     return {"session_class": DynamoDBSession, **options, "type": "ext:dynamodb"}
+
+
+def _check_encryption(options: Mapping[str, Any]) -> None:
+    """Refuse an encryption that does not encrypt, or does not notice an altered row."""
+    if not options.get("encrypt_key"):
+        return
+    if not options.get("validate_key"):
+        raise ConfigurationError("session.encrypt_key needs session.validate_key beside it")
+    cipher = crypto.get_crypto_module(options.get("crypto_type") or "default")
+    if not _authenticates(cipher):
+        raise ConfigurationError(
+            f"session.encrypt_key has no cipher that notices an altered session ({cipher.__name__}"
+            "): run `pip install cryptography`, and set crypto_type to cryptography or not at all"
+        )
+
+
+@cache
+def _authenticates(cipher: Any) -> bool:
+    """Whether a cipher refuses what was altered: Beaker falls back to AES-CTR, or to nothing."""
+    key = b"k" * cipher.getKeyLength()
+    encrypted = bytes(cipher.aesEncrypt(b"session", key))
+    altered = encrypted[:-1] + bytes([encrypted[-1] ^ 1])
+    try:
+        cipher.aesDecrypt(altered, key)
+    except Exception:  # noqa: BLE001  # each cipher library has an error of its own
+        return True
+    return False
 
 
 class _Verbatim:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import LockTimeout, StoreUnavailable
 from ..options import Options
-from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_version, now
+from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_token, now
 from ..table import RowKey
 from .entry import MISSING, CacheEntry, EntryReader
 
@@ -152,7 +152,7 @@ class CreationLease:
 
     def _try_acquire(self, entry: CacheEntry) -> CacheEntry | None:
         """Acquire the lease on what was read; returns None, or what is stored if refused."""
-        token, until = new_version(), now() + self._options.lock_timeout
+        token, until = new_token(), now() + self._options.lock_timeout
         slot = self._leases.acquire(self._key, token, until, entry.stored)
         if slot is not None:
             return self._reader.entry(self._key, slot)

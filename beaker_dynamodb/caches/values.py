@@ -9,7 +9,7 @@ from typing import Any
 from ..codec import encode_value
 from ..errors import ItemTooLarge, StoreUnavailable
 from ..options import LONGEST_LIFE, Options
-from ..rows import Leases, Listing, Row, Rows, new_version, now
+from ..rows import Leases, Listing, Row, Rows, new_token, now
 from ..table import RowKey, partition_key, value_key
 from .creation import CreationLock
 from .creation_lease import CreationLease, HeldLease, ThreadState
@@ -92,10 +92,10 @@ class CacheValues:
             TypeError: with `serializer` json, for anything but such a tuple.
         """
         row_key = value_key(self._partition, key)
-        row = Row(self._data(value), new_version(), now(), self._life(expire))
+        row = Row(self._data(value), new_token(), now(), self._life(expire))
         held = self._thread.held_lease(row_key)
         if held is None:
-            self._rows.put(row_key, row)
+            self._rows.write(row_key, row, None)
         else:
             self._store(row_key, row, held)
         self._thread.values.pop(row_key, None)

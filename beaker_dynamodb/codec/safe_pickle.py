@@ -1,7 +1,6 @@
 """Read a pickle without executing any of it, and write it back. Pure.
 
-Stand-ins replace the classes and functions that a pickle names, and record what the pickle does
-with them. `write_pickle` repeats the record, so unpickling gives what the first pickle gives.
+Stand-ins replace what a pickle names, and record what it does with them. `write_pickle` repeats it.
 """
 
 from __future__ import annotations
@@ -9,16 +8,18 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from copyreg import _extension_cache, _inverted_registry  # type: ignore[attr-defined]
 from enum import Enum
 from functools import lru_cache
+from pickle import _Unpickler  # the documented algorithm, in Python
 from typing import Any, ClassVar
 
 Steps = Generator[object, None, None]
 
 GETATTR = frozenset({("__builtin__", "getattr"), ("builtins", "getattr")})
-#: Protocol 2 has no bytes: it writes the call `_codecs.encode(text, "latin1")`.
+#: Protocol 2 has no bytes: it writes the calls `_codecs.encode(text, "latin1")` and `bytes()`.
+BYTES = ("__builtin__", "bytes")
 ENCODE = ("_codecs", "encode")
 LATIN1 = "latin1"
 
@@ -61,6 +62,8 @@ class StandInClass(type):
         match arguments:
             case (str(text), str(encoding)) if cls.reference == ENCODE and encoding == LATIN1:
                 return text.encode(LATIN1)
+            case () if cls.reference == BYTES:
+                return b""
             case (StandInClass() as owner, str(name)) if cls.reference in GETATTR:
                 return _attribute(cls, owner, name)
         return stand_in(cls, Making.CALL, arguments)
@@ -132,15 +135,13 @@ def stand_in(maker: Any, making: Making, arguments: tuple[Any, ...]) -> StandIn:
 @lru_cache(maxsize=1024)
 def named(module: str, name: str) -> StandInClass:
     """The stand-in for what a pickle names."""
-    attributes = {"__slots__": (), "reference": (module, name)}
-    return StandInClass("NamedStandIn", (StandIn,), attributes)
+    return StandInClass("Named", (StandIn,), {"__slots__": (), "reference": (module, name)})
 
 
 @lru_cache(maxsize=1024)
 def _attribute(getter: StandInClass, owner: StandInClass, name: str) -> StandInClass:
     """The stand-in for a class in another one: `__new__` accepts nothing but a class."""
-    attributes = {"__slots__": (), "attribute": (getter, owner, name)}
-    return StandInClass("NestedStandIn", (StandIn,), attributes)
+    return StandInClass("Nested", (StandIn,), {"__slots__": (), "attribute": (getter, owner, name)})
 
 
 def _resolve(module: str, name: str) -> StandInClass:
@@ -161,14 +162,22 @@ def read_pickle(payload: bytes) -> Any:
     if (_extension_cache or _inverted_registry) and any(code in payload for code in EXTENSIONS):
         return _read_slowly(payload)
     # From a plain BytesIO the C unpickler reads byte by byte, and takes four times as long.
-    reader = _FastReader(io.BufferedReader(io.BytesIO(payload)))
+    stream = io.BufferedReader(io.BytesIO(payload))
+    reader = _FastReader(stream)
     try:
-        value = reader.load()
+        value = _load_whole(reader, stream)
     except (pickle.UnpicklingError, TypeError):
         if not reader.has_names:
             raise
         return _read_slowly(payload)
     return _read_slowly(payload) if reader.has_names and STATE_SETTER in payload else value
+
+
+def _load_whole(reader: Any, stream: io.BufferedIOBase) -> Any:
+    value = reader.load()
+    if stream.read(1):
+        raise pickle.UnpicklingError("the pickle goes on after its end")
+    return value
 
 
 class _FastReader(pickle.Unpickler):
@@ -181,14 +190,15 @@ class _FastReader(pickle.Unpickler):
 
 def _read_slowly(payload: bytes) -> Any:
     """Read what the C unpickler can't read, or what it reads from copyreg's process-wide cache."""
+    stream = io.BytesIO(payload)
     try:
-        return _SlowReader(io.BytesIO(payload)).load()
+        return _load_whole(_SlowReader(stream), stream)
     except (AssertionError, struct.error) as error:
         raise pickle.UnpicklingError("the pickle is cut off") from error
 
 
-class _SlowReader(pickle._Unpickler):  # noqa: SLF001  # documented in pickle.py, and stable
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)  # noqa: SLF001
+class _SlowReader(_Unpickler):
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(_Unpickler.dispatch)
 
     stack: list[Any]
 
@@ -211,223 +221,9 @@ class _SlowReader(pickle._Unpickler):  # noqa: SLF001  # documented in pickle.py
 
     def load_pop(self) -> None:
         """Record a call for its effect on the object below it, before the result is dropped."""
-        match self.stack:
-            case [*_, StandIn() as made, StandIn(arguments=(first, _)) as call] if first is made:
+        match self.stack[-2:]:
+            case [StandIn() as made, StandIn(arguments=(first, _)) as call] if first is made:
                 made.operations.append((Action.CALL_WITH, [call.maker, call.arguments]))
         super().load_pop()  # type: ignore[misc]
 
     dispatch[pickle.POP[0]] = load_pop
-
-
-def write_pickle(value: Any) -> bytes:
-    """A pickle (protocol 2) of what `read_pickle` returns.
-
-    Unpickling it gives what unpickling the original gives, shared references and cycles included.
-    Values from several pickles can be mixed.
-
-    Raises:
-        pickle.PicklingError: it holds something else than builtin values and stand-ins.
-    """
-    writer = _Writer()
-    writer.write(value)
-    return pickle.PROTO + b"\x02" + bytes(writer.output) + pickle.STOP
-
-
-#: Their pickles refer to nothing else.
-_ATOMS = frozenset({type(None), bool, int, float})
-_TUPLES = {0: pickle.EMPTY_TUPLE, 1: pickle.TUPLE1, 2: pickle.TUPLE2, 3: pickle.TUPLE3}
-
-#: The last number that the short forms of the memo's opcodes hold.
-LAST_SHORT = 255
-
-
-class _Writer:
-    """Writes by generators that yield the values to be written next: a deep chain is no recursion.
-
-    Like pickle.py it writes an object that is met again inside its own arguments a second time,
-    and drops the outer one.
-    """
-
-    def __init__(self) -> None:
-        self.output = bytearray()
-        #: The number of each text, and of each other object by its id.
-        self._memo: dict[str | int, int] = {}
-        #: Objects made here, whose ids must not be used again.
-        self._kept: list[object] = []
-
-    def write(self, value: Any) -> None:
-        pending: list[Iterator[object]] = [iter((value,))]
-        while pending:
-            for child in pending[-1]:
-                steps = self._begin(child)
-                if steps is not None:
-                    pending.append(steps)
-                    break
-            else:
-                pending.pop()
-
-    def _begin(self, value: Any) -> Steps | None:
-        """Write a value that refers to no other; the steps of writing another one."""
-        if type(value) in _ATOMS:
-            self.output += pickle.dumps(value, 2)[2:-1]
-        elif not self._refer(value):
-            if type(value) is not str:
-                return self._steps(value)
-            text = value.encode("utf-8", "surrogatepass")
-            self.output += pickle.BINUNICODE + struct.pack("<I", len(text)) + text
-            self._remember(value)
-        return None
-
-    def _refer(self, value: Any) -> bool:
-        """Refer to a value that is written already."""
-        number = self._memo.get(_memo_key(value))
-        if number is None:
-            return False
-        self.output += _numbered(pickle.BINGET, pickle.LONG_BINGET, number)
-        return True
-
-    def _remember(self, value: Any) -> None:
-        number = self._memo[_memo_key(value)] = len(self._memo)
-        self.output += _numbered(pickle.BINPUT, pickle.LONG_BINPUT, number)
-
-    def _steps(self, value: Any) -> Steps:
-        if isinstance(value, StandInClass):
-            return self._class(value)
-        if isinstance(value, StandIn):
-            return self._object(value, value)
-        write = _CONTAINERS.get(type(value))
-        if write is not None:
-            return write(self, value)
-        call = _call_for(value)
-        self._kept.append(call)
-        return self._object(value, call)
-
-    def _list(self, value: list[Any]) -> Steps:
-        self.output += pickle.EMPTY_LIST
-        self._remember(value)
-        yield from self._operation(Action.APPEND, value)
-
-    def _dict(self, value: dict[Any, Any]) -> Steps:
-        self.output += pickle.EMPTY_DICT
-        self._remember(value)
-        operands = [operand for entry in value.items() for operand in entry]
-        yield from self._operation(Action.SET_ITEM, operands)
-
-    def _tuple(self, value: tuple[Any, ...]) -> Steps:
-        yield from self._items(value)
-        if value and not self._replace(value):
-            self._remember(value)
-
-    def _class(self, value: StandInClass) -> Steps:
-        if value.attribute:
-            getter, owner, name = value.attribute
-            yield from self._object(value, stand_in(getter, Making.CALL, (owner, name)))
-        else:
-            module, name = value.reference
-            self.output += pickle.GLOBAL + f"{module}\n{name}\n".encode()
-            self._remember(value)
-
-    def _object(self, value: Any, record: StandIn) -> Steps:
-        yield record.maker
-        yield from self._items(record.arguments)
-        self.output += record.making.value
-        if self._replace(value):
-            return
-        self._remember(value)
-        for action, operands in record.operations:
-            yield from self._operation(action, operands)
-
-    def _items(self, items: tuple[Any, ...]) -> Steps:
-        """A tuple that nothing refers to."""
-        if len(items) not in _TUPLES:
-            self.output += pickle.MARK
-        yield from items
-        self.output += _TUPLES.get(len(items), pickle.TUPLE)
-
-    def _replace(self, value: Any) -> bool:
-        """Drop what was just written if the value was also written inside it."""
-        if _memo_key(value) not in self._memo:
-            return False
-        self.output += pickle.POP
-        return self._refer(value)
-
-    def _operation(self, action: Action, operands: list[Any]) -> Steps:
-        if action is Action.CALL_WITH:
-            function, arguments = operands
-            yield function
-            yield from self._items(arguments)
-        elif action is Action.SET_STATE:
-            yield from operands
-        elif operands:
-            self.output += pickle.MARK
-            yield from operands
-        else:
-            return
-        self.output += action.value
-
-
-_CONTAINERS: dict[type, Callable[[_Writer, Any], Steps]] = {
-    list: _Writer._list,  # noqa: SLF001
-    dict: _Writer._dict,  # noqa: SLF001
-    tuple: _Writer._tuple,  # noqa: SLF001
-}
-
-
-def _memo_key(value: Any) -> str | int:
-    return value if type(value) is str else id(value)
-
-
-def _numbered(short: bytes, long: bytes, number: int) -> bytes:
-    return short + bytes([number]) if number <= LAST_SHORT else long + struct.pack("<I", number)
-
-
-def _call_for(value: Any) -> StandIn:
-    """The call that protocol 2 writes for a builtin value that it has no opcode for."""
-    kind = type(value)
-    if kind is bytes:
-        return stand_in(named(*ENCODE), Making.CALL, (value.decode(LATIN1), LATIN1))
-    if kind is bytearray:
-        return stand_in(named("__builtin__", "bytearray"), Making.CALL, (bytes(value),))
-    if kind in {set, frozenset}:
-        return stand_in(named("__builtin__", kind.__name__), Making.CALL, ([*value],))
-    raise pickle.PicklingError(f"{kind.__qualname__} is neither a builtin value nor a stand-in")
-
-
-#: In bytes. Larger values count as changed.
-LONGEST_FINGERPRINT = 4 * 1024 * 1024
-
-
-def fingerprint(value: object) -> bytes:
-    """Bytes that are equal for values that are equal in value and type."""
-    buffer = _BoundedBuffer()
-    pickler = _FingerprintPickler(buffer, protocol=4)
-    # Without the memo, two equal objects and two references to one object give the same bytes.
-    pickler.fast = True
-    pickler.dump(value)
-    return buffer.getvalue()
-
-
-class _BoundedBuffer(io.BytesIO):
-    """A buffer with an end: without the memo, a value that refers to itself has none."""
-
-    def write(self, data: Any) -> int:
-        if self.tell() > LONGEST_FINGERPRINT:
-            raise ValueError("the value is too large to be compared")
-        return super().write(data)
-
-
-class _FingerprintPickler(pickle.Pickler):
-    def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, StandInClass):
-            return tuple, (value.attribute or value.reference,)
-        if not isinstance(value, StandIn):
-            return NotImplemented
-        arguments: Any = value.arguments
-        if getattr(value.maker, "reference", None) in _SETS:
-            arguments = sorted(map(fingerprint, arguments[0]))
-        operations = [(action.name, operands) for action, operands in value.operations]
-        return tuple, ([value.maker, value.making.name, arguments, operations],)
-
-
-#: A set's order depends on the process (Python's hash seed), so its items are sorted.
-_SETS = {("__builtin__", "set"), ("__builtin__", "frozenset")}

@@ -1,38 +1,43 @@
-"""SavedSession: a session as Beaker saves it, decoded once. No I/O.
+"""SavedSession: a session as Beaker saves it, decoded once. Pure.
 
-    text -- base64 --> payload (stored) -- decryption --> serialized -- format --> content
+    text --- base64 ---> payload (stored) --- decryption ---> serialized --- format ---> content
 
 Beaker's text is base64 of the serialized session (beaker/session.py, Session._encrypt_data). The
-stored payload is the decoded bytes if they encode to the same text again: a quarter less to pay
-for.
+stored payload is the bytes in it if that is exactly reversible: a quarter less to pay for.
 
-To be compared, a session is read without executing any of it: `safe_pickle` reads a pickle. To be
-merged, it is read by the serializer, as Beaker itself reads it.
+A session is compared and merged without executing any of it: `safe_pickle` reads and writes a
+pickle as what it names. The application's own serializer reads and writes its own sessions.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
+import math
+import time
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeGuard
 
 from ..errors import CorruptItem
-from .data import DEFLATE, TOO_LONG, UNREADABLE, Content, decompress, pack, too_large, unpack
-from .safe_pickle import fingerprint, read_pickle
+from .compare import by_key, changed, key_identity
+from .data import DEFLATE, TOO_LONG, Content, decompress, pack, too_large, unpack
+from .names import unknown_names
+from .pickle_writer import write_pickle
+from .safe_pickle import read_pickle
 
 SessionContent = Mapping[Any, Any]
-Reader = Callable[[bytes], SessionContent]
 
-#: Beaker renews it at each load (beaker/session.py, Session.load), so it is no change of content.
+#: Beaker renews it at each load (beaker/session.py, Session.load): the application changed nothing.
 ACCESSED_TIME = "_accessed_time"
 CREATION_TIME = "_creation_time"
 #: All that Beaker itself puts into a session; a cleared one has no `_creation_time`.
 BEAKERS_OWN = frozenset({CREATION_TIME, ACCESSED_TIME, "_domain", "_path"})
+BEAKERS_TIMES = frozenset({CREATION_TIME, ACCESSED_TIME})
+#: In seconds. A request that takes longer stores the time of its save as that of its access.
+SLOW = 1.0
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
 
 #: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py).
@@ -46,24 +51,28 @@ class Format(NamedTuple):
 
     Attributes:
         prefix: how the serialized session begins.
-        read: reads it for a comparison; in Beaker's own formats without executing anything.
-        loads: the serializer's own function.
-        dumps: the serializer's own function.
+        loads: reads it; for Beaker's own serializers without executing anything of it.
+        dumps: writes it.
+        unknown_names: what it names that this release does not have.
     """
 
     prefix: bytes
-    read: Reader
-    loads: Reader
+    loads: Callable[[bytes], SessionContent]
     dumps: Callable[[SessionContent], bytes]
+    unknown_names: Callable[[bytes], Collection[str]] = lambda _: ()
 
 
 def format_of(serializer: Any) -> Format:
     """The format of the application's own serializer."""
-    return Format(b"", serializer.loads, serializer.loads, serializer.dumps)
+    return Format(b"", serializer.loads, serializer.dumps)
 
 
-def _read_json(payload: bytes) -> SessionContent:
-    content: SessionContent = json.loads(zlib.decompress(payload))
+def _read_json(serialized: bytes) -> SessionContent:
+    stream = zlib.decompressobj()
+    text = stream.decompress(serialized)
+    if not stream.eof or stream.unused_data:
+        raise zlib.error("not one whole stream")
+    content: SessionContent = json.loads(text)
     return content
 
 
@@ -72,8 +81,8 @@ def _write_json(content: SessionContent) -> bytes:
 
 
 BEAKERS_FORMATS = (
-    Format(PICKLED_DICT, read_pickle, pickle.loads, partial(pickle.dumps, protocol=2)),
-    Format(COMPRESSED, _read_json, _read_json, _write_json),
+    Format(PICKLED_DICT, read_pickle, write_pickle, unknown_names),
+    Format(COMPRESSED, _read_json, _write_json),
 )
 
 
@@ -81,9 +90,9 @@ class Encoding(NamedTuple):
     """How an application's sessions become text.
 
     Attributes:
-        formats: those in which they may be serialized.
-        decrypt: from a text to the serialized session; None if sessions are not encrypted.
-        encrypt: from the serialized session to a text; None if sessions are not encrypted.
+        formats: how they may be serialized.
+        decrypt: from a text to the serialized session; None if it is not encrypted.
+        encrypt: from the serialized session to a text; None likewise.
     """
 
     formats: tuple[Format, ...] = BEAKERS_FORMATS
@@ -101,7 +110,7 @@ class SavedSession:
     Attributes:
         text: as Beaker passes it to its backend.
         payload: the bytes that are stored of it.
-        kind: BASE64 if the payload is the decoded text, TEXT if it is the text itself.
+        kind: whether the payload is what the base64 text stands for, or the text itself.
         encoding: how the session became text.
     """
 
@@ -109,7 +118,7 @@ class SavedSession:
     payload: bytes
     kind: Content
     encoding: Encoding = PLAIN
-    #: By format, as read: each format reads a session once.
+    #: What each format has read, so that each reads once.
     _contents: dict[Format, SessionContent | None] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -133,7 +142,7 @@ class SavedSession:
         """From item data.
 
         Raises:
-            CorruptItem: the method `data` did not write it, or it is longer than `max_size` bytes.
+            CorruptItem: `data` did not write them, or they are longer than it accepts.
         """
         kind, payload = unpack(data, max_size)
         if kind is Content.BASE64:
@@ -148,7 +157,7 @@ class SavedSession:
 
     @classmethod
     def from_payload(cls, payload: bytes, encoding: Encoding = PLAIN) -> SavedSession:
-        """From the bytes that a base64 text encodes."""
+        """From the bytes that a base64 text stands for."""
         return cls(b64encode(payload).decode("ascii"), payload, Content.BASE64, encoding)
 
     def data(self, compression: str, max_size: int) -> bytes:
@@ -166,32 +175,32 @@ class SavedSession:
         return pack(self.kind, self.payload, compression, max_size)
 
     def expands_beyond(self, max_size: int) -> bool:
-        """Whether Beaker would decompress more bytes; it compresses JSON (beaker/util.py)."""
-        decoded = self.payload if self.kind is Content.BASE64 else _decode_leniently(self.text)
-        if not decoded or decoded[0] & 0x0F != DEFLATE:
+        """Whether Beaker would decompress more bytes: its JSON is compressed (beaker/util.py)."""
+        serialized = self.payload if self.kind is Content.BASE64 else _decode_leniently(self.text)
+        if not serialized or serialized[0] & 0x0F != DEFLATE:
             return False
         try:
-            return len(decompress(decoded, max_size)) > max_size
+            return len(decompress(serialized, max_size)) > max_size
         except zlib.error:
             return False  # the application's own serializer has written it
 
     @cached_property
     def serialized(self) -> bytes:
-        """The serialized session; empty if it cannot be decrypted, and then no format reads it."""
+        """The serialized session; empty, which no format reads, if it cannot be decrypted."""
         decrypt = self.encoding.decrypt
         if decrypt is None:
             return self.payload if self.kind is Content.BASE64 else b""
         try:
             return decrypt(self.text)
-        except Exception:  # noqa: BLE001  # the application chooses the module that decrypts
+        except Exception:  # noqa: BLE001  # decryption, by a module that the application chooses
             return b""
 
     @cached_property
     def format(self) -> Format | None:
         """The format that reads this session; None if it is opaque.
 
-        Only for a session that this process has serialized. A stored session is read in that same
-        format and in no other, so whoever can write to the table cannot choose how it is read.
+        Only for what this process itself has serialized: what is stored is read in that format
+        and no other, so whoever can write to the table cannot choose how it is read.
         """
         for known in self.encoding.formats:
             if self.serialized.startswith(known.prefix):
@@ -213,101 +222,158 @@ class SavedSession:
         """Whether the application has put nothing into the session."""
         return self.content is not None and self.content.keys() <= BEAKERS_OWN
 
+    @property
+    def has_creation_time(self) -> bool:
+        """Whether the session has Beaker's creation time, which `clear` removes."""
+        return self.content is not None and CREATION_TIME in self.content
+
+    def lacks_times(self, stored: SavedSession) -> bool:
+        """Whether `with_times` has given a creation time to what is stored."""
+        return not self.has_creation_time and stored.has_creation_time
+
     def read_as(self, known: Format) -> SessionContent | None:
-        """The content as a format reads it, without executing any of it; None if it cannot."""
+        """The content that a format reads; None if it cannot."""
         if known not in self._contents:
-            self._contents[known] = _read(self.serialized, known.read)
+            self._contents[known] = _read(self.serialized, known)
         return self._contents[known]
 
+    def begins_anew(self, base: SavedSession | None) -> bool:
+        """Whether the application has cleared the session, and begun another one.
+
+        Beaker gives each session a creation time (beaker/session.py, Session.load), and
+        `clear` removes it. What is stored always has one; see `with_times`.
+
+        Args:
+            base: the session as it was loaded, if it was.
+        """
+        content = self.content
+        if content is None or CREATION_TIME in content:
+            return False
+        before = base.read_as(self.format) if base and self.format else None
+        return before is None or CREATION_TIME in before
+
     def has_changed(self, base: SavedSession) -> bool:
-        """Whether the value of any key but the access time differs from that in `base`."""
+        """Whether any key's value differs from that in `base`, the access time's aside."""
         before = base.read_as(self.format) if self.format else None
         after = self.content
-        if before is None or after is None:
-            return True
-        return not _is_equal(_without_access(before), _without_access(after)) and bool(
-            changed_keys(before, after)
+        return before is None or after is None or bool(_changes(before, after))
+
+    def can_tell_equal(self, one: SavedSession, other: SavedSession) -> bool:
+        """Whether two sessions have equal contents in this session's format, access times aside."""
+        contents = [each.read_as(self.format) if self.format else None for each in (one, other)]
+        return None not in contents and not _changes(contents[0] or {}, contents[1] or {})
+
+    def with_times(self, moment: float) -> SavedSession:
+        """The same session, with the times that Beaker needs, if `clear` has removed them.
+
+        Args:
+            moment: now, in seconds since the epoch.
+        """
+        content = self.content
+        if self.format is None or content is None or content.keys() >= BEAKERS_TIMES:
+            return self
+        return self._with_content(
+            self.format, {CREATION_TIME: moment, ACCESSED_TIME: moment, **content}
         )
+
+    def accessed_at(self, moment: float) -> SavedSession:
+        """The same session, accessed at a time, if its own access time is much earlier.
+
+        Beaker takes the time of a request's load, and ends a session by it (beaker/session.py,
+        Session.load): a slow request would let the session of an active user end too early.
+
+        Args:
+            moment: now, in seconds since the epoch.
+        """
+        content = self.content or {}
+        accessed = content.get(ACCESSED_TIME)
+        if self.format is None or not _is_time(accessed) or moment - accessed <= SLOW:
+            return self
+        return self._with_content(self.format, {**content, ACCESSED_TIME: moment})
 
     def merged_over(self, stored: SavedSession, base: SavedSession | None) -> SavedSession | None:
         """The session that another request has stored, with this one's changes applied.
 
         Args:
             stored: as it is stored now.
-            base: as this request last read or wrote it; None if it knows of none.
+            base: as this request knew it; None if it knew of none.
 
         Returns:
-            None if `stored` cannot be read in this session's format.
+            None if this release cannot read `stored` in this session's format.
         """
-        known = self.format
-        theirs = _read(stored.serialized, known.loads) if known else None
-        if known is None or theirs is None:
+        known, mine = self.format, self.content
+        theirs = stored.read_as(known) if known else None
+        if known is None or mine is None or theirs is None:
             return None
-        mine = known.loads(self.serialized)
-        merged = {**theirs, ACCESSED_TIME: mine.get(ACCESSED_TIME)}
-        for key in self._own_changes(known, base):
-            if key in mine:
-                merged[key] = mine[key]
+        if known.unknown_names(stored.serialized):
+            return None
+        merged, own = by_key(theirs), by_key(mine)
+        for identity in self._own_changes(known, base, mine):
+            if identity in own:
+                merged[identity] = own[identity]
             else:
-                merged.pop(key, None)
-        return self._with_serialized(known.dumps(merged))
+                merged.pop(identity, None)
+        content = {**dict(merged.values()), **_times(theirs, mine)}
+        return self._with_content(known, content)
 
-    def _own_changes(self, known: Format, base: SavedSession | None) -> frozenset[Any]:
-        after = self.read_as(known) or {}
-        if base is None:
-            return frozenset(after) - BEAKERS_OWN
-        before = base.read_as(known)
-        return frozenset(after) if before is None else changed_keys(before, after)
+    def _own_changes(
+        self, known: Format, base: SavedSession | None, mine: SessionContent
+    ) -> set[Hashable]:
+        before = base.read_as(known) if base else None
+        if before is None:
+            own = {key_identity(key) for key in BEAKERS_OWN} if base is None else set()
+            return by_key(mine).keys() - own
+        return _changes(before, mine)
 
-    def _with_serialized(self, serialized: bytes) -> SavedSession:
-        encrypt = self.encoding.encrypt
+    def _with_content(self, known: Format, content: SessionContent) -> SavedSession:
+        serialized, encrypt = known.dumps(content), self.encoding.encrypt
         if encrypt is None:
             return self.from_payload(serialized, self.encoding)
         return self.from_text(encrypt(serialized), self.encoding)
 
 
-def changed_keys(before: SessionContent, after: SessionContent) -> frozenset[Any]:
-    """Keys, except the access time, whose values differ in value or type, at any depth.
-
-    Two values that cannot be compared count as different.
-    """
-    old, new = _by_type(before), _by_type(after)
-    return frozenset(key for _, key in old.keys() ^ new.keys()) | frozenset(
-        key[1] for key in old.keys() & new.keys() if not _is_equal(old[key], new[key])
-    )
-
-
-def _read(serialized: bytes, reader: Reader) -> SessionContent | None:
-    """The content of a serialized session; None if the reader cannot read it."""
+def _changes(before: SessionContent, after: SessionContent) -> set[Hashable]:
+    """Identities of the keys whose value differs, the access time's aside."""
+    old, new = _without_access(before), _without_access(after)
     try:
-        content = reader(serialized)
-    except Exception:  # noqa: BLE001  # the application's own serializer raises what it likes
-        return None
-    return content if isinstance(content, dict) else None
+        return changed(old, new)
+    except Exception:  # noqa: BLE001  # the application's own objects compare as they like
+        return by_key(old).keys() | by_key(new).keys()
 
 
 def _without_access(content: SessionContent) -> dict[Any, Any]:
     return {key: value for key, value in content.items() if key != ACCESSED_TIME}
 
 
-def _by_type(content: SessionContent) -> dict[tuple[type, Any], Any]:
-    """The content by type and key: in a plain dict, 1 and True are the same key."""
-    return {(type(key), key): value for key, value in _without_access(content).items()}
+def _times(theirs: SessionContent, mine: SessionContent) -> dict[str, float]:
+    """Beaker's times after a merge: the access time only moves forward."""
+    contents = (theirs, mine)
+    accessed = _times_under(ACCESSED_TIME, contents) or [time.time()]
+    created = _times_under(CREATION_TIME, contents) or accessed
+    return {ACCESSED_TIME: max(accessed), CREATION_TIME: created[0]}
 
 
-def _is_equal(one: object, other: object) -> bool:
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, (str, int, bytes, type(None))):
-        return one == other
+def _times_under(key: str, contents: Iterable[SessionContent]) -> list[float]:
+    times = [content.get(key) for content in contents]
+    return [time for time in times if time is not None and _is_time(time)]
+
+
+def _is_time(value: Any) -> TypeGuard[float]:
+    # Not isinstance: a bool is an int. NaN is not between any bounds.
+    return type(value) in {int, float} and -math.inf < value < math.inf
+
+
+def _read(serialized: bytes, known: Format) -> SessionContent | None:
+    """The session in its serialized form; None if the format cannot read it."""
     try:
-        return fingerprint(one) == fingerprint(other)
-    except (*UNREADABLE, pickle.PicklingError):
-        return False
+        content = known.loads(serialized)
+    except Exception:  # noqa: BLE001  # the application's own serializer raises what it likes
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _decode_leniently(text: str) -> bytes:
-    """The bytes that Beaker decodes from a text; none if Beaker refuses it as base64."""
+    """The bytes in a text, by what Beaker accepts as base64; none if it accepts nothing."""
     try:
         return b64decode(text)
     except ValueError:

@@ -163,6 +163,8 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
     """What a pickle holds of one object (pickle.py, save): a name, or how it is made."""
     if isinstance(value, (type, FunctionType)):
         return value.__qualname__
+    if type(value) is bytearray:
+        return bytearray, (bytes(value),) if value else ()
     reduce = copyreg.dispatch_table.get(type(value))
     parts: str | tuple[Any, ...] = reduce(value) if reduce else value.__reduce_ex__(2)
     return parts

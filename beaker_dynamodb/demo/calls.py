@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,19 +21,23 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 class Call:
     """One call, its result, and the capacity units that DynamoDB reports for it.
 
-    A condition that is not met makes the result REFUSED; each other error, FAILED.
+    A condition that is not met makes the result REFUSED; each other error, FAILED. A write of a
+    marker ends the session under its partition key.
     """
 
     operation: str
+    partition: str = ""
+    is_marker: bool = False
     result: str = FAILED
     units: float = 0
 
     @property
     def kind(self) -> str:
-        """What the call does, in a word: `read`, `write`, `refused write` or `delete`."""
+        """What the call does, in a word: `read`, `write`, `marker`, `refused write` or `delete`."""
         if self.operation in READS:
             return "read"
-        kind = "delete" if self.operation in DELETES else "write"
+        kind = "marker" if self.is_marker else "write"
+        kind = "delete" if self.operation in DELETES else kind
         return kind if self.result == ACCEPTED else f"{self.result} {kind}"
 
 
@@ -49,7 +54,7 @@ class CallCounter:
 
     @property
     def writes(self) -> list[Call]:
-        """The calls that write or delete items, refused ones included: they are charged too."""
+        """The calls that write or delete items, refused ones too: DynamoDB charges for them."""
         return [call for call in self.calls if call.operation in WRITES | DELETES]
 
     @property
@@ -64,13 +69,13 @@ class CallCounter:
 
     @property
     def ends_stored(self) -> bool:
-        """Whether the session is stored at the end.
+        """Whether the session is stored at the end: under the old id, or under a new one.
 
-        It is if the last call, deletes aside, is an accepted write. A refused write stores
-        nothing, and the package reads the row again to see why it was refused.
+        It is if a write was accepted, and no later one under the same id was refused, or accepted
+        as a marker.
         """
-        rest = [call for call in self.calls if call.operation not in DELETES]
-        return bool(rest) and rest[-1].kind == "write"
+        stored = {call.partition: call.kind == "write" for call in self.writes}
+        return any(stored.values())
 
 
 _current: ContextVar[CallCounter | None] = ContextVar("call_counter", default=None)
@@ -93,10 +98,14 @@ def attach(client: Any) -> None:
     events.register("after-call.dynamodb", _note_answer, unique_id="beaker-dynamodb-answers")
 
 
-def _note_call(event_name: str, **_: object) -> None:
+def _note_call(event_name: str, request: Any, **_: object) -> None:
     counter = _current.get()
     if counter is not None:
-        counter.calls.append(Call(event_name.rsplit(".", 1)[-1]))
+        body = json.loads(request.body)
+        item = body.get("Item", {})
+        key = item or body.get("Key", {})
+        partition = key.get("id", {}).get("S", "")
+        counter.calls.append(Call(event_name.rsplit(".", 1)[-1], partition, "ended" in item))
 
 
 def _note_answer(parsed: dict[str, Any], **_: object) -> None:

@@ -173,7 +173,7 @@ def _form_outcome(form: _Form, found: bool | None, visit: Visit, counter: CallCo
     if found is None:
         return Outcome.NOT_USED
     if form.action == LOG_OUT:
-        return form.success if found else visit.deleted_outcome(counter)
+        return form.success if found else visit.logout_outcome(counter)
     if not found:
         return visit.stored_outcome(form.action, counter)
     return form.success if counter.ends_stored else Outcome.NOTHING_WRITTEN
@@ -228,5 +228,5 @@ def _value(query: str, name: str) -> str:
 _FORMS = {
     "/add": _Form(ADD, _add, "/?focus=item", Outcome.CHANGED),
     "/renew": _Form(RENEW_ID, _renew_id, "/?focus=renew", Outcome.MOVED),
-    "/logout": _Form(LOG_OUT, _log_out, FAREWELL, Outcome.DELETED),
+    "/logout": _Form(LOG_OUT, _log_out, FAREWELL, Outcome.ENDED),
 }

@@ -73,13 +73,16 @@ class DemoTable:
         self._table.definition.create()
 
     def read(self, session_id: str) -> StoredRow | None:
-        """The row of a session, or None; this read is the page's own and not counted."""
+        """The row of a session; None if there is none, or only the marker of its end.
+
+        This read is the page's own and not counted.
+        """
         key = session_key("", session_id, hash_id=True)
         with counted_by(None):
             stored = self._table.get(key, consistent=True)
-        if stored is None:
+        item = self._table.parse(stored) if stored else None
+        if stored is None or item is None or item.ended is not None:
             return None
-        item = self._table.parse(stored)
         session = SavedSession.from_data(item.data, Options.max_value_size)
         return StoredRow(
             partition=key.partition,

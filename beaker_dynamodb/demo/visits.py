@@ -33,9 +33,9 @@ class Outcome(str, Enum):
     NOTHING_WRITTEN = "ended elsewhere, nothing written"
     ENDED_AND_STORED = "ended elsewhere, new session"
     EXPIRED_AND_STORED = "expired, new session"
-    DELETED = "deleted"
-    ENDED_BEFORE = "ended elsewhere, nothing to delete"
-    NOTHING_TO_DELETE = "nothing to delete"
+    ENDED = "ended"
+    ENDED_BEFORE = "ended elsewhere, nothing to end"
+    NOTHING_TO_END = "nothing to end"
     NOT_USED = "session not used"
 
 
@@ -91,10 +91,10 @@ class Visit:
         has_expired = time.time() >= self.expires
         return Outcome.EXPIRED_AND_STORED if has_expired else Outcome.ENDED_AND_STORED
 
-    def deleted_outcome(self, counter: CallCounter) -> Outcome:
+    def logout_outcome(self, counter: CallCounter) -> Outcome:
         """The outcome of a logout that finds no session."""
         is_ended = self._is_ended_elsewhere(counter)
-        return Outcome.ENDED_BEFORE if is_ended else Outcome.NOTHING_TO_DELETE
+        return Outcome.ENDED_BEFORE if is_ended else Outcome.NOTHING_TO_END
 
     def _is_ended_elsewhere(self, counter: CallCounter) -> bool:
         # The farewell has no forms: only a page in another tab can still post one.

@@ -34,8 +34,8 @@ _VIEWS = {
         "wrote nothing: {calls}."
     ),
     Outcome.ENDED_AND_STORED: (
-        "Another tab or browser ended your session: the table has no row for your cookie. This "
-        "view stored a new session: {calls}."
+        "Another tab or browser ended your session: under the id in your cookie, the table had "
+        "only a marker. This view stored a new session: {calls}."
     ),
     Outcome.EXPIRED_AND_STORED: (
         "Your session had expired, so this view stored a new session: {calls}."
@@ -52,8 +52,8 @@ _FORMS = {
     Outcome.STORED: "You had no session, so “{action}” stored a new one: {calls}.",
     Outcome.CHANGED: "The basket has changed, so the session was written at once: {calls}.",
     Outcome.MOVED: (
-        "You have a new id. The session is stored under it, and the row under the old id is "
-        "deleted: {calls}."
+        "You have a new id. The session is stored under it, and under the old id a marker "
+        "without data replaces the row: {calls}."
     ),
     Outcome.NOTHING_WRITTEN: (
         "Another tab or browser ended the session while “{action}” ran, so nothing is stored: "
@@ -66,12 +66,15 @@ _FORMS = {
     Outcome.EXPIRED_AND_STORED: (
         "The session had expired before “{action}” arrived, so a new session is stored: {calls}."
     ),
-    Outcome.DELETED: "You are logged out. Your row and your cookie are deleted: {calls}.",
-    Outcome.ENDED_BEFORE: (
-        "Another tab or browser ended the session before you logged out, so the delete found no "
-        "row: {calls}."
+    Outcome.ENDED: (
+        "You are logged out. Your cookie is deleted, and a marker without data replaces your row "
+        "for 15 minutes, so that no late write can bring the session back: {calls}."
     ),
-    Outcome.NOTHING_TO_DELETE: "You had no session, so the delete found no row: {calls}.",
+    Outcome.ENDED_BEFORE: (
+        "Another tab or browser ended the session before you logged out, so there was nothing to "
+        "end: {calls}."
+    ),
+    Outcome.NOTHING_TO_END: "You had no session, so there was nothing to end: {calls}.",
 }
 
 
@@ -103,7 +106,7 @@ def _of_view(request: Request, touch_interval: int, row: StoredRow | None) -> st
 
 
 def calls_in_words(counter: CallCounter) -> str:
-    """The calls of a request by their kinds: `two reads, one write and one delete`."""
+    """The calls of a request by their kinds: `two reads, one write and one marker`."""
     kinds = Counter(call.kind for call in counter.calls)
     counts = [f"{NUMBERS.get(n, n)} {kind}{'s' * (n > 1)}" for kind, n in kinds.items()]
     *first, last = counts or ["no call to DynamoDB"]

@@ -31,8 +31,8 @@ LONGEST_LIFE = 100 * 365 * ONE_DAY
 LONGEST_PAUSE = 20
 #: Attributes of an item whose names are fixed.
 RESERVED_ATTRIBUTES = (
-    *("data", "version", "touched", "created", "parts", "key", "signature"),
-    *("lock_owner", "lock_until"),
+    *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
+    *("lock_owner", "lock_until", "lock_wanted"),
 )
 
 _AWS_CHAIN = "the AWS chain"
@@ -204,6 +204,12 @@ class Options:
     hash_ids: bool = option(True, flag, "store the SHA-256 of each session id instead of the id")
     save_empty: bool = option(
         False, flag, "also store a new session into which the application has put nothing"
+    )
+    opaque_sessions: bool = option(
+        False,
+        flag,
+        "store sessions that only the application can read, encrypted or with its own serializer, "
+        "also without `DynamoDBSession`: each request writes, and the later one wins",
     )
     on_conflict: str = option(
         "merge",

@@ -2,8 +2,8 @@
 
 from .leases import ACQUIRE_TRIES, Leases, Slot, StoredVersion
 from .listing import Listing
-from .parts import READ_TRIES, Parts, new_version
-from .row import Row, now
+from .parts import READ_TRIES, Parts
+from .row import Marker, Row, Successor, new_token, now
 from .rows import Rows, WriteResult
 
 __all__ = [
@@ -11,12 +11,14 @@ __all__ = [
     "READ_TRIES",
     "Leases",
     "Listing",
+    "Marker",
     "Parts",
     "Row",
     "Rows",
     "Slot",
     "StoredVersion",
+    "Successor",
     "WriteResult",
-    "new_version",
+    "new_token",
     "now",
 ]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import ONE_DAY
-from ..table import Item, ItemResult, RowKey, Table, is_present, is_unchanged
+from ..table import Condition, Item, ItemResult, RowKey, Table, is_present, is_unchanged
 from .row import Row, content_attributes, now
 from .rows import Rows
 
@@ -100,39 +100,55 @@ class Leases:
             removals = [attribute.remove() for attribute in content_attributes(model)]
             actions += [model.expires.set(end), *removals]
         condition = (is_free | has_ended | (model.lock_owner == token)) & is_same
-        done, item = self._update(key, actions, condition)
-        return None if done else self._refusal(key, item)
+        result = self._update(key, actions, condition)
+        return None if result.done else self._refusal(key, result.item)
 
     def store(self, key: RowKey, row: Row, token: str) -> bool:
-        """Store a row, which releases the lease; False if another owner holds the lease.
-
-        lock_owner = :token
-        """
-        result = self._rows.write(key, row, self.table.model.lock_owner == token)
+        """Store a row, which releases the lease; False if another owner holds the lease."""
+        result = self._rows.write(key, row, self._rows.if_owner(token))
         # An attempt whose answer was lost may have stored it.
-        return result.done or (result.found is not None and result.found.version == row.version)
+        found = result.found
+        return result.done or (isinstance(found, Row) and found.version == row.version)
 
-    def release(self, key: RowKey, token: str, stored: StoredVersion | None = None) -> None:
+    def mark_wanted(self, key: RowKey, until: float) -> None:
+        """Show the owner of a lease that another waits for it; nothing happens without an owner.
+
+        attribute_type(lock_owner, S)
+
+        Args:
+            key: of the row.
+            until: for how long, in seconds since the epoch.
+        """
+        model = self.table.model
+        self._update(key, [model.lock_wanted.set(until)], is_present(model.lock_owner))
+
+    def release(self, key: RowKey, token: str, stored: StoredVersion | None = None) -> bool:
         """Release the lease; nothing happens if another owner holds it.
-
-        lock_owner = :token
 
         Args:
             key: of the row.
             token: of the owner.
             stored: as given to `acquire`.
+
+        Returns:
+            Whether another waits for it.
         """
-        model = self.table.model
-        is_owner = model.lock_owner == token
         try:
-            if stored is None or not stored.is_usable:
-                self._rows.delete_if(key, is_owner)
-            else:
-                actions = [model.lock_owner.remove(), model.lock_until.remove()]
-                self._update(key, actions, is_owner)
+            item = self._release(key, self._rows.if_owner(token), stored).item
+            wanted = self.table.parse(item).lock_wanted if item else None
         except BeakerDynamoDBError as error:
             # The work under the lease, or its error, counts more; the lease expires.
             logger.warning("%s: a lease was not released: %s", key, error)
+            return False
+        return wanted is not None and wanted > now()
+
+    def _release(
+        self, key: RowKey, is_owner: Condition, stored: StoredVersion | None
+    ) -> ItemResult:
+        if stored is None or not stored.is_usable:
+            return self._rows.delete_if(key, is_owner)
+        model = self.table.model
+        return self._update(key, [model.lock_owner.remove(), model.lock_until.remove()], is_owner)
 
     def _update(self, key: RowKey, actions: Sequence[Any], condition: Any) -> ItemResult:
         item = self.table.model(key.partition, key.sort)
@@ -151,5 +167,8 @@ class Leases:
     def _slot(self, item: Item | None) -> Slot:
         if not item:
             return Slot()
-        stored = self.table.parse(item)
-        return Slot(self._rows.verified(stored), stored.lock_owner, stored.lock_until or 0.0)
+        parsed = self.table.parse(item)
+        stored = self._rows.verified(parsed)
+        # Only somebody who can write to the table puts a marker here; a lease replaces it.
+        row = stored if isinstance(stored, Row) else None
+        return Slot(row, parsed.lock_owner, parsed.lock_until or 0.0)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import ONE_DAY
 from ..table import RowKey, Table
-from .row import PartsName, Row
+from .row import PartsName, Row, new_token
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
@@ -27,11 +26,6 @@ logger = logging.getLogger("beaker_dynamodb.rows")
 PART_SIZE = 400_000
 #: A value is read again if another one replaced it between the reads of its head and its parts.
 READ_TRIES = 10
-
-
-def new_version() -> str:
-    """A version or a token that no other write has: 72 random bits."""
-    return secrets.token_urlsafe(9)
 
 
 class Parts:
@@ -54,7 +48,7 @@ class Parts:
         """
         if len(row.data) + len(key.original or b"") <= PART_SIZE:
             return row
-        name = PartsName(new_version(), _count(len(row.data)))
+        name = PartsName(new_token(), _count(len(row.data)))
         # Parts of a row that never expires do expire until their head is written.
         self._put(key, name, row if row.life is not None else row._replace(life=ONE_DAY))
         return row._replace(data=sha256(row.data).digest(), parts=name)

@@ -1,8 +1,10 @@
-"""Row: what is stored under a key, and its conversion to an item and back."""
+"""Row and Marker: what is stored under a key; the only place that knows an item's attributes."""
 
 from __future__ import annotations
 
+import json
 import math
+import secrets
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -14,6 +16,8 @@ from ..table import PART, RowKey, SessionModel, original_key, part_key
 
 #: BatchGetItem takes 100 keys; `max_value_size` is bounded to as many parts.
 _TOTALS = frozenset(map(str, range(1, 101)))
+#: In seconds. A marker outlives every packet and every request from before the end.
+MARKER_LIFE = 900
 #: 9999-12-31, the last day of Python's calendar, in seconds since the epoch.
 _LATEST = 253_402_214_400
 
@@ -54,6 +58,8 @@ class Row(NamedTuple):
         life: whole seconds from `touched` to the end; None for ever.
         created: time of creation, in seconds since the epoch; kept if `max_lifetime` needs it.
         parts: where the parts of a large value are; None for any other.
+        birth: a random token, new when a session begins and kept by each later write of it; None
+            for a cache value, and for a session that a release without births has written.
     """
 
     data: bytes
@@ -62,18 +68,19 @@ class Row(NamedTuple):
     life: int | None
     created: float | None = None
     parts: PartsName | None = None
+    birth: str | None = None
 
     def __repr__(self) -> str:
         return f"<row of {len(self.data)} bytes, touched at {self.touched}>"
 
     @classmethod
     def from_item(cls, item: SessionModel) -> Row | None:
-        """The row of an item; None if the item is only a lease.
+        """The row of an item; None if the item is only a lease, or a marker.
 
         Raises:
             CorruptItem: an attribute is missing, or this package did not write it.
         """
-        if is_lease_only(item):
+        if is_lease_only(item) or item.attribute_values.get("ended") is not None:
             return None
         # Read once: each read of a model's attribute costs half a microsecond.
         values = item.attribute_values
@@ -85,7 +92,7 @@ class Row(NamedTuple):
             raise CorruptItem("an item's times are out of range")
         parts = values.get("parts")
         name = PartsName.parse(parts) if parts else None
-        return cls(data, version, touched, _life(item), created, name)
+        return cls(data, version, touched, _life(item), created, name, values.get("birth"))
 
     def to_item(
         self, model: type[SessionModel], key: RowKey, signature: bytes | None
@@ -102,6 +109,7 @@ class Row(NamedTuple):
             key.sort,
             data=self.data,
             version=self.version,
+            birth=self.birth,
             touched=self.touched,
             created=self.created,
             expires=self.expires,
@@ -109,6 +117,11 @@ class Row(NamedTuple):
             signature=signature,
             key=key.original,
         )
+
+    @property
+    def identity(self) -> str:
+        """Which session the row belongs to: its birth, or the first version if it has none."""
+        return self.birth or self.version
 
     @property
     def ends(self) -> float:
@@ -126,6 +139,89 @@ class Row(NamedTuple):
         """What a signature binds together: content, times and key."""
         yield from (key.partition, key.sort, self.version, self.touched, self.life, self.created)
         yield from (str(self.parts) if self.parts else None, self.data)
+        if self.birth is not None:
+            yield self.birth
+
+
+class Successor(NamedTuple):
+    """The row in which a renamed session goes on: its partition key, and its birth."""
+
+    partition: str
+    birth: str
+
+    def __repr__(self) -> str:
+        # Without `hash_ids` the partition key holds a session's id.
+        return "<a row under another id>"
+
+
+class Marker(NamedTuple):
+    """What a finished session leaves under its key for a while, instead of its row.
+
+    In the item it is the text of a JSON array; that text is what conditions compare.
+
+    Attributes:
+        token: random.
+        birth: of the session.
+        successors: the rows in which a renamed session goes on; none if it has ended.
+        expires: end of the marker's own life, in seconds since the epoch.
+    """
+
+    token: str
+    birth: str
+    successors: tuple[Successor, ...]
+    expires: int
+
+    @classmethod
+    def of(cls, birth: str, *successors: Successor) -> Marker:
+        """A new marker for a session."""
+        return cls(new_token(), birth, successors, math.ceil(now()) + MARKER_LIFE)
+
+    @classmethod
+    def from_item(cls, item: SessionModel) -> Marker | None:
+        """The marker that an item is; None if it is something else.
+
+        Raises:
+            CorruptItem: this package did not write it.
+        """
+        text = item.attribute_values.get("ended")
+        if text is None:
+            return None
+        try:
+            token, birth, successors = json.loads(text)
+            found = tuple(Successor(*map(str, each)) for each in successors)
+            expires = int(item.expires.timestamp())
+        except (AttributeError, TypeError, ValueError) as error:
+            raise CorruptItem("a marker has an unknown form", cause=error) from error
+        marker = cls(str(token), str(birth), found, expires)
+        if marker.text != text:
+            raise CorruptItem("a marker has an unknown form")
+        return marker
+
+    def to_item(
+        self, model: type[SessionModel], key: RowKey, signature: bytes | None
+    ) -> SessionModel:
+        """The item that stores this marker; see `Row.to_item`."""
+        expires = datetime.fromtimestamp(self.expires, timezone.utc)
+        return model(key.partition, key.sort, ended=self.text, expires=expires, signature=signature)
+
+    @property
+    def text(self) -> str:
+        """The marker as its item keeps it."""
+        return json.dumps([self.token, self.birth, self.successors], separators=(",", ":"))
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the session goes on under other ids."""
+        return bool(self.successors)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the marker counts as missing."""
+        return self.expires <= now()
+
+    def signed_fields(self, key: RowKey) -> Iterator[Field]:
+        """What a signature binds together: content, end and key."""
+        yield from (key.partition, key.sort, "ended", self.text, self.expires)
 
 
 class ListedRow(NamedTuple):
@@ -160,6 +256,11 @@ class ListedRow(NamedTuple):
 def content_attributes(model: type[SessionModel]) -> tuple[Any, ...]:
     """The attributes of a cache value that a lease removes with a row that is not usable."""
     return (model.data, model.version, model.touched, model.parts, model.signature)
+
+
+def new_token() -> str:
+    """A token that no other write has: 72 random bits."""
+    return secrets.token_urlsafe(9)
 
 
 def now() -> float:

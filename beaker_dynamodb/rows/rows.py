@@ -1,17 +1,17 @@
-"""The rows: get, create, replace, overwrite, touch, delete; and the condition of each write."""
+"""The rows and markers of a table, and the condition of each write."""
 
 from __future__ import annotations
 
 import logging
 import math
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..codec import Signer
 from ..errors import CorruptItem
-from ..table import Item, ItemResult, RowKey, SessionModel, Table, is_present
+from ..table import Condition, Item, ItemResult, RowKey, SessionModel, Table, equals, is_present
 from .parts import READ_TRIES, Parts
-from .row import PartsName, Row, parts_name
+from .row import Marker, PartsName, Row, parts_name
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
@@ -19,17 +19,19 @@ _NOT_SIGNED = "an item's signature is missing or wrong: it was altered, or has a
 
 
 class WriteResult(NamedTuple):
-    """Whether a write is done and, if not, the row that is stored.
+    """Whether a write is done and, if not, what is stored.
 
     Attributes:
         done: whether the write is done.
-        found: the row that is stored instead, if any.
+        found: the row or the marker that is stored instead, if any.
         is_readable: False if what is stored was altered, or does not come from this package.
+        is_repeated: whether a refused write may have been done before; see `ItemResult`.
     """
 
     done: bool
-    found: Row | None = None
+    found: Row | Marker | None = None
     is_readable: bool = True
+    is_repeated: bool = False
 
 
 class Rows:
@@ -46,8 +48,8 @@ class Rows:
         self._parts = parts
         self._signer = signer
 
-    def get(self, key: RowKey, *, consistent: bool) -> Row | None:
-        """The row under a key, expired or not; None if there is none.
+    def get(self, key: RowKey, *, consistent: bool) -> Row | Marker | None:
+        """The row or the marker under a key, expired or not; None if there is none.
 
         Raises:
             CorruptItem: this package did not write the item, parts of a large value are missing,
@@ -56,94 +58,95 @@ class Rows:
         last: PartsName | None = None
         for _ in range(READ_TRIES):
             item = self.table.get(key, consistent=consistent)
-            row = self.verified(self.table.parse(item)) if item else None
-            whole = self.assemble(key, row) if row else None
-            if row is None or whole is not None:
+            stored = self.verified(self.table.parse(item)) if item else None
+            if not isinstance(stored, Row):
+                return stored
+            whole = self.assemble(key, stored)
+            if whole is not None:
                 return whole
-            if row.parts == last:
+            if stored.parts == last:
                 break
             # A write that replaced the value removed its parts: read what is there now.
-            last, consistent = row.parts, True
+            last, consistent = stored.parts, True
         error = CorruptItem("parts of a value are missing, or belong to another value")
         raise self.table.located(error)
 
-    def put(self, key: RowKey, row: Row) -> None:
-        """Store a row, whatever is stored."""
-        self.write(key, row, None)
+    def if_absent(self, moment: float) -> Condition:
+        """The condition that there is no row and no marker, or an expired one.
 
-    def create(self, key: RowKey, row: Row) -> WriteResult:
-        """Store a row if there is none.
+        DynamoDB's TTL removes what has expired up to days later.
+            (NOT attribute_type(version, S)  AND  NOT attribute_type(ended, S))
+            OR  expires <= :moment
 
-        there is no row (a row has a version), or it has expired and DynamoDB's TTL has yet to
-        remove it:
-            NOT attribute_type(version, S)  OR  expires <= now
+        Args:
+            moment: now, in seconds since the epoch.
         """
         model = self.table.model
-        moment = datetime.fromtimestamp(math.floor(row.touched), timezone.utc)
-        return self.write(key, row, ~is_present(model.version) | (model.expires <= moment))
+        ended_by = datetime.fromtimestamp(math.floor(moment), timezone.utc)
+        is_absent = ~is_present(model.version) & ~is_present(model.ended)
+        condition: Condition = is_absent | (model.expires <= ended_by)
+        return condition
 
-    def replace(self, key: RowKey, row: Row, version: str) -> WriteResult:
-        """Store a row over that of a version; refused if there is no such row.
+    def if_unchanged(self, stored: Row | Marker) -> Condition:
+        """The condition that nobody has written over what was read, nor touched it.
 
-        nobody has changed the session since it was loaded, nor ended it and begun another:
-            version = :version
+        version = :version  AND  touched = :touched    or, for a marker,    ended = :marker
         """
-        return self.write(key, row, self.table.model.version == version)
+        condition = self.if_version(stored)
+        if isinstance(stored, Row):
+            condition &= self.table.model.touched == stored.touched
+        return condition
 
-    def overwrite(self, key: RowKey, row: Row) -> WriteResult:
-        """Store a row over any other.
+    def if_version(self, stored: Row | Marker) -> Condition:
+        """The condition that nobody has written over what was read, but for touches.
 
-        a session that has ended stays ended:
-            attribute_exists(id)
+        version = :version    or, for a marker,    ended = :marker
         """
-        return self.write(key, row, self.table.model.id.exists())
+        model = self.table.model
+        if isinstance(stored, Marker):
+            return equals(model.ended, stored.text)
+        return equals(model.version, stored.version)
 
-    def touch(self, key: RowKey, row: Row) -> bool:
-        """Store a row over that of the same version; False if there is no such row.
+    def if_session(self, identity: str) -> Condition:
+        """The condition that a row belongs to a session, whoever has written it.
 
-        nobody has changed or ended the session since it was loaded:
-            version = row.version
+        A release without births wrote rows without one: the first version is their birth.
+            birth = :identity
+            OR  (NOT attribute_type(birth, S)  AND  version = :identity)
         """
-        return self.replace(key, row, row.version).done
+        model = self.table.model
+        is_first = ~is_present(model.birth) & equals(model.version, identity)
+        condition: Condition = equals(model.birth, identity) | is_first
+        return condition
+
+    def if_owner(self, token: str) -> Condition:
+        """The condition that a lease belongs to a token.
+
+        lock_owner = :token
+        """
+        return equals(self.table.model.lock_owner, token)
 
     def delete(self, key: RowKey) -> None:
         """Delete a row; nothing happens if there is none."""
         self.delete_if(key, None)
 
-    def delete_version(self, key: RowKey, version: str) -> bool:
-        """Delete the row of a version; False if a row of another version is stored.
-
-        version = :version
-        """
-        result = self.delete_if(key, self.table.model.version == version)
-        # If there is nothing, an attempt whose answer was lost has deleted it.
-        return result.done or result.item is None
-
     def delete_expired(self, key: RowKey, row: Row) -> bool:
-        """Delete a row that has expired; False if it was written again.
+        """Delete a row that has expired; False if it was written or touched again."""
+        return self.delete_if(key, self.if_unchanged(row)).done
 
-        version = row.version  AND  touched = row.touched
-        """
-        model = self.table.model
-        unchanged = (model.version == row.version) & (model.touched == row.touched)
-        return self.delete_if(key, unchanged).done
-
-    def write(self, key: RowKey, row: Row, condition: Any) -> WriteResult:
-        """Store a row under a condition: first the parts of a large value, then the item."""
-        head = self._parts.store(key, row)
+    def write(self, key: RowKey, stored: Row | Marker, condition: Condition | None) -> WriteResult:
+        """Store a row or a marker under a condition: first the parts of a large value."""
+        head = self._parts.store(key, stored) if isinstance(stored, Row) else stored
         signature = self._signer.sign(head.signed_fields(key))
         item = head.to_item(self.table.model, key, signature)
         arguments = item.get_save_kwargs_from_instance(condition)
         result = self.table.write("PutItem", key, arguments)
-        if result.done or self._is_own(key, head, result):
-            self._remove_parts(key, result.item, kept=head.parts)
-            self._parts.make_permanent(key, head, row)
-            return WriteResult(done=True)
-        if head.parts:
-            self._parts.remove(key, head.parts)
-        return self._refused(key, result)
+        if isinstance(head, Row) and isinstance(stored, Row):
+            return self._finish(key, head, stored, result)
+        self._remove_parts(key, result.item if result.done else None)
+        return WriteResult(True) if result.done else self._refused(key, result)
 
-    def delete_if(self, key: RowKey, condition: Any) -> ItemResult:
+    def delete_if(self, key: RowKey, condition: Condition | None) -> ItemResult:
         """Delete a row under a condition, and its parts."""
         item = self.table.model(key.partition, key.sort)
         arguments = item.get_delete_kwargs_from_instance(condition)
@@ -152,35 +155,44 @@ class Rows:
             self._remove_parts(key, result.item)
         return result
 
-    def verified(self, item: SessionModel) -> Row | None:
-        """The row of an item; None if it is only a lease. Parts of a large value are not read.
+    def verified(self, item: SessionModel) -> Row | Marker | None:
+        """The row or the marker of an item; None if it is only a lease. Parts are not read.
 
         Raises:
             CorruptItem: this package did not write the item, or its signature is not valid.
         """
         try:
-            row = Row.from_item(item)
+            stored = Row.from_item(item) or Marker.from_item(item)
         except CorruptItem as error:
             raise self.table.located(error) from error
-        if row is None:
+        if stored is None:
             return None
-        fields = row.signed_fields(RowKey(item.id, item.item))
+        fields = stored.signed_fields(RowKey(item.id, item.item))
         if not self._signer.verify(item.attribute_values.get("signature"), fields):
             raise self.table.error(CorruptItem, _NOT_SIGNED)
-        return row
+        return stored
 
     def assemble(self, key: RowKey, row: Row) -> Row | None:
         """Read the parts of a row; None if some are missing, or belong to another value."""
         return self._parts.assemble(key, row)
 
+    def _finish(self, key: RowKey, head: Row, row: Row, result: ItemResult) -> WriteResult:
+        """The result of a row's write, once the parts that nothing refers to are removed."""
+        if result.done or self._is_own(key, head, result):
+            self._remove_parts(key, result.item, kept=head.parts)
+            self._parts.make_permanent(key, head, row)
+            return WriteResult(done=True)
+        if head.parts:
+            self._parts.remove(key, head.parts)
+        return self._refused(key, result)
+
     def _refused(self, key: RowKey, result: ItemResult) -> WriteResult:
-        """The result of a refused write, with the row that is stored."""
+        """The result of a refused write, with what is stored."""
         try:
-            item = self.table.parse(result.item) if result.item else None
-            row = self.verified(item) if item else None
-            if row is None:
-                return WriteResult(done=False)
-            return WriteResult(False, self.assemble(key, row) or self.get(key, consistent=True))
+            stored = self.verified(self.table.parse(result.item)) if result.item else None
+            if isinstance(stored, Row):
+                stored = self.assemble(key, stored) or self.get(key, consistent=True)
+            return WriteResult(False, stored, is_repeated=result.is_repeated)
         except CorruptItem as error:
             logger.warning("%s: what is stored cannot be read: %s", key, error)
             return WriteResult(done=False, is_readable=False)

@@ -3,6 +3,7 @@
 from .lifetime import Lifetime
 from .lock import SessionLock, holds_any_lock
 from .rename import rename
+from .saving import save
 from .session_row import SessionRow
 
-__all__ = ["Lifetime", "SessionLock", "SessionRow", "holds_any_lock", "rename"]
+__all__ = ["Lifetime", "SessionLock", "SessionRow", "holds_any_lock", "rename", "save"]

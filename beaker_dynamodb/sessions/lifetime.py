@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any, NamedTuple
 
@@ -13,6 +14,11 @@ from ..rows import Row, now
 #: Beaker adds this to `timeout` before it passes it on (beaker/session.py, Session.__init__).
 BEAKER_TIMEOUT_MARGIN = 120
 DEFAULT_TOUCH_INTERVAL = 30.0
+#: In seconds. A touch is stored a little later than the access that Beaker counts.
+SLACK = 10.0
+
+
+logger = logging.getLogger("beaker_dynamodb.sessions")
 
 
 class Lifetime(NamedTuple):
@@ -22,11 +28,16 @@ class Lifetime(NamedTuple):
         idle: life after the last touch; None for ever.
         max_lifetime: life after the creation; None for ever.
         touch_after: age of the last touch from which a save without changes is written.
+        timeout: Beaker's own; infinite if there is none.
+        keeps_longer: whether a stored session keeps a longer life than `idle`: it got that life
+            from its cookie's age, which other requests do not know.
     """
 
     idle: int | None
     max_lifetime: int | None
     touch_after: float
+    timeout: float = math.inf
+    keeps_longer: bool = False
 
     @classmethod
     def of(cls, options: Options, cookie_age: int | None) -> Lifetime:
@@ -40,30 +51,67 @@ class Lifetime(NamedTuple):
             ConfigurationError: `touch_interval` is not shorter than the session's life.
         """
         timeout = _session_timeout(options)
+        if timeout and options.ttl and options.ttl < timeout:
+            logger.warning(
+                "sessions end after ttl = %d s, before timeout = %d s: give ttl a longer time, "
+                "or leave it out",
+                options.ttl,
+                timeout,
+            )
         idle = _idle_life(options, timeout, cookie_age)
-        return cls(idle, options.max_lifetime, _touch_after(options.touch_interval, timeout, idle))
+        touch_after = _touch_after(options.touch_interval, timeout, idle)
+        keeps_longer = (options.ttl, timeout, cookie_age) == (None, None, None)
+        return cls(idle, options.max_lifetime, touch_after, timeout or math.inf, keeps_longer)
+
+    def is_near_its_end(self, row: Row) -> bool:
+        """Whether a row is close to an end, its own or that by Beaker's `timeout`."""
+        margin = self.touch_after + SLACK
+        ends = min(row.ends, self._latest_end(row.created), row.touched + self.timeout)
+        return ends - margin <= now()
+
+    def is_touch_due(self, row: Row) -> bool:
+        """Whether a row was last touched long ago, or would live much longer after a touch.
+
+        A login may give an unchanged session a cookie that lives longer.
+        """
+        moment = now()
+        if moment - row.touched >= self.touch_after:
+            return True
+        life = self.life(moment, row.created, row)
+        ends = math.inf if life is None else moment + life
+        return ends > row.ends + 2 * SLACK + self.touch_after
 
     def has_ended(self, row: Row) -> bool:
         """Whether a row counts as missing, even if DynamoDB's TTL has not removed it yet."""
         return min(row.ends, self._latest_end(row.created)) <= now()
 
-    def created(self, session: SessionContent | None, before: float | None) -> float | None:
+    def created(self, session: SessionContent | None, before: Row | None) -> float | None:
         """When a session was created, in seconds since the epoch; None without `max_lifetime`.
 
         Args:
             session: what is saved; Beaker's creation time in it survives a change of the id.
-            before: what the row contains; it survives `clear` by the application.
+            before: the session's row so far; None if it begins now.
         """
         if self.max_lifetime is None:
             return None
         moment = now()
         stored = _past_time((session or {}).get(CREATION_TIME), moment)
-        return min(time for time in (moment, before, stored) if time is not None)
+        times = (moment, before.created if before else None, stored)
+        return min(time for time in times if time is not None)
 
-    def life(self, touched: float, created: float | None) -> int | None:
-        """Seconds that a row lives if it is touched at a time; 0 or less if it has expired."""
+    def life(self, touched: float, created: float | None, before: Row | None) -> int | None:
+        """Seconds that a row lives if it is touched at a time; 0 or less if it has expired.
+
+        Args:
+            touched: that time, in seconds since the epoch.
+            created: when the session was created, if that limits its life.
+            before: the session's row so far; None if it begins now.
+        """
+        idle = self.idle
+        if before and self.keeps_longer:
+            idle = None if idle is None or before.life is None else max(idle, before.life)
         left = self._latest_end(created) - touched
-        lives = [self.idle] if left == math.inf else [self.idle, math.floor(left)]
+        lives = [idle] if left == math.inf else [idle, math.floor(left)]
         return min((life for life in lives if life is not None), default=None)
 
     def _latest_end(self, created: float | None) -> float:

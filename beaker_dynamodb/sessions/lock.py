@@ -5,29 +5,47 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LockTimeout
 from ..options import Options
-from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_version, now
-from ..table import RowKey, lock_key, wait_until
+from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_token, now
+from ..table import LONGEST_PAUSE, RowKey, lock_key, wait_until
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
 
+#: A thread that waits marks the lock as wanted after this many reads, each time with a write.
+READS_BEFORE_MARK = 4
+
+
 @dataclass
 class HeldLock:
-    """A lease that this thread holds, and how often it has acquired the lock."""
+    """A lease that this thread holds, and how often it has acquired the lock.
 
+    Attributes:
+        lock: that was acquired.
+        token: of the lease.
+        until: its end, in seconds since the epoch.
+        depth: how often the thread has acquired the lock.
+        reported_until: until when each save reports that the lease has expired; None before the
+            first one does.
+    """
+
+    lock: SessionLock
     token: str
     until: float
     depth: int = 1
+    reported_until: float | None = None
 
 
 class _HeldByThread(threading.local):
     def __init__(self) -> None:
         self.locks: dict[tuple[Any, ...], HeldLock] = {}
+        #: The lock that others waited for when this thread released it, and until when it waits.
+        self.yielded: tuple[tuple[Any, ...], float] | None = None
 
 
 _held = _HeldByThread()
@@ -54,6 +72,7 @@ class SessionLock:
         self._leases = leases
         self._key = lock_key(session)
         self._options = options
+        self._reads = 0
         # With the process id: a forked worker holds none of its parent's locks.
         self._name = (os.getpid(), *options.place(), self._key)
 
@@ -63,10 +82,11 @@ class SessionLock:
         Raises:
             LockTimeout: another has held it for all of `lock_wait`.
         """
-        if self._is_held():
+        if self.is_held:
             self.acquire_again()
             return
         wait = self._options.lock_wait
+        self._yield_to_others()
         if self._try_acquire() or wait_until(self._try_acquire_if_free, wait):
             return
         raise self._leases.table.error(
@@ -75,9 +95,47 @@ class SessionLock:
         )
 
     def acquire_again(self) -> None:
-        """Acquire the lock once more if this thread holds it; otherwise nothing happens."""
-        if self._is_held():
-            _held.locks[self._name].depth += 1
+        """Acquire the lock once more if this thread holds it; otherwise nothing happens.
+
+        Raises:
+            LockTimeout: as `verify`.
+        """
+        self.verify()
+        held = _held.locks.get(self._name)
+        if held is not None:
+            held.depth += 1
+
+    def verify(self) -> None:
+        """Check that the lease of a lock that this thread holds has not expired.
+
+        Raises:
+            LockTimeout: it has expired, so another may have changed the session.
+        """
+        held = _held.locks.get(self._name)
+        if held is None or self.is_held:
+            return
+        if held.reported_until and held.reported_until <= now():
+            # An earlier request of this thread has left the lock behind.
+            del _held.locks[self._name]
+            return
+        held.reported_until = held.reported_until or now() + self._options.lock_timeout
+        raise self._leases.table.error(
+            LockTimeout,
+            f"a session's lock was held for more than lock_timeout ({self._options.lock_timeout} "
+            "s), and another may have changed the session: load it again under the lock, or raise "
+            "lock_timeout",
+        )
+
+    def release_own_or_last(self) -> None:
+        """Release the lock once or, if this thread does not hold it, the one it acquired last.
+
+        `Session.unlock` releases the lock of the session's current id, but the lock was acquired
+        under the old one if `invalidate` or `regenerate_id` came between (beaker/session.py).
+        """
+        if self._name in _held.locks:
+            self.release()
+        elif _held.locks:
+            next(reversed(_held.locks.values())).lock.release()
 
     def release(self) -> None:
         """Release the lock once; nothing happens if this thread does not hold it."""
@@ -87,28 +145,46 @@ class SessionLock:
         held.depth -= 1
         if held.depth == 0:
             del _held.locks[self._name]
-            self._leases.release(self._key, held.token)
+            if self._leases.release(self._key, held.token):
+                _held.yielded = self._name, time.monotonic() + 2 * LONGEST_PAUSE
             if held.until <= now():
                 logger.warning("%s: held past lock_timeout, another may have held it", self._key)
 
     def _try_acquire(self) -> bool:
-        token, until = new_version(), now() + self._options.lock_timeout
+        token, until = new_token(), now() + self._options.lock_timeout
         stored = None
         for _ in range(ACQUIRE_TRIES):
             slot = self._leases.acquire(self._key, token, until, stored)
-            if slot is None:
-                _held.locks[self._name] = HeldLock(token, until)
+            if slot is None and until <= now():
+                # The answer took longer than the lease.
+                token, until = new_token(), now() + self._options.lock_timeout
+            elif slot is None:
+                _held.locks[self._name] = HeldLock(self, token, until)
                 return True
-            if slot.is_leased:
+            elif slot.is_leased:
                 break
-            # This package stores no row under a lock's key: the lease replaces a foreign one.
-            stored = StoredVersion(slot.row.version, is_usable=False) if slot.row else None
+            else:
+                # This package stores no row under a lock's key: the lease replaces a foreign one.
+                stored = StoredVersion(slot.row.version, is_usable=False) if slot.row else None
         return False
 
     def _try_acquire_if_free(self) -> bool:
         # A read costs less than a refused write.
-        return not self._leases.read(self._key, consistent=True).is_leased and self._try_acquire()
+        if not self._leases.read(self._key, consistent=True).is_leased:
+            return self._try_acquire()
+        self._reads += 1
+        if self._reads % READS_BEFORE_MARK == 0:
+            self._leases.mark_wanted(self._key, now() + READS_BEFORE_MARK * LONGEST_PAUSE)
+        return False
 
-    def _is_held(self) -> bool:
+    def _yield_to_others(self) -> None:
+        """Let those who wait read the lock once before this thread acquires it again."""
+        yielded, _held.yielded = _held.yielded, None
+        if yielded and yielded[0] == self._name:
+            time.sleep(max(0.0, yielded[1] - time.monotonic()))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this thread holds the lock, and its lease has not expired."""
         held = _held.locks.get(self._name)
         return held is not None and held.until > now()

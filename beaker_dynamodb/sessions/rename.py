@@ -1,20 +1,25 @@
-"""Rename a session: store it under its new id, and end it under the old one."""
+"""Rename a session: store it under its new id, and leave a marker under the old one."""
 
 from __future__ import annotations
 
+import logging
+import time
+
 from ..codec import SavedSession
-from ..errors import ConflictError
-from .session_row import TRIES, SessionRow
+from ..errors import ConflictError, CorruptItem
+from ..rows import Marker, Row, Successor, now
+from ..table import SESSION, RowKey, retry_pauses
+from .saving import LONGEST_CONFLICT, save
+from .session_row import Attempt, Baseline, SessionRow
+
+logger = logging.getLogger("beaker_dynamodb.sessions")
 
 
 def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
     """Store a session under a new id, and end it under the old one.
 
-    What other requests have changed under the old id goes with it. If they ended it before it was
-    read there, it stays ended.
-
-    old row read --> stored under the new id, with this request's changes
-                 --> old row deleted if its version is the one that was read; otherwise read again
+    What other requests have changed under the old id goes with it. If they have ended it, it stays
+    ended. If they have renamed it, as when a login is submitted twice, it goes on under both ids.
 
     Args:
         old: the session under the id that was given up.
@@ -22,38 +27,132 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         saved: the session as this request saves it.
 
     Returns:
-        False if the session has ended under the old id since it was loaded; nothing is stored then.
+        False if the session has ended under the old id since it was loaded; it is then not stored.
 
     Raises:
         ConflictError: other requests have changed it again and again, or `on_conflict` is raise.
     """
-    try:
-        return _rename(old, new, saved)
-    except ConflictError:
-        # No client has the new id yet.
-        _withdraw(new)
-        raise
+    baseline = old.baseline
+    if old.has_given_up(saved):
+        return False
+    if baseline is None:
+        save(new, saved)
+        return True
+    if saved.is_cleared or saved.begins_anew(baseline.session):
+        save(new, saved)
+        old.end()
+        return True
+    return _Renaming(old, new, saved, baseline).run()
 
 
-def _rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
-    for turn in range(TRIES):
-        handed_over = old.hand_over(saved)
-        if handed_over.session is None:
-            if new.baseline is None or (turn and handed_over.is_missing):
-                _withdraw(new)
-                return False
-            # An earlier save has renamed it, and the answer to the deletion was lost.
-            new.save(saved)
+class _Renaming:
+    """One session on its way from an old id to a new one."""
+
+    def __init__(
+        self, old: SessionRow, new: SessionRow, saved: SavedSession, baseline: Baseline
+    ) -> None:
+        self._old = old
+        self._new = new
+        self._saved = saved
+        self._baseline = baseline
+        birth = new.baseline.row.identity if new.baseline else new.birth
+        self._successor = Successor(new.key.partition, birth)
+
+    def run(self) -> bool:
+        """Store the new row, then exchange the old one for a marker; again if that has changed.
+
+        old row: read --> stored under the new id, with this request's changes --> a marker in its
+        place, if its version is the one that was read; else with what is stored there now
+        """
+        try:
+            stored = self._old.read(consistent=True)
+        except CorruptItem as error:
+            logger.warning("%s: the new id gets what was loaded: %s", self._old.key, error)
+            save(self._new, self._saved)
             return True
-        new.save_merged(handed_over.session, saved)
-        if handed_over.version is None:
-            old.delete()
-            return True
-        if old.delete_version(handed_over.version):
-            return True
-    raise old.conflict(f"a session was changed {TRIES} times while its id was renewed")
+        for pause in retry_pauses(LONGEST_CONFLICT):
+            time.sleep(pause)
+            is_renamed, stored = self._try(stored)
+            if is_renamed is not None:
+                return is_renamed
+        self._withdraw()
+        raise self._old.conflict("other requests changed a session while its id was renewed")
 
+    def _try(self, stored: Row | Marker | None) -> tuple[bool | None, Row | Marker | None]:
+        """Whether the session is renamed, None for not yet; and what is stored then."""
+        if self._is_done(stored):
+            save(self._new, self._saved)
+            return True, stored
+        if stored is None or not self._is_same_session(stored):
+            self._withdraw()
+            return False, stored
+        found = self._successor_row(stored) if isinstance(stored, Marker) else stored
+        if found is None or not self._store(self._session_over(found), found):
+            self._withdraw()
+            return False, stored
+        marker = self._marker(stored)
+        now_stored = self._exchange(stored, marker)
+        return (True if now_stored == marker else None), now_stored
 
-def _withdraw(new: SessionRow) -> None:
-    if new.baseline is not None:
-        new.delete()
+    def _is_done(self, stored: Row | Marker | None) -> bool:
+        """Whether an earlier save has renamed the session, and its answer was lost."""
+        return isinstance(stored, Marker) and self._successor in stored.successors
+
+    def _exchange(self, stored: Row | Marker, marker: Marker) -> Row | Marker | None:
+        """Put the marker in the place of what was read; returns what is stored then."""
+        rows = self._old.rows
+        result = rows.write(self._old.key, marker, rows.if_version(stored))
+        return marker if result.done else result.found
+
+    def _is_same_session(self, stored: Row | Marker) -> bool:
+        if isinstance(stored, Marker):
+            return stored.is_renamed and stored.birth == self._baseline.row.identity
+        return stored.identity == self._baseline.row.identity
+
+    def _session_over(self, found: Row) -> SavedSession:
+        """What to store under the new id, with what other requests have stored."""
+        if found.version == self._baseline.row.version:
+            return self._old.over_stored(self._saved, self._baseline)
+        try:
+            return self._old.resolve_conflict(self._saved, found)
+        except ConflictError:
+            # Nobody has the new id yet.
+            self._withdraw()
+            raise
+
+    def _successor_row(self, marker: Marker) -> Row | None:
+        """The row in which the session goes on, as it was renamed last; None if it has ended."""
+        for successor in reversed(marker.successors):
+            key = RowKey(successor.partition, SESSION)
+            found = self._old.rows.get(key, consistent=True)
+            if isinstance(found, Marker) and found.birth == successor.birth:
+                found = self._successor_row(found)
+            elif isinstance(found, Row) and not self._is_live(found, successor.birth):
+                found = None
+            if isinstance(found, Row):
+                return found
+        return None
+
+    def _is_live(self, row: Row, birth: str) -> bool:
+        return row.identity == birth and not self._old.lifetime.has_ended(row)
+
+    def _store(self, session: SavedSession, before: Row) -> bool:
+        """Write the new row, which goes on from another; False if it is another session's."""
+        known, rows = self._new.baseline, self._new.rows
+        condition = rows.if_unchanged(known.row) if known else rows.if_absent(now())
+        attempt = Attempt(session, self._successor.birth, condition, before)
+        result = self._new.write(self._saved, attempt)
+        found = result.found
+        if isinstance(found, Row) and found.identity == attempt.birth:
+            # An earlier save of this request has written it, and got no answer.
+            attempt = attempt._replace(condition=rows.if_unchanged(found))
+            result = self._new.write(self._saved, attempt)
+        return result.done
+
+    def _marker(self, stored: Row | Marker) -> Marker:
+        others = stored.successors if isinstance(stored, Marker) else ()
+        return Marker.of(self._baseline.row.identity, *others, self._successor)
+
+    def _withdraw(self) -> None:
+        if self._new.baseline is not None:
+            self._new.end()

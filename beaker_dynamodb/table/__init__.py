@@ -1,6 +1,8 @@
 """Everything that talks to DynamoDB: the model, the client, the calls, the errors."""
 
-from .backoff import pauses, wait_until
+from pynamodb.expressions.condition import Condition
+
+from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
 from .create import TableDefinition, TableState
 from .item import SessionModel
@@ -16,11 +18,13 @@ from .keys import (
     session_key,
     value_key,
 )
-from .table import Item, ItemResult, Table, is_present, is_unchanged
+from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
 
 __all__ = [
+    "LONGEST_PAUSE",
     "PART",
     "SESSION",
+    "Condition",
     "Item",
     "ItemResult",
     "RowKey",
@@ -29,6 +33,7 @@ __all__ = [
     "TableDefinition",
     "TableState",
     "belongs_to_session",
+    "equals",
     "forget_connections",
     "is_present",
     "is_unchanged",
@@ -37,6 +42,7 @@ __all__ = [
     "part_key",
     "partition_key",
     "pauses",
+    "retry_pauses",
     "session_key",
     "session_model",
     "value_key",

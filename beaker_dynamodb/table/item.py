@@ -14,10 +14,10 @@ from pynamodb.models import Model
 
 
 class SessionModel(Model):
-    """One item of the table: a session, a cache value, a part of a large one, or a lease.
+    """One item of the table: a session, its marker, a cache value, a part, or a lease.
 
-    `rows.row.Row` describes the attributes of content, `rows.leases` writes `lock_owner` and
-    `lock_until`. Only `id` and `item` are in each item.
+    `rows.row` describes the attributes of content, `rows.leases` writes `lock_owner`,
+    `lock_until` and `lock_wanted`. Only `id` and `item` are in each item.
     """
 
     class Meta:
@@ -30,9 +30,11 @@ class SessionModel(Model):
 
     id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
-    data = BinaryAttribute(legacy_encoding=False)
-    version = UnicodeAttribute()
-    touched = NumberAttribute()
+    data = BinaryAttribute(legacy_encoding=False, null=True)
+    version = UnicodeAttribute(null=True)
+    birth = UnicodeAttribute(null=True)
+    ended = UnicodeAttribute(null=True)
+    touched = NumberAttribute(null=True)
     created = NumberAttribute(null=True)
     expires = TTLAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
@@ -40,6 +42,7 @@ class SessionModel(Model):
     signature = BinaryAttribute(legacy_encoding=False, null=True)
     lock_owner = UnicodeAttribute(null=True)
     lock_until = NumberAttribute(null=True)
+    lock_wanted = NumberAttribute(null=True)
 
     def __repr__(self) -> str:
         # PynamoDB's shows all values: ids, payloads, signatures.

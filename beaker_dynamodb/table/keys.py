@@ -12,6 +12,7 @@ SHA-256.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -25,6 +26,8 @@ LONGEST_PARTITION_KEY = 2048
 LONGEST_SORT_KEY = 1024
 
 _HASHED = "sha256:"
+#: A UUID in hexadecimal digits (beaker/session.py, _session_id).
+BEAKERS_ID = re.compile(r"[0-9a-f]{32}")
 #: How the sort keys of a large value's parts begin; those of a session's parts begin "session ".
 PART = "part:"
 
@@ -48,11 +51,14 @@ class RowKey:
 def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:
     """The key of a session's row.
 
-    The id comes from a cookie: any length, any characters, or empty.
+    The id comes from a cookie: any length, any characters, or empty. Only an id as Beaker makes
+    them is stored as it is: all of those have one length, so no cookie sent to an application
+    whose prefix is empty can name a row of an application with another prefix.
     """
-    id_bytes = _bytes(session_id)
-    partition = sha256(id_bytes).hexdigest() if hash_id else _key(id_bytes, _room(prefix))
-    return RowKey(prefix + partition, SESSION)
+    if hash_id:
+        return RowKey(prefix + sha256(_bytes(session_id)).hexdigest(), SESSION)
+    is_beakers = BEAKERS_ID.fullmatch(session_id) is not None
+    return RowKey(prefix + (session_id if is_beakers else _hashed(_bytes(session_id))), SESSION)
 
 
 def lock_key(session: RowKey) -> RowKey:

@@ -47,10 +47,18 @@ BATCH_SIZE = 25
 
 
 class ItemResult(NamedTuple):
-    """Whether a write is done, and the item that it replaced or, if refused, that is stored."""
+    """Whether a write is done, and the item that it replaced or, if refused, that is stored.
+
+    Attributes:
+        done: whether the write is done.
+        item: the item; None if there is none.
+        is_repeated: whether botocore has sent a refused write more than once: the first one may
+            have been done, and its answer lost.
+    """
 
     done: bool
     item: Item | None = None
+    is_repeated: bool = False
 
 
 class Table:
@@ -126,7 +134,9 @@ class Table:
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
-        return ItemResult(False, answer.response.get("Item") or self.get(key, consistent=True))
+        item = answer.response.get("Item") or self.get(key, consistent=True)
+        retries = answer.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+        return ItemResult(False, item, is_repeated=retries > 0)
 
     def get_batch(self, subject: RowKey, keys: Iterable[RowKey]) -> list[Item]:
         """The items under at most 100 keys, in any order and without those that are missing.
@@ -266,6 +276,12 @@ def is_present(attribute: Attribute[Any]) -> Condition:
     attribute_type(name, type): unlike attribute_exists, it excludes a NULL.
     """
     condition: Condition = attribute.is_type()  # type: ignore[no-untyped-call]
+    return condition
+
+
+def equals(attribute: Attribute[Any], value: object) -> Condition:
+    """The condition that an item's attribute has a value."""
+    condition: Condition = attribute == value
     return condition
 
 

@@ -111,8 +111,13 @@ def items(endpoint: Endpoint) -> list[Any]:
 
 
 def keys(endpoint: Endpoint) -> list[str]:
-    """The partition keys of all items in the demo's table."""
-    return [item.id for item in items(endpoint)]
+    """The partition keys of all sessions in the demo's table."""
+    return [item.id for item in items(endpoint) if item.version is not None]
+
+
+def ended(endpoint: Endpoint) -> list[str]:
+    """The partition keys of all markers in the demo's table."""
+    return [item.id for item in items(endpoint) if item.ended is not None]
 
 
 class TestAVisitor:
@@ -165,17 +170,20 @@ class TestAVisitor:
         assert visitor.stored["basket"].startswith("['2 xxx")
         assert visitor.stored["basket"].count("x" * 37) == 12
 
-    def test_who_logs_out_has_no_row(self, visitor: Visitor, embedded: Endpoint) -> None:
+    def test_who_logs_out_leaves_a_marker(self, visitor: Visitor, embedded: Endpoint) -> None:
         visitor.view()
-        assert len(keys(embedded)) == 1
+        before = keys(embedded)
+        assert len(before) == 1
         visitor.post("/logout")
-        assert keys(embedded) == []
+        assert (keys(embedded), ended(embedded)) == ([], before)
         assert visitor.heading == "Goodbye"
         assert visitor.log[:2] == [
             ("goodbye", [], "session not used"),
-            ("log out", [READ, DELETE], "deleted"),
+            ("log out", [READ, WRITE], "ended"),
         ]
-        assert "The table has no row for you" in visitor.text
+        assert "a marker without data replaces your row for 15 minutes" in visitor.text
+        assert "bring the session back: one read and one marker." in visitor.text
+        assert "The table has no session for you" in visitor.text
         visitor.view()
         assert visitor.log[0] == ("view", [WRITE], "stored")
 
@@ -193,13 +201,13 @@ class TestAVisitor:
         assert visitor.stored["basket"] == "['apple']"
         assert visitor.log[1] == (
             "renew the id",
-            [READ, READ, WRITE, DELETE],
+            [READ, READ, WRITE, WRITE],
             "moved to the new id",
         )
         assert "You have a new id" in visitor.text
-        assert "deleted: two reads, one write and one delete." in visitor.text
+        assert "replaces the row: two reads, one write and one marker." in visitor.text
 
-    def test_who_renews_the_id_leaves_no_row_under_the_old_one(
+    def test_who_renews_the_id_leaves_a_marker_under_the_old_one(
         self, visitor: Visitor, embedded: Endpoint
     ) -> None:
         visitor.view()
@@ -208,6 +216,7 @@ class TestAVisitor:
         after = keys(embedded)
         assert len(before) == len(after) == 1
         assert before != after
+        assert ended(embedded) == before
 
     def test_whose_session_has_expired_gets_another(
         self, visitor: Visitor, embedded: Endpoint, clock: Any
@@ -238,7 +247,7 @@ class TestAVisitor:
     def test_may_post_first(self, visitor: Visitor, path: str) -> None:
         visitor.page = visitor.browser.post(path, {"item": "apple"}).follow()
         assert "You had no session" in visitor.text
-        assert visitor.log[1][2] in {"stored", "nothing to delete"}
+        assert visitor.log[1][2] in {"stored", "nothing to end"}
         visitor.view()
         assert visitor.heading.startswith("You are session")
 
@@ -277,7 +286,7 @@ class TestATabWhoseSessionWasEndedInAnother:
 
     def test_has_nothing_to_log_out_of(self, old_tab: Visitor, embedded: Endpoint) -> None:
         old_tab.post("/logout")
-        assert old_tab.log[1] == ("log out", [DELETE], "ended elsewhere, nothing to delete")
+        assert old_tab.log[1] == ("log out", [READ], "ended elsewhere, nothing to end")
         assert "ended the session before you logged out" in old_tab.text
         assert "You are logged out" not in old_tab.text
         assert keys(embedded) == []
@@ -305,7 +314,7 @@ class TestASessionThatAnotherBrowserHasEnded:
         visitor.in_another_browser().post("/logout")
         visitor.view()
         assert visitor.log[0] == ("view", [READ, WRITE], "ended elsewhere, new session")
-        assert "Another tab or browser ended your session" in visitor.text
+        assert "under the id in your cookie, the table had only a marker." in visitor.text
 
     def test_is_begun_again_by_an_addition(self, visitor: Visitor) -> None:
         visitor.view()
@@ -326,7 +335,7 @@ class TestASessionThatAnotherBrowserHasEnded:
         visitor.view()
         visitor.in_another_browser().post("/logout")
         visitor.post("/logout")
-        assert visitor.log[1][2] == "ended elsewhere, nothing to delete"
+        assert visitor.log[1][2] == "ended elsewhere, nothing to end"
 
     def test_is_not_blamed_on_anybody_if_the_browser_has_lost_its_cookie(
         self, visitor: Visitor
@@ -347,10 +356,10 @@ class TestASessionThatIsEndedWhileARequestRuns:
         answer = visitor.browser.post("/add", {"item": "apple"})
         assert keys(embedded) == []
         visitor.page = answer.follow()
-        assert visitor.log[1] == ("add", [READ, WRITE, READ], "ended elsewhere, nothing written")
+        assert visitor.log[1] == ("add", [READ, WRITE], "ended elsewhere, nothing written")
         assert (
             "Another tab or browser ended the session while “add” ran, so nothing is stored: "
-            "two reads and one refused write."
+            "one read and one refused write."
         ) in visitor.text
         assert visitor.page.html.select("tbody tr")[1].select_one(".result").get_text() == "refused"
         assert "basket" not in visitor.stored
@@ -368,15 +377,32 @@ class TestASessionThatIsEndedWhileARequestRuns:
         visitor.page = answer.follow()
         assert visitor.log[1][2] == "ended elsewhere, nothing written"
 
+    def test_is_not_kept_under_a_new_id(
+        self, visitor: Visitor, wire: Wire, embedded: Endpoint
+    ) -> None:
+        visitor.view()
+        other = visitor.in_another_browser()
+        # The first write stores the session under its new id, the second one ends the old id.
+        end = partial(other.post, "/logout")
+        wire.before_next(WRITE, lambda: wire.before_next(WRITE, end))
+        answer = visitor.browser.post("/renew")
+        assert keys(embedded) == []
+        visitor.page = answer.follow()
+        assert visitor.log[1][1:] == (
+            [READ, READ, WRITE, WRITE, WRITE],
+            "ended elsewhere, nothing written",
+        )
+        assert "two reads, one write, one refused marker and one marker." in visitor.text
+
     def test_is_not_renewed(self, visitor: Visitor, wire: Wire, clock: Any) -> None:
         visitor.view()
         clock.advance(11)
         other = visitor.in_another_browser()
         wire.before_next(WRITE, lambda: other.post("/logout"))
         visitor.view()
-        assert visitor.log[0] == ("view", [READ, WRITE, READ], "not renewed")
-        assert "the row was not renewed: two reads and one refused write." in visitor.text
-        assert "No row: another tab or browser has ended the session." in visitor.text
+        assert visitor.log[0] == ("view", [READ, WRITE], "not renewed")
+        assert "the row was not renewed: one read and one refused write." in visitor.text
+        assert "No session: another tab or browser has ended it." in visitor.text
 
 
 class TestARenewalThatFails:

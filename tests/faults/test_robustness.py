@@ -1,8 +1,7 @@
-"""Odd or foreign input: answers, items, cache values, options and values to compare."""
+"""Odd or foreign input: answers, items, cache values and options."""
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -11,12 +10,12 @@ import pytest
 from beaker.cache import Cache
 from beaker.middleware import SessionMiddleware
 from beaker.session import Session
-from beaker.util import PickleSerializer
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable, session_model
 from tests.contract.site import Site
-from tests.support.internals import SavedSession, forget_connections, parse_options
+from tests.support.internals import forget_connections, parse_options
 from tests.support.pages import count, read
+from tests.support.tables import stored_sessions
 from tests.support.wire import Wire
 
 
@@ -95,7 +94,7 @@ def test_a_session_with_a_given_id_is_deleted(dynamodb: Any, create_table: None)
     other.id = "an-id"
     other.delete()
     other.save()
-    assert list(session_model(**dynamodb.options).scan()) == []
+    assert stored_sessions(dynamodb) == []
 
 
 def test_a_forked_worker_makes_its_own_credentials_and_locks(dynamodb: Any) -> None:
@@ -168,45 +167,6 @@ class TestCacheValues:
             assert b"a" in cache.namespace
         with wire.expect("GetItem"):
             assert cache.get("a") == 1
-
-
-class Reduced:
-    def __init__(self, *reduced: object) -> None:
-        self.reduced = reduced
-
-    def __reduce__(self) -> Any:
-        return self.reduced
-
-
-class Items(list[object]):
-    pass
-
-
-class TestComparing:
-    def changed(self, before: object, after: object) -> bool:
-        payloads = [PickleSerializer().dumps({"value": value}) for value in (before, after)]
-        before, after = map(SavedSession.from_payload, payloads)
-        assert before.content is not None
-        assert after.content is not None
-        return after.has_changed(before)
-
-    def test_treats_a_set_without_arguments_as_changed(self) -> None:
-        assert self.changed(Reduced(set, ()), Reduced(set, ()))
-
-    def test_distinguishes_an_item_from_an_attribute(self) -> None:
-        with_item = Items([{"owner": "bob"}])
-        with_attribute = Items()
-        with_attribute.owner = "bob"  # type: ignore[attr-defined]
-        assert self.changed(with_item, with_attribute)
-        assert not self.changed(with_item, Items([{"owner": "bob"}]))
-
-    def test_takes_no_exponential_time(self) -> None:
-        value: list[object] = ["a"]
-        for _ in range(60):
-            value = [value, value]
-        begin = time.process_time()
-        assert self.changed(value, value)
-        assert time.process_time() - begin < 5
 
 
 class TestKeywordsOfTheMiddleware:

@@ -27,7 +27,7 @@ PAGES = {
     "load": Case("GetItem", read),
     "change": Case("PutItem", count),
     "touch": Case("PutItem", save, waits=60),
-    "logout": Case("DeleteItem", log_out),
+    "logout": Case("PutItem", log_out),
 }
 
 
@@ -124,7 +124,7 @@ class TestASession:
         self, site: Site, proxy: Proxy, time_limit: TimeLimit, fault: Fault, times: int
     ) -> None:
         cookie = site.cookie
-        proxy.inject(fault, "DeleteItem", times)
+        proxy.inject(fault, "PutItem", times)
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(log_out)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import suppress
+from datetime import datetime, timezone
 
-from beaker_dynamodb import BeakerDynamoDBError, Options
+from beaker_dynamodb import BeakerDynamoDBError, Options, SessionModel
 from tests.support.internals import (
     PICKLED_DICT,
     Compression,
+    Marker,
     PartsName,
+    RowKey,
     SavedSession,
     codec,
     parse_options,
@@ -21,6 +24,7 @@ MOST = 100_000
 #: PUT and LONG_BINPUT: Python's unpickler reserves memory for any number in them. Beaker
 #: unpickles before this package does, so an attacker who can write a pickle does not need them.
 MEMO_OPCODES = set(b"pr")
+ANY_TIME = datetime(2030, 1, 1, tzinfo=timezone.utc)
 #: The payload of a session that a request of this process saves.
 MINE = zlib.compress(b'{"n": 1, "_creation_time": 1.5}')
 SAVED = SavedSession.from_payload(MINE)
@@ -84,6 +88,17 @@ def parts_name(data: bytes) -> None:
         assert str(name) == text
 
 
+def marker(data: bytes) -> None:
+    """The text of a marker; whatever is read from it is written again unchanged."""
+    text = data.decode("latin-1")
+    item = SessionModel("partition", "session", ended=text, expires=ANY_TIME)
+    with suppress(BeakerDynamoDBError):
+        found = Marker.from_item(item)
+        assert found is not None
+        assert found.text == text
+        assert found.to_item(SessionModel, RowKey("partition", "session"), None).ended == text
+
+
 def _as_data(data: bytes) -> tuple[bytes, bytes]:
     """The bytes, and the bytes compressed: random bytes never decompress."""
     header = bytes([data[0] & 0xF0 | Compression.ZLIB]) if data else b""
@@ -100,5 +115,6 @@ TARGETS = {
         url,
         each_option,
         parts_name,
+        marker,
     )
 }

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beaker_dynamodb import BeakerDynamoDBError, Options, create_table
+from beaker_dynamodb import BeakerDynamoDBError, ConflictError, Options, create_table
 from tests.contract.site import Site
 from tests.fuzz.targets import TARGETS
 from tests.security.conftest import Item, RawTable
@@ -90,6 +90,15 @@ DATA = (
     | JSON_VALUES.map(session_bytes)
     | JSON_VALUES.map(lambda value: bytes([Content.JSON << 4]) + json.dumps(value).encode())
 )
+#: The text of a marker, and what resembles one.
+MARKERS = st.lists(
+    st.text(max_size=5) | st.lists(st.lists(st.text(max_size=5), max_size=3), max_size=2),
+    max_size=4,
+) | st.tuples(
+    st.text(max_size=5),
+    st.text(max_size=5),
+    st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=2),
+)
 NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
 ATTRIBUTES = st.one_of(
     DATA.map(lambda data: {"B": data}),
@@ -98,12 +107,13 @@ ATTRIBUTES = st.one_of(
         lambda text: {"S": text}
     ),
     NUMBERS.map(lambda number: {"N": str(number)}),
+    MARKERS.map(lambda marker: {"S": json.dumps(marker, separators=(",", ":"))}),
     st.sampled_from([{"NULL": True}, {"BOOL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}]),
 )
 ALTERED = st.sampled_from(
     [
         *("data", "version", "touched", "created", "expires", "parts", "key", "signature"),
-        *("lock_owner", "lock_until", "foreign"),
+        *("lock_owner", "lock_until", "lock_wanted", "birth", "ended", "foreign"),
     ]
 )
 ALTERATIONS = st.dictionaries(ALTERED, ATTRIBUTES | st.none(), min_size=1, max_size=4)
@@ -152,20 +162,25 @@ class TestAnyItem:
 
     @with_a_table
     @each_alteration
-    def test_written_before_a_save_costs_no_more(
+    def test_written_before_a_save_is_merged_or_a_conflict_and_stays(
         self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
     ) -> None:
         site = new_site(dynamodb)
+        stored: list[Item] = []
 
         def page(session: Any) -> None:
             session.get("n")
             alter(raw, "", alterations)
+            stored[:] = raw.items()
             session["other"] = 1
             session.save()
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            site.request(page)
+            try:
+                site.request(page)
+            except ConflictError:
+                assert raw.items() == stored
             site.request(read)
 
     @with_a_table

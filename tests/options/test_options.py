@@ -33,6 +33,7 @@ EXAMPLES = {
     "consistent_read": ("no", False, 0),
     "hash_ids": ("off", False, "nope"),
     "save_empty": ("yes", True, []),
+    "opaque_sessions": ("true", True, "perhaps"),
     "on_conflict": ("raise", "raise", "ask"),
     "compression": ("none", "none", "zip"),
     "serializer": ("json", "json", "yaml"),

@@ -26,6 +26,10 @@ class RawTable:
         [item] = self.items()
         return item
 
+    def is_marker(self) -> bool:
+        """Whether the only item is the marker of an ended session, without any data."""
+        return "ended" in self.item() and not {"data", "version"} & self.item().keys()
+
     def put(self, item: Item) -> None:
         self._client.put_item(TableName=self._name, Item=item)
 

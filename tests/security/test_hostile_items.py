@@ -2,11 +2,13 @@
 
 import pickle
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from beaker.exceptions import BeakerWarning
 
+from beaker_dynamodb import ConflictError
 from tests.contract.site import Site
 from tests.support.internals import SavedSession
 from tests.support.pages import KINDS, count, log_out, read, save
@@ -32,7 +34,7 @@ def change(session: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["json", "encrypted", "encrypted json", "own serializer"])
 class TestAHostileItem:
-    """A pickle from a writer of the table executes nothing."""
+    """A pickle from a writer of the table executes nothing, and a save that meets it fails."""
 
     HOSTILE = SavedSession.from_payload(pickle.dumps({"n": Marking()}, 2)).data("zlib", 1000)
 
@@ -56,7 +58,11 @@ class TestAHostileItem:
             page(session)
 
         clock.advance(60)
-        site.request(slow_request)
+        meets_it = (page, version) == (change, "another")
+        with self.refused() if meets_it else nullcontext():
+            site.request(slow_request)
+        if meets_it:
+            self.assert_still_there(dynamodb)
 
     def test_written_between_two_requests_is_not_executed(self, dynamodb: Any, kind: str) -> None:
         site = Site(dynamodb.options, **KINDS[kind])
@@ -79,7 +85,16 @@ class TestAHostileItem:
             self.plant(dynamodb, "another")
             change(session)
 
-        site.request(slow_request)
+        with self.refused():
+            site.request(slow_request)
+        self.assert_still_there(dynamodb)
+
+    def refused(self) -> Any:
+        return pytest.raises(ConflictError, match="a session that this release cannot read")
+
+    def assert_still_there(self, dynamodb: Any) -> None:
+        [row] = stored_items(dynamodb)
+        assert row.data == self.HOSTILE
 
     def plant(self, dynamodb: Any, version: str) -> None:
         [row] = stored_items(dynamodb)

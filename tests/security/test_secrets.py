@@ -3,26 +3,42 @@
 import json
 import logging
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import (
     BeakerDynamoDBError,
+    ConfigurationError,
+    ConflictError,
     DynamoDBNamespaceManager,
+    DynamoDBSession,
+    LockTimeout,
     StoreUnavailable,
     session_model,
 )
 from tests.contract.site import Site
 from tests.security.conftest import RawTable
-from tests.support.internals import Baseline, CacheEntry, Row, RowKey, SavedSession, parse_options
-from tests.support.pages import log_out, read
+from tests.support.internals import (
+    Baseline,
+    CacheEntry,
+    Marker,
+    Row,
+    RowKey,
+    SavedSession,
+    Successor,
+    WriteResult,
+    parse_options,
+)
+from tests.support.pages import KEYS, log_out, read, save
 from tests.support.wire import Wire
 
 SIGNING_KEY = "signing-key-of-more-than-32-characters"
 # A name, because a traceback shows the source line of the call.
 VALUE, CACHE_KEY = "secret-value", "secret-cache-key"
+SESSION_ID = "0123456789abcdef" * 2
 SECRETS = [SIGNING_KEY, VALUE, CACHE_KEY, "secret-credential"]
 FAULTS: list[Any] = [
     (500, "InternalServerError"),
@@ -49,7 +65,7 @@ class TestASession:
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
     @pytest.mark.parametrize("hash_ids", [True, False])
     @pytest.mark.parametrize(
-        ("operation", "action"), [("GetItem", read), ("PutItem", keep), ("DeleteItem", log_out)]
+        ("operation", "action"), [("GetItem", read), ("PutItem", keep), ("PutItem", log_out)]
     )
     def test_never_appears_in_errors_or_logs(
         self,
@@ -88,6 +104,146 @@ class TestASession:
             site.request(read)
         said = shown(caught.value, caplog)
         assert not [secret for secret in SECRETS if secret in said]
+
+
+class Overlap(NamedTuple):
+    """What another request does to the session, at which call of the page, and the page's error."""
+
+    theirs: Callable[[Any], object]
+    operation: str
+    ours: Callable[[Any], object]
+    error: type[Exception] | None
+
+
+def renew(session: Any) -> None:
+    session.get("n")
+    session.regenerate_id()
+    session.save()
+
+
+def add(session: Any) -> None:
+    session.update(added=VALUE)
+    session.save()
+
+
+def begin_again(session: Any) -> None:
+    session.clear()
+    add(session)
+
+
+OVERLAPS: dict[str, Overlap] = {
+    "changed, and changed here": Overlap(add, "PutItem", keep, ConflictError),
+    "ended, and changed here": Overlap(log_out, "PutItem", keep, None),
+    "ended, and touched here": Overlap(log_out, "PutItem", save, None),
+    "ended, and renamed here": Overlap(log_out, "PutItem", renew, None),
+    "ended, and ended here": Overlap(log_out, "PutItem", log_out, None),
+    "begun again, and changed here": Overlap(begin_again, "PutItem", keep, None),
+    "changed, and renamed here": Overlap(add, "PutItem", renew, ConflictError),
+    "renamed, and changed here": Overlap(renew, "PutItem", keep, None),
+    "renamed, and renamed here": Overlap(renew, "PutItem", renew, None),
+    "renamed, and ended here": Overlap(renew, "PutItem", log_out, None),
+    "renamed, and read here": Overlap(renew, "GetItem", keep, None),
+}
+
+
+@pytest.mark.usefixtures("create_table")
+@pytest.mark.parametrize("hash_ids", [True, False])
+@pytest.mark.parametrize("overlap", OVERLAPS.values(), ids=OVERLAPS.keys())
+def test_a_session_that_two_requests_use_never_appears_in_errors_or_logs(
+    dynamodb: Any,
+    wire: Wire,
+    clock: Any,
+    caplog: pytest.LogCaptureFixture,
+    hash_ids: bool,
+    overlap: Overlap,
+) -> None:
+    options = {"session_class": DynamoDBSession, "on_conflict": "raise", "hash_ids": hash_ids}
+    site = Site(dynamodb.options, signing_key=SIGNING_KEY, **options)
+    other = Site(dynamodb.options, signing_key=SIGNING_KEY, **options)
+    site.request(lambda session: session.update(n="before") or session.save())
+    ids = {str(site.cookie)}
+    clock.advance(60)
+    other.use_cookie(str(site.cookie))
+    said, failure = "", None
+    with caplog.at_level(logging.DEBUG, "beaker_dynamodb"):
+        wire.before_next(overlap.operation, lambda: other.request(overlap.theirs))
+        try:
+            site.request(overlap.ours)
+        except BeakerDynamoDBError as error:
+            said, failure = shown(error, caplog), type(error)
+    assert failure is overlap.error
+    said += caplog.text
+    assert said
+    ids |= {str(site.cookie), str(other.cookie)}
+    for secret in [*SECRETS, *(session_id[:9] for session_id in ids)]:
+        assert secret not in said
+
+
+class TestARefusal:
+    """Errors that no answer of DynamoDB causes."""
+
+    def test_of_an_unreadable_session_shows_no_secret(
+        self, dynamodb: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = Site(dynamodb.options, hash_ids=False)
+        site.use_cookie(SESSION_ID)
+        site.request(keep)
+
+        def page(session: Any) -> None:
+            session.get("n")
+            raw.alter(lambda item: {**item, "version": {"S": VALUE}, "data": {"B": VALUE.encode()}})
+            add(session)
+
+        self.assert_discreet(site, page, ConflictError, caplog)
+
+    def test_of_an_altered_marker_shows_no_secret(
+        self, dynamodb: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = Site(dynamodb.options, hash_ids=False, invalidate_corrupt=False)
+        site.use_cookie(SESSION_ID)
+        site.request(keep)
+        raw.alter(lambda item: {"id": item["id"], "item": item["item"], "ended": {"S": VALUE}})
+        self.assert_discreet(site, read, BeakerDynamoDBError, caplog)
+
+    def test_of_an_opaque_session_shows_no_secret(
+        self, dynamodb: Any, raw: RawTable, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = Site(dynamodb.options, hash_ids=False, **KEYS)
+        self.assert_discreet(site, keep, ConfigurationError, caplog)
+
+    def test_of_a_save_after_the_lock_has_expired_shows_no_secret(
+        self, dynamodb: Any, raw: RawTable, clock: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        options = {"session_class": DynamoDBSession, "lock_timeout": 5}
+        site = Site(dynamodb.options, hash_ids=False, **options)
+        site.use_cookie(SESSION_ID)
+        site.request(keep)
+
+        def page(session: Any) -> None:
+            session.lock()
+            session.load()
+            clock.advance(10)
+            try:
+                add(session)
+                session.persist()
+            finally:
+                session.unlock()
+
+        self.assert_discreet(site, page, LockTimeout, caplog)
+
+    def assert_discreet(
+        self,
+        site: Site,
+        page: Callable[[Any], object],
+        expected: type[Exception],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        site.use_cookie(SESSION_ID)
+        with caplog.at_level(logging.DEBUG, "beaker_dynamodb"), pytest.raises(expected) as caught:
+            site.request(page)
+        said = shown(caught.value, caplog)
+        for secret in [*SECRETS, *KEYS.values(), SESSION_ID[:9]]:
+            assert secret not in said
 
 
 def test_a_message_that_a_library_quotes_from_the_session_is_not_repeated(
@@ -150,7 +306,8 @@ class TestAnErrorTracker:
         [item] = session_model(**dynamodb.options).scan()
         text = SavedSession.from_data(item.data, 10_000)
         row = Row(item.data, "v", 1.5, 60)
-        kept = [item, row, text, Baseline(text, text, "v", 1.5, None)]
+        marker = Marker.of("birth", Successor(str(site.cookie), "birth"))
+        kept = [item, row, text, Baseline(text, text, row), marker, WriteResult(False, marker)]
         kept += [CacheEntry(RowKey("secret-namespace", CACHE_KEY), VALUE)]
         for secret in [*SECRETS, "secret-namespace", str(site.cookie), text.text[:20]]:
             assert secret not in repr(kept)

@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 import uuid
-import warnings
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import CorruptItem
+from beaker_dynamodb import ConflictError, CorruptItem
 from tests.contract.site import Site
 from tests.security.conftest import Item, RawTable
 from tests.support.internals import Signer
@@ -23,8 +22,13 @@ SIGNED = {"signing_key": KEY, "invalidate_corrupt": False}
 
 
 @pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, clock: Any, dynamodb: Any, raw: RawTable) -> Site:
-    site = Site(dynamodb.options, **KINDS[request.param], **SIGNED)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def site(clock: Any, dynamodb: Any, raw: RawTable, kind: str) -> Site:
+    site = Site(dynamodb.options, **KINDS[kind], **SIGNED)
     site.request(count)
     return site
 
@@ -67,7 +71,8 @@ class TestASession:
         site.request(save)
         assert site.request(read) == 2
         site.request(log_out)
-        assert raw.items() == []
+        assert raw.is_marker()
+        assert len(raw.item()["signature"]["B"]) == 32
 
     @pytest.mark.parametrize("name", ALTERATIONS)
     def test_that_was_altered_is_corrupt(self, site: Site, raw: RawTable, name: str) -> None:
@@ -93,22 +98,24 @@ class TestASession:
         with pytest.raises(CorruptItem):
             site.request(read)
 
-    def test_forged_during_a_request_is_not_merged(
-        self, site: Site, dynamodb: Any, raw: RawTable
+    def test_forged_during_a_request_is_neither_merged_nor_overwritten(
+        self, site: Site, dynamodb: Any, raw: RawTable, kind: str
     ) -> None:
-        forger = Site(dynamodb.options)
+        forger = Site(dynamodb.options, **KINDS[kind])
+        forger.use_cookie(str(site.cookie))
+        forged = []
 
         def page(session: Any) -> None:
             session.get("n")
-            forger.use_cookie(session.id)
-            forger.request(lambda forged: forged.update(user="admin") or forged.save())
+            forger.request(lambda stolen: stolen.update(user="admin") or stolen.save())
+            forged.append(raw.item())
             count(session)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Beaker warns about each corrupt session
+        with pytest.raises(ConflictError, match="what is stored cannot be read"):
             site.request(page)
-        assert site.request(lambda session: session.get("user")) is None
-        assert site.request(read) == 2
+        assert raw.items() == forged
+        with pytest.raises(CorruptItem):
+            site.request(read)
 
     def test_costs_one_session_and_not_the_page(self, dynamodb: Any, raw: RawTable) -> None:
         site = Site(dynamodb.options, signing_key=KEY)
@@ -118,6 +125,47 @@ class TestASession:
         with pytest.warns(match="Invalidating corrupt session"):
             assert site.request(count) == 1
         assert site.cookie != before
+
+
+MARKER_ALTERATIONS: dict[str, Any] = {
+    "another session": lambda item: {
+        **item,
+        "ended": {"S": item["ended"]["S"].replace(",[]", ',[["p","b"]]')},
+    },
+    **{name: ALTERATIONS[name] for name in ("signature's end", "expires later", "no signature")},
+}
+
+
+class TestAMarker:
+    @pytest.fixture
+    def ended(self, dynamodb: Any, raw: RawTable) -> Site:
+        site = Site(dynamodb.options, **SIGNED)
+        site.request(count)
+        cookie = site.cookie
+        site.request(log_out)
+        site.use_cookie(str(cookie))
+        return site
+
+    def test_is_read_as_the_end_of_its_session(self, ended: Site) -> None:
+        assert ended.request(read) is None
+
+    @pytest.mark.parametrize("name", MARKER_ALTERATIONS)
+    def test_that_was_altered_is_corrupt(self, ended: Site, raw: RawTable, name: str) -> None:
+        before = raw.item()
+        raw.alter(MARKER_ALTERATIONS[name])
+        assert raw.item() != before
+        with pytest.raises(CorruptItem, match=r"signature is missing or wrong"):
+            ended.request(read)
+
+    def test_that_was_copied_to_another_session_is_corrupt(
+        self, ended: Site, dynamodb: Any, raw: RawTable
+    ) -> None:
+        victim = Site(dynamodb.options, **SIGNED)
+        victim.request(count)
+        [marker] = [item for item in raw.items() if "ended" in item]
+        raw.alter(lambda item: {**marker, "id": item["id"]})
+        with pytest.raises(CorruptItem):
+            victim.request(read)
 
 
 class TestRotation:

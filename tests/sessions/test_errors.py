@@ -15,7 +15,7 @@ from beaker_dynamodb import (
 from tests.contract.site import Site
 from tests.support.internals import Rows
 from tests.support.pages import count, log_out, read
-from tests.support.tables import stored_items
+from tests.support.tables import stored_sessions
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -28,7 +28,7 @@ class TestAnOutage:
     ) -> None:
         site = Site(dynamodb.options, max_retries=0, invalidate_corrupt=invalidate_corrupt)
         site.request(count)
-        cookie, before = site.cookie, stored_items(dynamodb)
+        cookie, before = site.cookie, stored_sessions(dynamodb)
         wire.fail_next("GetItem", outage)
         with (
             pytest.raises(BeakerDynamoDBError),
@@ -37,7 +37,7 @@ class TestAnOutage:
             site.request(read)
         assert site.cookie == cookie
         assert site.request(read) == 1
-        assert [row.version for row in stored_items(dynamodb)] == [row.version for row in before]
+        assert [row.version for row in stored_sessions(dynamodb)] == [row.version for row in before]
 
     @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
     def test_caused_by_a_bug_of_this_package_is_no_logout(
@@ -67,7 +67,7 @@ class TestAnOutage:
 
     def test_of_a_logout_is_an_error(self, site: Site, wire: Wire) -> None:
         site.request(count)
-        wire.fail_next("DeleteItem", (500, "InternalServerError"))
+        wire.fail_next("PutItem", (500, "InternalServerError"))
         with pytest.raises(StoreUnavailable):
             site.request(log_out)
 
@@ -95,7 +95,7 @@ class TestAnOutage:
 
 class TestACorruptItem:
     def corrupt(self, dynamodb: Any) -> None:
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         row.data = b"\xff" + row.data
         row.save()
 
@@ -116,7 +116,7 @@ class TestACorruptItem:
     def test_can_lack_an_attribute(self, dynamodb: Any, attribute: str) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         row.update(actions=[getattr(type(row), attribute).remove()])
         with pytest.raises(CorruptItem, match="lacks"):
             site.request(read)
@@ -124,7 +124,7 @@ class TestACorruptItem:
     def test_can_have_attributes_of_another_type(self, dynamodb: Any) -> None:
         site = Site(dynamodb.options, invalidate_corrupt=False)
         site.request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         session_model(**dynamodb.options).table_connection().connection.client.update_item(
             TableName=dynamodb.options["table_name"],
             Key={"id": {"S": row.id}, "item": {"S": row.item}},

@@ -10,7 +10,7 @@ from beaker_dynamodb import ItemTooLarge
 from tests.contract.site import Site
 from tests.support.large import MEGABYTE, all_parts_are_named, noise, parts
 from tests.support.pages import KINDS, log_out, read, save
-from tests.support.tables import stored_items
+from tests.support.tables import stored_sessions
 from tests.support.wire import Wire
 
 pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
@@ -31,7 +31,9 @@ class TestASession:
         for _ in range(3):
             clock.advance(60 * 60)
             assert one.request(read) == noise(MEGABYTE)
-        assert {row.expires.timestamp() for row in stored_items(dynamodb)} == {clock.now + 86_400}
+        assert {row.expires.timestamp() for row in stored_sessions(dynamodb)} == {
+            clock.now + 86_400
+        }
         assert all_parts_are_named(dynamodb)
 
     def test_is_merged(self, sites: list[Site], dynamodb: Any) -> None:
@@ -93,7 +95,7 @@ class TestASession:
             put(a=1)(session)
 
         one.request(ended_meanwhile)
-        assert stored_items(dynamodb) == []
+        assert stored_sessions(dynamodb) == []
 
     def test_is_whole_if_an_answer_is_lost(
         self, sites: list[Site], dynamodb: Any, wire: Wire

@@ -9,6 +9,7 @@ from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Option
 from beaker_dynamodb.options import LONGEST_LIFE
 from beaker_dynamodb.sessions.lifetime import Lifetime
 from tests.contract.site import Site
+from tests.support.internals import Row
 from tests.support.pages import KINDS, count, read
 
 BEAKER_MARGIN = 120
@@ -137,7 +138,8 @@ class TestTheCreationTimeOfASession:
     def test_is_the_earliest_that_is_known(self, lifetime: Lifetime, clock: Any) -> None:
         earlier, later = clock.now - 20, clock.now - 10
         for session, row in [(earlier, later), (later, earlier)]:
-            kept = lifetime.created({"_creation_time": session}, row)
+            before = Row(b"", "a-version", clock.now, 60, row)
+            kept = lifetime.created({"_creation_time": session}, before)
             assert kept == pytest.approx(earlier, abs=0.001)
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from tests.contract.site import Site
 from tests.support.pages import KINDS, count, read
-from tests.support.tables import stored_items
+from tests.support.tables import stored_sessions
 
 pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
 
 @pytest.fixture(params=[*KINDS, "opaque"])
 def options(request: pytest.FixtureRequest, dynamodb: Any) -> dict[str, Any]:
-    opaque = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
+    opaque = {"encrypt_key": "e" * 32, "validate_key": "v" * 32, "opaque_sessions": True}
     return {**dynamodb.options, **KINDS.get(request.param, opaque), "max_lifetime": 3600}
 
 
@@ -44,7 +44,19 @@ def test_a_busy_session_ends(site: Site, clock: Any, page: Any) -> None:
     assert site.request(read) is None
 
 
-def test_clearing_the_session_does_not_extend_it(site: Site, clock: Any) -> None:
+@pytest.mark.parametrize("options", KINDS, indirect=True)
+def test_clearing_the_session_begins_one_with_a_full_life(site: Site, clock: Any) -> None:
+    site.request(count)
+    clock.advance(1800)
+    site.request(clear_and_save)
+    clock.advance(3599)
+    assert site.request(read)
+    clock.advance(1)
+    assert site.request(read) is None
+
+
+@pytest.mark.parametrize("options", ["opaque"], indirect=True)
+def test_clearing_an_opaque_session_does_not_extend_it(site: Site, clock: Any) -> None:
     site.request(count)
     go_on_after(clear_and_save, site, clock)
 
@@ -78,7 +90,7 @@ def test_the_item_expires_no_later(site: Site, dynamodb: Any, clock: Any) -> Non
     end = clock.now + 3600
     clock.advance(1000.5)
     site.request(count)
-    [row] = stored_items(dynamodb)
+    [row] = stored_sessions(dynamodb)
     assert row.expires.timestamp() == end
 
 
@@ -101,5 +113,5 @@ def test_a_shorter_lifetime_applies_to_stored_sessions(options: dict[str, Any], 
 
 def test_without_it_the_item_has_no_creation_time(dynamodb: Any) -> None:
     Site(dynamodb.options).request(count)
-    [row] = stored_items(dynamodb)
+    [row] = stored_sessions(dynamodb)
     assert row.created is None

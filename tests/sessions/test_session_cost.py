@@ -12,7 +12,7 @@ from tests.support.wire import Wire
 
 pytestmark = pytest.mark.moto_in_ci
 
-READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
+READ, WRITE = "GetItem", "PutItem"
 
 
 @pytest.fixture(params=KINDS)
@@ -102,15 +102,40 @@ def test_a_change_inside_a_nested_value_is_a_change(site: Site, wire: Wire) -> N
     assert site.request(lambda session: session["basket"]) == {"apples": [1, 2]}
 
 
-def test_a_logout_is_one_read_and_one_delete(site: Site, wire: Wire) -> None:
+def test_a_logout_is_one_read_and_one_write(site: Site, wire: Wire) -> None:
     site.request(count)
-    with wire.expect(READ, DELETE):
+    with wire.expect(READ, WRITE):
         site.request(log_out)
 
 
-def test_a_logout_is_always_one_delete(site: Site, wire: Wire) -> None:
-    with wire.expect(DELETE):
+def test_a_logout_without_a_session_is_one_read(site: Site, wire: Wire) -> None:
+    with wire.expect(READ):
         site.request(log_out)
+
+
+def test_a_login_under_an_id_that_was_logged_out_is_one_read_and_one_write(
+    site: Site, wire: Wire
+) -> None:
+    site.request(count)
+    session_id = str(site.cookie)
+    site.request(log_out)
+    site.use_cookie(session_id)
+    with wire.expect(READ, WRITE):
+        site.request(count)
+    site.use_cookie(session_id)
+    assert site.request(read) == 1
+
+
+def test_a_login_by_clear_is_one_read_and_one_write(site: Site, wire: Wire) -> None:
+    def log_in(session: Any) -> None:
+        session.clear()
+        session["user"] = "bob"
+        session.save()
+
+    site.request(count)
+    with wire.expect(READ, WRITE):
+        site.request(log_in)
+    assert site.request(lambda session: (session["user"], session.get("n"))) == ("bob", None)
 
 
 def test_after_the_interval_one_request_touches_the_session(
@@ -173,7 +198,7 @@ def test_a_session_makes_no_other_calls(site: Site, wire: Wire, clock: Any) -> N
     for page in (count, read, count, save, log_out, count):
         site.request(page)
         clock.advance(31)
-    assert set(wire.operations) <= {READ, WRITE, DELETE}
+    assert set(wire.operations) <= {READ, WRITE}
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)

@@ -1,6 +1,7 @@
 """Sessions: what is stored, and what never returns."""
 
 import logging
+import math
 from typing import Any, ClassVar
 
 import pytest
@@ -8,14 +9,15 @@ from beaker.middleware import SessionMiddleware
 from webtest import TestApp
 
 from beaker_dynamodb import (
+    ConfigurationError,
     DynamoDBNamespaceManager,
     StoreUnavailable,
     session_model,
 )
 from tests.contract.site import Site
-from tests.support.internals import Backend, RowKey, parse_options
+from tests.support.internals import Backend, Row, RowKey, parse_options
 from tests.support.pages import count, log_out, read, save
-from tests.support.tables import stored_items
+from tests.support.tables import stored_items, stored_sessions
 from tests.support.wire import Wire
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -32,39 +34,39 @@ def another_browser(site: Site, dynamodb: Any, **options: Any) -> Site:
 class TestWhatIsStored:
     def test_the_id_is_hashed(self, site: Site, dynamodb: Any) -> None:
         site.request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         assert row.item == "session"
         assert site.cookie not in row.id
 
     def test_the_item_expires_with_the_session(self, dynamodb: Any, clock: Any) -> None:
         Site(dynamodb.options, ttl=3600).request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 3600) < 1
 
     def test_with_beakers_timeout_the_item_expires_two_minutes_later(
         self, dynamodb: Any, clock: Any
     ) -> None:
         Site(dynamodb.options, timeout=600).request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         assert 0 <= row.expires.timestamp() - (clock.now + 720) < 1
 
     def test_with_ttl_0_the_item_never_expires(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=0)
         site.request(count)
         clock.advance(10 * 365 * 86_400)
-        assert stored_items(dynamodb)[0].expires is None
+        assert stored_sessions(dynamodb)[0].expires is None
         assert site.request(read) == 1
 
     def test_the_version_changes_with_the_content_and_not_with_a_touch(
         self, site: Site, dynamodb: Any, clock: Any
     ) -> None:
         site.request(count)
-        created = stored_items(dynamodb)[0]
+        created = stored_sessions(dynamodb)[0]
         clock.advance(31)
         site.request(read)
-        touched = stored_items(dynamodb)[0]
+        touched = stored_sessions(dynamodb)[0]
         site.request(count)
-        changed = stored_items(dynamodb)[0]
+        changed = stored_sessions(dynamodb)[0]
         assert touched.version == created.version
         assert touched.touched == pytest.approx(created.touched + 31)
         assert changed.version != created.version
@@ -74,7 +76,7 @@ class TestWhatIsStored:
         plain = another_browser(site, dynamodb, compression="none")
         assert plain.request(read) == "x" * 5000
         plain.request(lambda session: (session.update(m=1), session.save()))
-        assert len(stored_items(dynamodb)[0].data) > 5000
+        assert len(stored_sessions(dynamodb)[0].data) > 5000
         assert site.request(read) == "x" * 5000
 
     def test_applications_with_different_prefixes_share_a_table(self, dynamodb: Any) -> None:
@@ -83,14 +85,22 @@ class TestWhatIsStored:
         assert shop.cookie
         blog.use_cookie(shop.cookie)
         assert blog.request(read) is None
-        assert stored_items(dynamodb)[0].id.startswith("shop:")
+        assert stored_sessions(dynamodb)[0].id.startswith("shop:")
 
 
 class TestAnEndedSession:
-    def test_is_removed_from_the_table(self, site: Site, dynamodb: Any) -> None:
+    def test_leaves_only_a_marker_for_15_minutes(
+        self, site: Site, dynamodb: Any, clock: Any
+    ) -> None:
         site.request(count)
+        [before] = stored_items(dynamodb)
         site.request(log_out)
-        assert stored_items(dynamodb) == []
+        [marker] = stored_items(dynamodb)
+        assert (marker.id, marker.item) == (before.id, before.item)
+        assert before.birth in marker.ended
+        assert marker.expires.timestamp() == math.ceil(clock.now) + 900
+        content = marker.attribute_values.keys() - {"id", "item", "ended", "expires"}
+        assert content == set()
 
     def test_stays_ended_when_a_slow_request_that_read_it_ends(
         self, site: Site, dynamodb: Any, clock: Any
@@ -104,7 +114,7 @@ class TestAnEndedSession:
             site.request(log_out)
 
         slow.request(log_out_meanwhile)
-        assert stored_items(dynamodb) == []
+        assert stored_sessions(dynamodb) == []
 
     def test_stays_ended_when_a_slow_request_that_changed_it_ends(
         self, site: Site, dynamodb: Any, caplog: pytest.LogCaptureFixture
@@ -118,8 +128,8 @@ class TestAnEndedSession:
 
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             slow.request(log_out_meanwhile)
-        assert stored_items(dynamodb) == []
-        assert "ended while a request ran" in caplog.text
+        assert stored_sessions(dynamodb) == []
+        assert "ended or given up while a request ran" in caplog.text
 
     def test_can_be_followed_by_a_new_one_in_the_same_request(
         self, site: Site, dynamodb: Any
@@ -133,7 +143,7 @@ class TestAnEndedSession:
         site.request(count)
         session_id = site.cookie
         site.request(end_and_begin)
-        assert len(stored_items(dynamodb)) == 1
+        assert len(stored_sessions(dynamodb)) == 1
         site.use_cookie(session_id or "")
         assert site.request(read) == 7
 
@@ -190,7 +200,7 @@ class TestALostRace:
 
         other.request(create_meanwhile)
         assert one.request(read) == 100
-        assert len(stored_items(dynamodb)) == 1
+        assert len(stored_sessions(dynamodb)) == 1
 
 
 class TestALostAnswer:
@@ -221,7 +231,7 @@ class TestExpiry:
         clock.advance(61)
         with wire.expect("GetItem", "DeleteItem"):
             assert site.request(read) is None
-        assert stored_items(dynamodb) == []
+        assert stored_sessions(dynamodb) == []
 
     def test_an_expired_item_is_left_to_the_ttl_if_asked(
         self, dynamodb: Any, wire: Wire, clock: Any
@@ -231,7 +241,7 @@ class TestExpiry:
         clock.advance(61)
         with wire.expect("GetItem"):
             assert site.request(read) is None
-        assert len(stored_items(dynamodb)) == 1
+        assert len(stored_sessions(dynamodb)) == 1
 
     def test_a_kept_expired_item_can_be_replaced(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60, keep_expired=True)
@@ -252,14 +262,14 @@ class TestExpiry:
     def test_a_touch_before_the_delete_wins(self, dynamodb: Any, clock: Any) -> None:
         site = Site(dynamodb.options, ttl=60)
         site.request(count)
-        [row] = stored_items(dynamodb)
+        [row] = stored_sessions(dynamodb)
         clock.advance(61)
         model = session_model(**dynamodb.options)
         rows = Backend.of(parse_options(dynamodb.options)).rows
         expired = rows.get(key_of(row), consistent=True)
+        assert isinstance(expired, Row)
         row.touched = clock.now
         row.save()
-        assert expired
         assert rows.delete_expired(key_of(row), expired) is False
         assert len(list(model.scan())) == 1
 
@@ -305,7 +315,17 @@ class TestEventuallyConsistentReads:
 class TestOpaqueSessions:
     """Sessions that are encrypted, or written by the application's own serializer."""
 
-    KEYS: ClassVar = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
+    KEYS: ClassVar = {
+        "encrypt_key": "e" * 32,
+        "validate_key": "v" * 32,
+        "opaque_sessions": True,
+    }
+
+    def test_are_refused_unless_the_options_accept_them(self, dynamodb: Any) -> None:
+        site = Site(dynamodb.options, **{**self.KEYS, "opaque_sessions": False})
+        with pytest.raises(ConfigurationError, match="opaque_sessions = true"):
+            site.request(count)
+        assert stored_items(dynamodb) == []
 
     def test_are_stored_whole(self, dynamodb: Any, wire: Wire) -> None:
         site = Site(dynamodb.options, **self.KEYS)
@@ -321,10 +341,10 @@ class TestOpaqueSessions:
 
         def gone_meanwhile(session: Any) -> None:
             count(session)
-            stored_items(dynamodb)[0].delete()
+            stored_sessions(dynamodb)[0].delete()
 
         slow.request(gone_meanwhile)
-        assert stored_items(dynamodb) == []
+        assert stored_sessions(dynamodb) == []
 
 
 class TestIdsFromCookies:

@@ -4,13 +4,15 @@ from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.codec import Content, SavedSession, Signer
+from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
-from beaker_dynamodb.codec.session import PICKLED_DICT, changed_keys
+from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
-from beaker_dynamodb.rows import Row, Rows, WriteResult, new_version, now
+from beaker_dynamodb.rows import Marker, Row, Rows, Successor, WriteResult, new_token, now
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
+from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
 from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
 from beaker_dynamodb.table import table as table_module
@@ -29,26 +31,29 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "Marker",
     "PartsName",
     "Row",
     "RowKey",
     "Rows",
     "SavedSession",
     "Signer",
+    "Successor",
     "TableDefinition",
     "WriteResult",
     "backoff",
-    "changed_keys",
+    "changed",
     "codec",
     "connection_of",
     "creation",
     "forget_connections",
-    "new_version",
+    "new_token",
     "now",
     "option_rows",
     "original_key",
     "parse_options",
     "partition_key",
+    "saving",
     "session_key",
     "table_module",
     "value_key",

@@ -119,6 +119,13 @@ def hang(exchange: Exchange) -> None:
     exchange.close()
 
 
+def late(exchange: Exchange) -> None:
+    """No answer until the client gives up; DynamoDB executes the request some time after that."""
+    hang(exchange)
+    exchange.stopping.wait(random.uniform(0, LATEST))
+    exchange.forward()
+
+
 def slow(exchange: Exchange) -> None:
     """The answer comes late, but before the timeout."""
     answer = exchange.forward()
@@ -149,6 +156,8 @@ def answer_altered(exchange: Exchange) -> None:
 
 #: How late a slow answer is, in seconds.
 SLOW = 0.1
+#: How long a late request travels on after its client has given up, in seconds.
+LATEST = 2.0
 FAULTS: tuple[Fault, ...] = (
     server_error,
     throttled,

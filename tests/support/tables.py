@@ -63,3 +63,8 @@ def _is_emptied(options: dict[str, Any]) -> bool:
 def stored_items(dynamodb: Any) -> list[Any]:
     """All items of the test's table."""
     return list(session_model(**dynamodb.options).scan())
+
+
+def stored_sessions(dynamodb: Any) -> list[Any]:
+    """The items of the test's table that hold content: neither markers nor mere locks."""
+    return [item for item in stored_items(dynamodb) if item.version is not None]

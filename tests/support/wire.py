@@ -71,6 +71,21 @@ class Wire:
         """Execute the next call of an operation, and time out instead of its answer."""
         self._prepare(operation, _lose_answer)
 
+    def hold_back(self, operation: str) -> Callable[[], None]:
+        """Time out instead of the next call of an operation; returns what delivers it, late."""
+        held: list[tuple[AWSPreparedRequest, str]] = []
+
+        def keep(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
+            held.append((request, event_name))
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+        def deliver() -> None:
+            for request, event_name in held:
+                _execute(request, event_name)
+
+        self._prepare(operation, keep)
+        return deliver
+
     def leave_next_unprocessed(self, operation: str) -> None:
         """Return the whole next batch as unprocessed, as DynamoDB can under load."""
         self._prepare(operation, _leave_unprocessed)
@@ -159,12 +174,16 @@ def _answer(request: AWSPreparedRequest, status: int, body: dict[str, Any]) -> A
 
 
 def _lose_answer(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
+    _execute(request, event_name)
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def _execute(request: AWSPreparedRequest, event_name: str) -> None:
     in_process = [handler for event, handler, *_ in BUILTIN_HANDLERS if event == "before-send"]
     answers = [handler(event_name=event_name, request=request) for handler in in_process]
     if not any(answers):
         with closing(URLLib3Session()) as session:
             session.send(request)
-    raise ReadTimeoutError(endpoint_url=request.url)
 
 
 # In front of moto's handler: botocore takes the first answer.

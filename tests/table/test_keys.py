@@ -13,8 +13,17 @@ def test_a_session_id_is_stored_as_its_sha256() -> None:
     assert session_key("", "abc", hash_id=True).partition == sha256(b"abc").hexdigest()
 
 
-def test_a_session_id_is_stored_in_clear_if_asked() -> None:
-    assert session_key("", "abc", hash_id=False).partition == "abc"
+def test_a_session_id_of_beakers_form_is_stored_as_it_is_if_asked() -> None:
+    session_id = "0123456789abcdef" * 2
+    assert session_key("p:", session_id, hash_id=False).partition == f"p:{session_id}"
+
+
+@pytest.mark.parametrize(
+    "session_id", ["abc", "B:" + "0" * 32, "0" * 31, "F" * 32, "0" * 32 + "\n"]
+)
+def test_any_other_session_id_is_hashed(session_id: str) -> None:
+    digest = sha256(session_id.encode()).hexdigest()
+    assert session_key("", session_id, hash_id=False).partition == f"sha256:{digest}"
 
 
 @pytest.mark.parametrize("hash_ids", [True, False])

@@ -6,11 +6,12 @@ import pytest
 
 from tests.support.internals import (
     Backend,
+    Marker,
     Row,
     RowKey,
     Rows,
     WriteResult,
-    new_version,
+    new_token,
     now,
     parse_options,
 )
@@ -25,64 +26,125 @@ def rows(dynamodb: Any) -> Rows:
     return Backend.of(parse_options(dynamodb.options)).rows
 
 
-def row(data: bytes = b"data", life: int | None = 60, version: str | None = None) -> Row:
-    return Row(data, version or new_version(), now(), life)
+def row(
+    data: bytes = b"data",
+    life: int | None = 60,
+    version: str | None = None,
+    birth: str | None = "a-birth",
+) -> Row:
+    return Row(data, version or new_token(), now(), life, birth=birth)
+
+
+def put(rows: Rows, stored: Row | Marker) -> None:
+    assert rows.write(KEY, stored, None).done
+
+
+def stored(rows: Rows) -> Row | Marker | None:
+    return rows.get(KEY, consistent=True)
 
 
 def test_an_item_comes_back_as_it_was_stored(rows: Rows, clock: Any) -> None:
     clock.advance(0.123)
-    for stored in (row(), row(life=None)):
-        rows.put(KEY, stored)
-        assert rows.get(KEY, consistent=True) == stored
+    for each in (row(), row(life=None), row(birth=None), Marker.of("a-birth")):
+        put(rows, each)
+        assert stored(rows) == each
 
 
-def test_an_item_is_created_only_if_there_is_no_live_one(rows: Rows, clock: Any) -> None:
-    first, second, third = (row(data) for data in (b"1", b"2", b"3"))
-    assert rows.create(KEY, first).done
-    assert rows.create(KEY, second) == WriteResult(False, first)
-    assert rows.get(KEY, consistent=True) == first
-    clock.advance(61)
-    later = third._replace(touched=now())
-    assert rows.create(KEY, later).done
-    assert rows.get(KEY, consistent=True) == later
+class TestIfAbsent:
+    def test_writes_over_nothing_and_over_what_has_expired(self, rows: Rows, clock: Any) -> None:
+        first, second, third = (row(data) for data in (b"1", b"2", b"3"))
+        assert rows.write(KEY, first, rows.if_absent(now())).done
+        assert rows.write(KEY, second, rows.if_absent(now())) == WriteResult(False, first)
+        assert stored(rows) == first
+        clock.advance(61)
+        later = third._replace(touched=now())
+        assert rows.write(KEY, later, rows.if_absent(now())).done
+        assert stored(rows) == later
+
+    def test_does_not_write_over_what_never_expires(self, rows: Rows, clock: Any) -> None:
+        put(rows, row(life=None))
+        clock.advance(10**9)
+        later = row()._replace(touched=now())
+        assert not rows.write(KEY, later, rows.if_absent(now())).done
+
+    def test_does_not_write_over_a_marker_until_it_expires(self, rows: Rows, clock: Any) -> None:
+        marker = Marker.of("a-birth")
+        put(rows, marker)
+        assert rows.write(KEY, row(), rows.if_absent(now())) == WriteResult(False, marker)
+        clock.advance(901)
+        assert rows.write(KEY, row(), rows.if_absent(now())).done
 
 
-def test_an_item_that_never_expires_is_not_replaced_by_a_creation(rows: Rows, clock: Any) -> None:
-    assert rows.create(KEY, row(life=None)).done
-    clock.advance(10**9)
-    assert not rows.create(KEY, row()._replace(touched=now())).done
+class TestIfSession:
+    def test_writes_over_each_version_of_the_session(self, rows: Rows) -> None:
+        put(rows, row())
+        changed = row(b"changed")
+        assert rows.write(KEY, changed, rows.if_session("a-birth")).done
+        assert stored(rows) == changed
+
+    def test_writes_over_no_other_session_and_not_into_nothing(self, rows: Rows) -> None:
+        condition = rows.if_session("a-birth")
+        assert rows.write(KEY, row(), condition) == WriteResult(done=False)
+        assert stored(rows) is None
+        other = row(birth="another")
+        put(rows, other)
+        assert rows.write(KEY, row(), condition) == WriteResult(False, other)
+
+    def test_writes_over_no_marker_not_even_the_sessions_own(self, rows: Rows) -> None:
+        marker = Marker.of("a-birth")
+        put(rows, marker)
+        assert rows.write(KEY, row(), rows.if_session("a-birth")) == WriteResult(False, marker)
+
+    def test_knows_a_row_without_a_birth_by_its_version(self, rows: Rows) -> None:
+        put(rows, row(version="one", birth=None))
+        assert not rows.write(KEY, row(), rows.if_session("another")).done
+        assert rows.write(KEY, row(birth="one"), rows.if_session("one")).done
+        put(rows, row(version="two", birth="one"))
+        assert not rows.write(KEY, row(), rows.if_session("two")).done
 
 
-def test_an_item_is_overwritten_only_if_there_is_one(rows: Rows) -> None:
-    assert rows.overwrite(KEY, row()) == WriteResult(done=False)
-    assert rows.get(KEY, consistent=True) is None
-    rows.put(KEY, row())
-    changed = row(b"changed")
-    assert rows.overwrite(KEY, changed).done
-    assert rows.get(KEY, consistent=True) == changed
+class TestIfUnchanged:
+    def test_writes_over_the_version_that_was_read(self, rows: Rows) -> None:
+        before, changed = row(version="one"), row(b"changed")
+        assert rows.write(KEY, changed, rows.if_unchanged(before)) == WriteResult(done=False)
+        put(rows, before)
+        another = before._replace(version="another")
+        assert rows.write(KEY, changed, rows.if_unchanged(another)) == WriteResult(False, before)
+        assert rows.write(KEY, changed, rows.if_unchanged(before)).done
+        assert stored(rows) == changed
+
+    def test_does_not_write_over_a_later_touch(self, rows: Rows, clock: Any) -> None:
+        before = row(version="one")
+        touched = before._replace(touched=before.touched + 1)
+        put(rows, touched)
+        assert rows.write(KEY, row(), rows.if_unchanged(before)) == WriteResult(False, touched)
+
+    def test_writes_over_the_marker_that_was_read(self, rows: Rows) -> None:
+        before = Marker.of("a-birth")
+        put(rows, Marker.of("a-birth"))
+        assert not rows.write(KEY, row(), rows.if_unchanged(before)).done
+        put(rows, before)
+        assert rows.write(KEY, row(), rows.if_unchanged(before)).done
 
 
-def test_an_item_is_replaced_only_at_its_version(rows: Rows) -> None:
-    assert rows.replace(KEY, row(), "one") == WriteResult(done=False)
-    stored, changed = row(version="one"), row(b"changed")
-    rows.put(KEY, stored)
-    assert rows.replace(KEY, changed, "another") == WriteResult(False, stored)
-    assert rows.replace(KEY, changed, "one").done
-    assert rows.get(KEY, consistent=True) == changed
+def test_if_version_writes_over_a_later_touch(rows: Rows) -> None:
+    before = row(version="one")
+    put(rows, before._replace(touched=before.touched + 1))
+    assert not rows.write(KEY, row(), rows.if_version(before._replace(version="two"))).done
+    assert rows.write(KEY, row(), rows.if_version(before)).done
 
 
-def test_an_item_is_touched_only_at_its_version(rows: Rows) -> None:
-    stored = row(version="one")
-    assert rows.touch(KEY, stored) is False
-    rows.put(KEY, stored)
-    assert rows.touch(KEY, row(version="another")) is False
-    renewed = row(b"renewed", version="one")
-    assert rows.touch(KEY, renewed) is True
-    assert rows.get(KEY, consistent=True) == renewed
+def test_an_expired_item_is_deleted_only_as_it_was_read(rows: Rows) -> None:
+    before = row()
+    put(rows, before._replace(touched=before.touched + 1))
+    assert rows.delete_expired(KEY, before) is False
+    put(rows, before)
+    assert rows.delete_expired(KEY, before) is True
+    assert stored(rows) is None
 
 
 def test_deleting_a_missing_item_is_no_error(rows: Rows) -> None:
     rows.delete(KEY)
-    rows.put(KEY, row())
+    put(rows, row())
     rows.delete(KEY)
-    assert rows.get(KEY, consistent=True) is None
+    assert stored(rows) is None

@@ -1,0 +1,48 @@
+"""Which names in a pickle this process cannot resolve, found without importing anything. Pure."""
+
+from __future__ import annotations
+
+import pickletools
+import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+
+def unknown_names(payload: bytes) -> set[str]:
+    """The classes and functions in a pickle (protocol 2) that this release does not have.
+
+    A module that is not imported yet counts as known if it can be found.
+
+    Raises:
+        ValueError: it is no pickle.
+    """
+    return {f"{module}.{name}" for module, name in _names(payload) if not _is_known(module, name)}
+
+
+def _names(payload: bytes) -> Iterator[tuple[str, str]]:
+    for opcode, argument, _ in pickletools.genops(payload):
+        if opcode.name == "GLOBAL":
+            module, _, name = str(argument).partition(" ")
+            # Protocol 2 uses Python 2's names (pickle.py, find_class).
+            module, name = NAME_MAPPING.get((module, name), (module, name))
+            yield IMPORT_MAPPING.get(module, module), name
+
+
+def _is_known(module: str, name: str) -> bool:
+    found = sys.modules.get(module)
+    if found is None:
+        return _can_be_found(module)
+    # A module may also make its attributes when they are read (PEP 562).
+    return not vars(found).keys().isdisjoint({name.partition(".")[0], "__getattr__"})
+
+
+def _can_be_found(module: str) -> bool:
+    """Whether there is a module; a parent that is not imported stands for all in it."""
+    parent = module.rpartition(".")[0]
+    if parent and parent not in sys.modules:
+        return _can_be_found(parent)
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
