@@ -25,6 +25,7 @@ TEST = [
     "a2wsgi>=1.10",
     "cryptography>=42",
     "gevent>=24.2",
+    "greenlet>=3",
     "gunicorn>=22",
     "hypothesis>=6.100",
     "numpy>=1.26",
