@@ -7,7 +7,9 @@ import gc
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -43,10 +45,34 @@ def article_text(number: str) -> str:
     return f"article {number}"
 
 
-def shown(session: Mapping[str, Any]) -> dict[str, Any]:
-    """The application's keys of a session; the large value as its checksum."""
-    own = {key: value for key, value in session.items() if not key.startswith("_")}
-    return own | {"large": crc32(own["large"])} if "large" in own else own
+class Account:
+    """Contains the class of a session's value: pickle stores its qualified name."""
+
+    @dataclass
+    class Login:
+        """Who is logged in."""
+
+        user: str
+
+
+class Window(Enum):
+    """A key of a session that is no text."""
+
+    B = "b"
+
+
+#: A session's keys, by their names in a request and on a page.
+KEYS: dict[str, Any] = {"a": b"a", "b": Window.B}
+
+
+def shown(session: Mapping[Any, Any]) -> dict[str, Any]:
+    """The application's keys of a session by their names; the large value as its checksum."""
+    if "login" not in session:
+        return {}
+    found = {name: session[key] for name, key in KEYS.items() if key in session}
+    if "large" in session:
+        found["large"] = crc32(session["large"])
+    return {"user": session["login"].user, **found}
 
 
 def content(request: Any) -> dict[str, Any]:
@@ -54,7 +80,9 @@ def content(request: Any) -> dict[str, Any]:
 
 
 def log_in(request: Any) -> dict[str, Any]:
-    request.session["user"] = request.params["user"]
+    """A page that begins a new session, over the one that the browser has, if any."""
+    request.session.clear()
+    request.session["login"] = Account.Login(request.params["user"])
     if "large" in request.params:
         request.session["large"] = LARGE
     return content(request)
@@ -62,21 +90,30 @@ def log_in(request: Any) -> dict[str, Any]:
 
 def renew(request: Any) -> dict[str, Any]:
     """A page that gives the session a new id."""
-    if "user" in request.session:
+    if "login" in request.session:
         request.session.regenerate_id()
     return content(request)
 
 
 def change(request: Any) -> dict[str, Any]:
     """A page for logged-in users: Beaker would create a session under an ended id."""
-    if "user" in request.session:
-        request.session[request.params["key"]] = int(request.params["number"])
+    if "login" in request.session:
+        request.session[KEYS[request.params["key"]]] = int(request.params["number"])
     return content(request)
 
 
 def log_out(request: Any) -> dict[str, Any]:
-    request.session.delete()
+    WAYS_OUT[request.params["way"]](request.session)
     return {}
+
+
+#: The ways in which applications end a session.
+WAYS_OUT: dict[str, Callable[[Any], object]] = {
+    "delete": lambda session: session.delete(),
+    "clear": lambda session: session.clear() or session.save(),
+    "invalidate": lambda session: session.invalidate(),
+    "do_remove": lambda session: session.namespace.do_remove(),
+}
 
 
 def article(request: Any) -> dict[str, Any]:

@@ -12,11 +12,16 @@ from typing import Any, NamedTuple
 
 import urllib3
 
+from .application import WAYS_OUT
 from .model import ANSWERED, LOST, REFUSED, WINDOWS, Page, Possible, Record, Session
 
 COOKIE = "beaker.session.id"
 #: Longer than any page can take, so that no page outlives its client's request.
 PATIENCE = 120.0
+FAILED_RENEWALS = "renewals that failed, and may have left a row or two"
+#: The share of rounds in which two windows change, read, renew or log out; in half of the others
+#: a renewal is submitted twice, and in half a user logs in under an id in use.
+RARE, HALF = 0.96, 0.5
 
 
 class Answer(NamedTuple):
@@ -72,6 +77,7 @@ class User:
         self._large: dict[str, Any] = {"large": 1} if large else {}
         self._random = random.Random(name)
         self._numbers = dict.fromkeys(WINDOWS, 0)
+        self._logins = 0
         self.session: Session | None = None
 
     def run(self) -> None:
@@ -86,6 +92,10 @@ class User:
             self._log_in()
             return
         session, choice = self.session, self._random.random()
+        if choice > RARE:
+            page = self._renew_twice if self._random.random() < HALF else self._log_in_again
+            page(windows, session)
+            return
         pages = ((0.3, self._read), (0.33, self._log_out), (0.36, self._renew), (1, self._change))
         second = next(page for share, page in pages if choice < share)
         session.is_moving = second == self._renew
@@ -104,9 +114,66 @@ class User:
         else:
             self._record.count("logins that failed, and may have left a row")
 
-    def _change(self, session: Session, key: str) -> None:
+    def _log_in_again(self, windows: ThreadPoolExecutor, session: Session) -> None:
+        """Log in under the id of a session that another window is changing."""
+        self._logins += 1
+        user = f"{self._name}, again {self._logins}"
+        number = self._next_number("a")
+        change = windows.submit(self._site.request, "change", session, key="a", number=number)
+        answer = self._site.request("login", session, user=user)
+        changed = change.result()
+        if answer.outcome != ANSWERED:
+            self.session = None
+            self._record.count("logins under an id in use that failed, and may have left a row")
+            return
+        self._record.count("logins under an id in use")
+        found: set[int | None] = {None, number}
+        if changed.outcome == ANSWERED:
+            # A change belongs to the session that its page has shown.
+            found = {number} if changed.content.get("user") == user else {None}
+        session.begins_again(user, {"a": found})
+        if not changed.content and changed.outcome == ANSWERED:
+            self._record.is_wrong("during a login under an id in use, a page showed no session")
+        if answer.content != {"user": user} or answer.cookie not in {None, session.cookie}:
+            self._record.is_wrong(f"a login as {user} showed {answer.content}, or changed the id")
+        self._read(session, "a")
+
+    def _renew_twice(self, windows: ThreadPoolExecutor, session: Session) -> None:
+        """Submit a renewal of the id twice at once: each answer's cookie opens the session."""
+        before = session.possible()
+        submitted = [windows.submit(self._site.request, "renew", session) for _ in WINDOWS]
+        answers = [each.result() for each in submitted]
+        for answer in answers:
+            if answer.outcome != ANSWERED:
+                self._record.count(FAILED_RENEWALS)
+        renewed = [answer for answer in answers if answer.content and answer.cookie]
+        if not renewed:
+            self.session = None
+            return
+        old = session.goes_on(str(renewed[0].cookie))
+        self._record.has_ended(old)
+        self._check(session, renewed[0], before)
+        self._read(session, "a")
+        for answer in renewed[1:]:
+            self._record.count("renewals submitted twice")
+            twin = session.twin(str(answer.cookie))
+            self._check(twin, answer, before)
+            self._log_out_of_twin(twin, before)
+        self._see_that_it_has_ended(old)
+
+    def _log_out_of_twin(self, twin: Session, before: Possible) -> None:
+        answer = self._site.request("read", twin)
+        if answer.outcome == ANSWERED:
+            self._check(twin, answer, before)
+        self._end(twin)
+        self._see_that_it_has_ended(twin)
+
+    def _next_number(self, key: str) -> int:
         self._numbers[key] += 1
-        number = self._numbers[key]
+        return self._numbers[key]
+
+    def _change(self, session: Session, key: str) -> None:
+        number = self._next_number(key)
         before = session.possible()
         session.try_change(key, number)
         answer = self._site.request("change", session, key=key, number=number)
@@ -134,7 +201,7 @@ class User:
         answer = self._site.request("renew", session)
         if answer.outcome != ANSWERED or not answer.cookie:
             self.session = None
-            self._record.count("renewals that failed, and may have left a row or two")
+            self._record.count(FAILED_RENEWALS)
             return
         old = session.goes_on(answer.cookie)
         self._record.has_ended(old)
@@ -144,7 +211,10 @@ class User:
 
     def _log_out(self, session: Session, _key: str) -> None:
         self.session = None
-        answer = self._site.request("logout", session)
+        self._end(session)
+
+    def _end(self, session: Session) -> None:
+        answer = self._site.request("logout", session, way=self._random.choice([*WAYS_OUT]))
         if answer.outcome == ANSWERED:
             self._record.has_ended(session)
             self._record.count("logouts acknowledged")

@@ -31,7 +31,8 @@ class Session:
 
     A change whose page has failed may have been stored, or not; one that was acknowledged ends
     what was tried before it. While the session moves to a new id, a request under the old one can
-    find nothing, or have loaded it, and change nothing any more.
+    find nothing, or have loaded it, and change nothing any more. A login under the id begins a new
+    session: of what was tried before, nothing is possible in it.
     """
 
     def __init__(self, user: str, cookie: str, large: int | None) -> None:
@@ -71,6 +72,17 @@ class Session:
         old = Session(self.user, self.cookie, self.large)
         self.cookie = cookie
         return old
+
+    def twin(self, cookie: str) -> Session:
+        """The same session under another id: its renewal was submitted twice."""
+        twin = Session(self.user, cookie, self.large)
+        twin._possible = self.possible()
+        return twin
+
+    def begins_again(self, user: str, possible: Possible) -> None:
+        """Record a login under the id, and the values that are possible after it."""
+        self.user, self.large = user, None
+        self._possible = {key: possible.get(key, {None}) for key in WINDOWS}
 
 
 class Record:

@@ -15,6 +15,7 @@ MEANINGS = {
     "throttled": "throttled, nothing done",
     "reset": "connection reset, nothing done",
     "hang": "no answer at all",
+    "late": "no answer, and done up to 2 s after the client gave up",
     "slow": "answer late by 0.1 s",
     "answer_lost": "done, and the answer lost",
     "answer_truncated": "done, and the answer cut off",
@@ -46,6 +47,7 @@ def _summary(result: Result) -> Iterator[str]:
         yield f"| {name} of all requests | {1000 * times[int(share * len(times))]:.0f} ms |"
     yield f"| slowest request | {times[-1]:.1f} s |"
     yield f"| sessions live at the end / their rows | {result.live} / {result.rows} |"
+    yield f"| markers of sessions that ended or got a new id | {result.markers} |"
     yield f"| wrong | {len(result.record.wrong)} |"
 
 

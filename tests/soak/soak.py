@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import re
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -19,7 +20,8 @@ from typing import Any, NamedTuple
 from beaker.session import Session as BeakerSession
 
 from beaker_dynamodb import create_table, session_model
-from tests.support.proxy import FAULTS, Exchange, Fault, Proxy, proxy_for
+from tests.support import proxy as on_the_wire
+from tests.support.proxy import Exchange, Fault, Proxy, proxy_for
 
 from .application import SETTINGS, shown
 from .clients import Site, User
@@ -30,6 +32,7 @@ from .servers import Gunicorn, RestartableDynamoDBLocal, running_gunicorn
 USERS = 25
 #: The number of users with a session of more than one item.
 LARGE_ONES = 2
+FAULTS = (*on_the_wire.FAULTS, on_the_wire.late)
 #: One in so many calls to DynamoDB meets a fault.
 ONE_IN = 50
 #: Of a worker's memory since its first sixth, when all of its code was in use; and in KiB, what its
@@ -68,6 +71,52 @@ class Result(NamedTuple):
     vitals: list[list[Vitals]]
     rows: int
     live: int
+    markers: int
+
+
+class Audit(NamedTuple):
+    """The table after a soak: its sessions' births and its markers, by partition key."""
+
+    births: dict[str, str | None]
+    ended: dict[str, Marker]
+
+    @classmethod
+    def of(cls, items: Iterable[Any]) -> Audit:
+        """The audit of the items that hold a session or a marker."""
+        births, ended = {}, {}
+        for item in items:
+            if item.ended is not None:
+                ended[item.id] = Marker(*json.loads(item.ended))
+            elif item.item == "session":
+                births[item.id] = item.birth
+        return cls(births, ended)
+
+    def faults(self, record: Record) -> Iterator[str]:
+        """What no table must hold, once the record's sessions have ended."""
+        closed = {marker.birth for marker in self.ended.values() if not marker.successors}
+        yield from (
+            f"the row of a session that has ended is there: {session.user}"
+            for session in record.ended
+            if session.partition in self.births
+        )
+        yield from (
+            f"a session that has ended left no marker: {session.user}"
+            for session in record.ended
+            if session.partition not in self.ended
+        )
+        births = list(self.births.values())
+        if None in births or len(set(births)) < len(births):
+            yield "two sessions have the same birth, or one has none"
+        if closed & set(births):
+            yield "a row has the birth of a session that has ended"
+
+
+class Marker(NamedTuple):
+    """What a finished session leaves in the table."""
+
+    token: str
+    birth: str
+    successors: list[list[str]]
 
 
 def soak(seconds: float, seed: int = 1) -> Result:
@@ -97,8 +146,9 @@ def soak(seconds: float, seed: int = 1) -> Result:
         for user in running:
             user.result()
         proxy.forget()
-        rows, live = _audit(local, users, record)
-        return Result(took, record, injected, vitals, rows, live)
+        audit, live = _audit(local, users, record)
+        rows, markers = len(audit.births), len(audit.ended)
+        return Result(took, record, injected, vitals, rows, live, markers)
 
 
 @contextmanager
@@ -168,32 +218,28 @@ def _options(local: RestartableDynamoDBLocal) -> dict[str, Any]:
     return {**own, "endpoint_url": local.url}
 
 
-def _audit(local: RestartableDynamoDBLocal, users: list[User], record: Record) -> tuple[int, int]:
+def _audit(local: RestartableDynamoDBLocal, users: list[User], record: Record) -> tuple[Audit, int]:
     """Compare the table with what each user knows, past site and proxy.
 
     Returns:
-        how many rows of sessions there are, and how many sessions are live.
+        what the table holds, and how many sessions are live.
     """
     options = {**_options(local), "type": "ext:dynamodb", "use_cookies": False}
-    rows = {row.id for row in session_model(**_options(local)).scan() if row.item == "session"}
+    audit = Audit.of(session_model(**_options(local)).scan())
     live = [user.session for user in users if user.session]
     for session in live:
         stored = shown(BeakerSession({}, id=session.cookie, **options))
         if not session.allows(stored, session.possible()):
             record.is_wrong(f"the table has {stored}, possible is {session.possible()}")
-    record.wrong += [
-        f"the row of a session that has ended is there: {session.user}"
-        for session in record.ended
-        if session.partition in rows
-    ]
+    record.wrong += audit.faults(record)
     unknown = sum(
         count * (2 if what.endswith("or two") else 1)
         for what, count in record.counts.items()
         if "left a row" in what
     )
-    if len(rows) > len(live) + unknown:
-        record.is_wrong(f"{len(rows)} rows, {len(live)} live sessions, {unknown} unknown")
-    return len(rows), len(live)
+    if len(audit.births) > len(live) + unknown:
+        record.is_wrong(f"{len(audit.births)} rows, {len(live)} live sessions, {unknown} unknown")
+    return audit, len(live)
 
 
 def problems(result: Result) -> list[str]:
