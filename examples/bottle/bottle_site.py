@@ -1,4 +1,4 @@
-"""A Bottle site whose sessions and caches are where its ini file says."""
+"""A Bottle site whose sessions and caches are in DynamoDB, by its ini file."""
 
 import configparser
 import sys
@@ -6,15 +6,16 @@ import time
 
 import bottle
 from beaker.cache import CacheManager, cache_region
-from beaker.middleware import SessionMiddleware
 from beaker.util import parse_cache_config_options
+
+from beaker_dynamodb import SessionMiddleware
 
 site = bottle.Bottle()
 
 
 @cache_region("short", "square")
 def square(number):
-    """Slow, and so worth keeping."""
+    """Slow, so its results are cached."""
     time.sleep(0.1)
     return number * number
 

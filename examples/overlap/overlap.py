@@ -1,10 +1,10 @@
-"""What becomes of a session when two of its requests overlap: one backend beside another.
+"""What happens to a session if two of its requests overlap, on several of Beaker's backends.
 
     python overlap.py                               memory and ext:dynamodb
     python overlap.py file ext:redis=redis://127.0.0.1:6379 ext:dynamodb
 
-A backend is a Beaker type, with its `url` behind it where it needs one. Without a url,
-`ext:dynamodb` runs on an engine inside this process (pip install "beaker-dynamodb[demo]").
+An argument is a Beaker type, followed by `=` and its `url` if it needs one. Without a url,
+`ext:dynamodb` runs on moto in this process (pip install "beaker-dynamodb[demo]").
 """
 
 import logging
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
+from enum import Enum
 
 from beaker.session import Session
 
@@ -20,8 +21,25 @@ from beaker_dynamodb import DynamoDBSession
 ON_MOTO = {"region": "us-east-1", "aws_access_key_id": "any", "aws_secret_access_key": "any"}
 
 
+class Key(Enum):
+    """Keys of a session need not be text."""
+
+    COUPON = 1
+
+
+class Basket:
+    """Its items refer back to it, as the objects of an ORM do."""
+
+    class Item:
+        def __init__(self, basket):
+            self.basket = basket
+
+    def __init__(self):
+        self.items = [Basket.Item(self)]
+
+
 class Backend:
-    """Opens sessions of one type, as a request does that has a session's cookie."""
+    """Opens sessions of one type, as a request with a session's cookie does."""
 
     def __init__(self, name):
         self.type, _, url = name.partition("=")
@@ -50,7 +68,7 @@ class Backend:
 
 
 def end_unchanged(session):
-    """What Beaker's middleware does after a request that has only read the session."""
+    """What Beaker's middleware does after a request that only reads the session."""
     session.save(accessed_only=True)
 
 
@@ -62,6 +80,12 @@ def change(session, **values):
 def log_out(session):
     session.delete()
     session.save()
+
+
+def log_in(session, user):
+    """A login that keeps the id, but nothing that is stored under it."""
+    session.clear()
+    change(session, user=user)
 
 
 def two_change(backend):
@@ -159,6 +183,76 @@ def log_in_as_another(backend):
     return backend.read(session_id) == {"user": "bob"}
 
 
+def remove_a_key_that_is_no_text(backend):
+    """One removes a key that is an enum, a slower one changes another"""
+    session_id = backend.begin(user="ada")
+    session = backend.load(session_id)
+    session[Key.COUPON] = "SAVE10"
+    session.save()
+    slow, quick = backend.load(session_id), backend.load(session_id)
+    del quick[Key.COUPON]
+    quick.save()
+    change(slow, theme="dark")
+    return Key.COUPON not in backend.load(session_id)
+
+
+def read_objects_in_a_cycle(backend):
+    """One changes a key, a slower one only reads objects that refer to each other"""
+    session_id = backend.begin(basket=Basket())
+    slow = backend.load(session_id)
+    change(backend.load(session_id), theme="dark")
+    end_unchanged(slow)
+    return "theme" in backend.load(session_id)
+
+
+def access_time(backend):
+    """A slower request stores the time of the session's last access"""
+    session_id = backend.begin(user="ada")
+    slow = backend.load(session_id)
+    time.sleep(0.01)
+    quick = backend.load(session_id)
+    change(quick, cart=["apple"])
+    change(slow, theme="dark")
+    return backend.load(session_id).last_accessed >= quick["_accessed_time"]
+
+
+def log_in_while_one_changes(backend):
+    """A login by clear() and new keys, and a slower one changes a key"""
+    session_id = backend.begin(user="ada")
+    slow = backend.load(session_id)
+    log_in(backend.load(session_id), "bob")
+    change(slow, cart=["apple"])
+    return backend.read(session_id) == {"user": "bob"}
+
+
+def log_in_while_one_logs_out(backend):
+    """A login by clear() and new keys, and a slower one logs out"""
+    session_id = backend.begin(user="ada")
+    slow = backend.load(session_id)
+    log_in(backend.load(session_id), "bob")
+    log_out(slow)
+    return backend.read(session_id) == {"user": "bob"}
+
+
+def log_in_while_one_reads_objects(backend):
+    """A logout, another's login under the id, and a slower one only reads objects"""
+    session_id = backend.begin(user="ada", basket=Basket())
+    slow = backend.load(session_id)
+    log_out(backend.load(session_id))
+    change(backend.load(session_id), user="bob")
+    end_unchanged(slow)
+    return backend.read(session_id) == {"user": "bob"}
+
+
+def remove_the_namespace(backend):
+    """A logout by session.namespace.remove(), and a slower one changes a key"""
+    session_id = backend.begin(user="ada")
+    slow = backend.load(session_id)
+    backend.load(session_id).namespace.remove()
+    change(slow, cart=["apple"])
+    return backend.read(session_id) == {}
+
+
 def invalidate(backend):
     """After invalidate(), the old id is used again"""
     session_id = backend.begin(user="ada")
@@ -177,7 +271,17 @@ def regenerate_id(backend):
     return backend.read(session_id) == {}
 
 
-#: Each with what it says where it goes well and where it does not.
+def log_out_under_an_old_id(backend):
+    """A regenerate_id(), and a slower one logs out under the old id"""
+    session_id = backend.begin(user="ada")
+    slow, quick = backend.load(session_id), backend.load(session_id)
+    quick.regenerate_id()
+    quick.save()
+    log_out(slow)
+    return backend.read(quick.id) == {}
+
+
+#: Each case with its result in words, if nothing is lost and otherwise.
 RACES = {
     two_change: ("both kept", "one is lost"),
     three_change: ("all kept", "lost"),
@@ -189,18 +293,26 @@ RACES = {
     log_out_while_one_reads: ("stays logged out", "comes back"),
     log_out_while_one_changes: ("stays logged out", "comes back"),
     log_in_as_another: ("bob's alone", "mixed up"),
+    remove_a_key_that_is_no_text: ("stays removed", "comes back"),
+    read_objects_in_a_cycle: ("kept", "undone"),
+    access_time: ("moves forward", "moves back"),
+    log_in_while_one_changes: ("bob's alone", "mixed up"),
+    log_in_while_one_logs_out: ("bob's alone", "bob is logged out"),
+    log_in_while_one_reads_objects: ("bob's alone", "ada's again"),
+    remove_the_namespace: ("stays logged out", "comes back"),
     invalidate: ("opens nothing", "still logged in"),
     regenerate_id: ("opens nothing", "still logged in"),
+    log_out_under_an_old_id: ("logged out", "still logged in"),
 }
 
 
 def outcomes(backend):
-    """What the backend makes of each race, in words."""
+    """The result of each race on a backend, in words."""
     return [words[not race(backend)] for race, words in RACES.items()]
 
 
-def engine_for(backends):
-    """An engine inside this process, where a backend needs one."""
+def moto_for(backends):
+    """moto, DynamoDB's stand-in in this process, if a backend needs it."""
     if not any(backend.options.get("region") for backend in backends):
         return nullcontext()
     from moto import mock_aws  # noqa: PLC0415  # an extra
@@ -209,7 +321,7 @@ def engine_for(backends):
 
 
 def table(backends):
-    """Lines of a Markdown table: a race each, a column for each backend."""
+    """Lines of a Markdown table: one for each race, with a column for each backend."""
     rows = [["", *(backend.type for backend in backends)]]
     rows += zip((race.__doc__ for race in RACES), *map(outcomes, backends), strict=True)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -219,11 +331,11 @@ def table(backends):
 
 def main(names):
     backends = [Backend(name) for name in names or ["memory", "ext:dynamodb"]]
-    with engine_for(backends):
+    with moto_for(backends):
         print("\n".join(table(backends)))
 
 
 if __name__ == "__main__":
-    # A change that comes after a logout is not written, and logged; here that is shown anyway.
+    # A change after a logout is not written, and a warning is logged; the table shows it anyway.
     logging.getLogger("beaker_dynamodb").setLevel(logging.ERROR)
     main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""A Pyramid site whose sessions and caches are where its ini file says."""
+"""A Pyramid site whose sessions and caches are in DynamoDB, by its ini file."""
 
 import time
 
@@ -10,7 +10,7 @@ from pyramid.view import view_config
 
 @cache_region("short", "square")
 def square(number):
-    """Slow, and so worth keeping."""
+    """Slow, so its results are cached."""
     time.sleep(0.1)
     return number * number
 
@@ -46,7 +46,7 @@ def show_square(request):
 def main(_global_config, **settings):
     """What `use = call:pyramid_site:main` in the ini file calls."""
     config = Configurator(settings=settings)
-    config.include("pyramid_beaker")
+    config.include("beaker_dynamodb.pyramid")
     config.add_route("home", "/")
     for name in ("login", "logout", "square"):
         config.add_route(name, f"/{name}")

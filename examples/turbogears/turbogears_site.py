@@ -1,4 +1,4 @@
-"""A TurboGears site whose sessions and caches are where its ini file says."""
+"""A TurboGears site whose sessions and caches are in DynamoDB, by its ini file."""
 
 import configparser
 import sys
@@ -10,10 +10,12 @@ from tg import MinimalApplicationConfigurator, TGController, expose, session
 from tg.configurator.components.caching import CachingConfigurationComponent
 from tg.configurator.components.session import SessionConfigurationComponent
 
+from beaker_dynamodb import DynamoDBSession
+
 
 @cache_region("short", "square")
 def square(number):
-    """Slow, and so worth keeping."""
+    """Slow, so its results are cached."""
     time.sleep(0.1)
     return number * number
 
@@ -50,7 +52,8 @@ def main(ini_file):
     config.register(SessionConfigurationComponent)
     config.register(CachingConfigurationComponent)
     config.update_blueprint({"root_controller": RootController()})
-    return config.make_wsgi_app({}, dict(parser["site"]))
+    settings = {**parser["site"], "session.session_class": DynamoDBSession}
+    return config.make_wsgi_app({}, settings)
 
 
 if __name__ == "__main__":
