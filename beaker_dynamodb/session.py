@@ -111,7 +111,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         if self._locked:
             self._locked.pop().release_write_lock()
         elif hasattr(self, "namespace"):
-            super().unlock()
+            # Another object of the same session may have acquired it.
+            self.namespace.session_lock().release()
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)

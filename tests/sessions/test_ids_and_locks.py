@@ -491,3 +491,28 @@ class TestTheLock:
             session.unlock()
 
         one.request(page)
+
+
+def test_unlocking_one_session_leaves_the_lock_of_another(dynamodb: Any) -> None:
+    options = {**dynamodb.options, **EVERY_KIND["class"], "lock_wait": 0}
+    locked, unlocked = Site(options), Site(options)
+    for site in (locked, unlocked):
+        site.request(put(user="alice"))
+    rival = Site(options)
+    rival.use_cookie(str(locked.cookie))
+
+    def lock(session: Any) -> None:
+        session.get("user")
+        session.lock()
+
+    def hold(session: Any) -> None:
+        lock(session)
+        try:
+            unlocked.request(lambda other: (other.get("user"), other.unlock()))
+            # In another thread: this one may acquire its own lock again.
+            with ThreadPoolExecutor(1) as pool, pytest.raises(LockTimeout):
+                pool.submit(rival.request, lock).result(30)
+        finally:
+            session.unlock()
+
+    locked.request(hold)
