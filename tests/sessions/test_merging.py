@@ -6,6 +6,7 @@ import pickle
 import sys
 import uuid
 from collections import namedtuple
+from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -210,44 +211,51 @@ class Secret:
         self.value = 1
 
 
+@pytest.fixture
+def older_release() -> Iterator[pytest.MonkeyPatch]:
+    """What this release lacks."""
+    with pytest.MonkeyPatch.context() as lacking:
+        yield lacking
+
+
 class TestARollingDeploy:
     """The stored session holds a class that one of the releases lacks."""
 
     @pytest.mark.parametrize("kind", PICKLED)
     @pytest.mark.parametrize("policy", ["merge", "raise"])
     def test_raises_a_conflict_and_keeps_the_stored_session(
-        self, dynamodb: Any, kind: str, policy: str, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, kind: str, policy: str, older_release: pytest.MonkeyPatch
     ) -> None:
         one, other = browsers(dynamodb.options, **EVERY_KIND[kind], on_conflict=policy)
         module = sys.modules[__name__]
 
         def newer_release() -> None:
             other.request(put(secret=Secret()))
-            monkeypatch.delattr(module, "Secret")
+            older_release.delattr(module, "Secret")
 
         with pytest.raises(ConflictError):
             one.request(while_loaded(newer_release, put(mine=1)))
-        monkeypatch.undo()
+        older_release.undo()
         found = contents(other)
         assert (found["secret"].value, "mine" in found) == (1, False)  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("kind", PICKLED)
     def test_lets_the_older_release_log_out(
-        self, dynamodb: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, kind: str, older_release: pytest.MonkeyPatch
     ) -> None:
         one, other = browsers(dynamodb.options, **EVERY_KIND[kind])
 
         def newer_release() -> None:
             other.request(put(secret=Secret()))
-            monkeypatch.delattr(sys.modules[__name__], "Secret")
+            older_release.delattr(sys.modules[__name__], "Secret")
 
         one.request(while_loaded(newer_release, delete))
-        monkeypatch.undo()
+        older_release.undo()
         assert contents(other) == {}
 
     @pytest.mark.parametrize("kind", OWN_CLASS)
     def test_raises_a_conflict_if_the_id_is_renewed_meanwhile(
-        self, dynamodb: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+        self, dynamodb: Any, kind: str, older_release: pytest.MonkeyPatch
     ) -> None:
         if kind == "own serializer":
             pytest.skip("it names no class")
@@ -255,11 +263,11 @@ class TestARollingDeploy:
 
         def newer_release() -> None:
             other.request(put(secret=Secret()))
-            monkeypatch.delattr(sys.modules[__name__], "Secret")
+            older_release.delattr(sys.modules[__name__], "Secret")
 
         with pytest.raises(ConflictError):
             one.request(while_loaded(newer_release, renew))
-        monkeypatch.undo()
+        older_release.undo()
         assert "secret" in contents(other)
 
     def test_raises_a_conflict_over_another_serializers_session(self, dynamodb: Any) -> None:

@@ -128,7 +128,6 @@ class Request:
         id: under which it saves the session.
         found: the session that it has found, or begun.
         content: as the request last loaded or saved it.
-        row: what the table held after that; more than `content` after a merge.
         has_times: whether that had a creation time, which `clear` removes.
         is_lost: whether it gave up a session that had ended, or has nothing under its new id.
     """
@@ -137,23 +136,26 @@ class Request:
     id: str
     found: Stored | None
     content: Content
-    row: Content
     has_times: bool = True
     is_lost: bool = False
 
     def know(self, found: Stored, saved: Content) -> None:
         """Take what was written as the session that this request has loaded."""
         self.found = found
-        self.content, self.row = copy.deepcopy(content(saved)), copy.deepcopy(found.content)
+        self.content = copy.deepcopy(content(saved))
         self.has_times = "_creation_time" in saved
 
     def forget(self) -> None:
         """Know of no session."""
-        self.found, self.content, self.row = None, {}, {}
+        self.found, self.content = None, {}
 
     def begins_anew(self, saved: Content) -> bool:
         """Whether the application has cleared the session since."""
         return "_creation_time" not in saved and (self.found is None or self.has_times)
+
+    def ends(self, saved: Content) -> bool:
+        """Whether the application has ended the session since."""
+        return is_cleared(saved) or self.begins_anew(saved)
 
 
 class Table:
@@ -169,7 +171,7 @@ class Table:
 
     def save(self, request: Request, saved: Content) -> None:
         """A request saves the session under the id that it was loaded from."""
-        if saved.keys() <= {"_domain", "_path"}:
+        if is_cleared(saved):
             self.end(request.id, request.found)
             request.forget()
         elif request.found is None or request.begins_anew(saved):
@@ -191,7 +193,7 @@ class Table:
         """A request saves the session under a new id."""
         old_id, found = request.id, request.found
         request.id = request.session.id
-        if ends_old_id and found and "_creation_time" in saved:
+        if ends_old_id and found and not request.ends(saved):
             self._move(request, found, old_id, saved)
         else:
             request.forget()
@@ -204,9 +206,8 @@ class Table:
         replaces_all = request.found is not None or "_creation_time" not in saved
         place = self.places.get(request.id)
         if isinstance(place, Renamed):
-            if place.session is not request.found:
-                return
-            self.end(request.id, request.found)
+            if place.session is request.found:
+                self.end(request.id, request.found)
             place = None
         if place is None or replaces_all:
             if not content(saved):
@@ -223,12 +224,21 @@ class Table:
             apply(found.content, changed, saved)
             request.know(found, saved)
 
+    def _latest(self, marker: Renamed, session: Stored) -> Stored | None:
+        """A session under the id that it was last given and still has."""
+        for session_id, moved in reversed(marker.successors if marker.session is session else []):
+            place = self.places.get(session_id)
+            latest = self._latest(place, moved) if isinstance(place, Renamed) else place
+            if latest is moved or (latest and isinstance(place, Renamed)):
+                return latest
+        return None
+
     def _move(self, request: Request, found: Stored, old_id: str, saved: Content) -> None:
         place = self.places.get(old_id)
         if place is found:
             moved, marker = Stored(found.content), Renamed(found)
-        elif isinstance(place, Renamed) and place.session is found:
-            moved, marker = Stored(copy.deepcopy(request.row)), place
+        elif isinstance(place, Renamed) and (latest := self._latest(place, found)):
+            moved, marker = Stored(copy.deepcopy(latest.content)), place
         else:
             request.forget()
             return
@@ -270,8 +280,7 @@ class Requests(RuleBasedStateMachine):
         found = place if isinstance(place, Stored) else None
         # DynamoDBSession does not use an id again that was given up.
         assert (session.id == session_id) == (not isinstance(place, Renamed))
-        loaded = copy.deepcopy(content(session))
-        return Request(session, session.id, found, loaded, copy.deepcopy(loaded))
+        return Request(session, session.id, found, copy.deepcopy(content(session)))
 
     @rule(request=requests, action=ACTIONS, changes=CHANGES)
     def act(self, request: Request, action: Action, changes: Changes) -> None:
@@ -367,6 +376,11 @@ class Requests(RuleBasedStateMachine):
     def _skip_writes(self, number: int) -> None:
         for _ in range(number):
             self._wire.before_next("PutItem", lambda: None)
+
+
+def is_cleared(saved: Content) -> bool:
+    """Whether the application has deleted the session, or cleared it."""
+    return saved.keys() <= {"_domain", "_path"}
 
 
 def content(session: Content) -> Content:
