@@ -32,7 +32,7 @@ LONGEST_PAUSE = 20
 #: Attributes of an item whose names are fixed.
 RESERVED_ATTRIBUTES = (
     *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
-    *("lock_owner", "lock_until", "lock_wanted"),
+    *("lock_owner", "lock_until", "lock_wanted", "chain"),
 )
 
 _AWS_CHAIN = "the AWS chain"
@@ -232,9 +232,10 @@ class Options:
         "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
     )
     lock_timeout: int = option(
-        60,
+        30,
         whole_number(1, ONE_DAY),
-        "how long a lock can be held; a process that dies blocks the others no longer than this",
+        "how long a session's lock can be held, and the lease of a creator, which is extended "
+        "while it runs; a process that dies blocks the others no longer than this",
         unit="seconds",
     )
     lock_wait: float = option(

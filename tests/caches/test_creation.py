@@ -10,6 +10,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import LockTimeout
 from tests.caches.conftest import PATIENCE, Paced, make_cache, never
+from tests.support.internals import LONGEST_CREATION
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
@@ -102,7 +103,7 @@ class TestTwoMachines:
         self, dynamodb: Any, clock: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         def overtaken() -> str:
-            clock.advance(60)
+            clock.advance(61)
             assert make_cache(dynamodb).get("a", createfunc=lambda: "second") == "second"
             return "first"
 
@@ -172,7 +173,8 @@ class TestTwoMachines:
         cache = make_cache(dynamodb)
         cache.namespace.get_creation_lock(b"a").acquire()
         [row] = stored_items(dynamodb)
-        assert row.expires.timestamp() == row.lock_until == clock.now + 60
+        assert row.lock_until == clock.now + cache.namespace._backend.options.lock_timeout
+        assert row.expires.timestamp() == row.lock_until + LONGEST_CREATION
 
 
 @pytest.mark.usefixtures("machines")

@@ -1,7 +1,7 @@
 """The internal names of the package that tests import; no other module of the tests names them."""
 
 from beaker_dynamodb import codec
-from beaker_dynamodb.caches import CreationLock, creation
+from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heartbeat
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
@@ -9,7 +9,16 @@ from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
-from beaker_dynamodb.rows import Marker, Row, Rows, Successor, WriteResult, new_token, now
+from beaker_dynamodb.rows import (
+    LONGEST_CREATION,
+    Marker,
+    Row,
+    Rows,
+    Successor,
+    WriteResult,
+    new_token,
+    now,
+)
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
@@ -22,6 +31,7 @@ from beaker_dynamodb.table.keys import original_key, partition_key, session_key,
 
 __all__ = [
     "FIRST_PAUSE",
+    "LONGEST_CREATION",
     "LONGEST_PAUSE",
     "PART_SIZE",
     "PICKLED_DICT",
@@ -46,7 +56,9 @@ __all__ = [
     "codec",
     "connection_of",
     "creation",
+    "creation_lease",
     "forget_connections",
+    "heartbeat",
     "new_token",
     "now",
     "option_rows",
