@@ -3,6 +3,7 @@
 from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heartbeat
 from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
@@ -41,6 +42,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "Heartbeat",
     "Marker",
     "PartsName",
     "Row",
