@@ -27,8 +27,9 @@ from .parsers import (
 ONE_DAY = 86_400
 #: In seconds. An item that lives longer has `ttl = 0`: it never expires.
 LONGEST_LIFE = 100 * 365 * ONE_DAY
-#: Of botocore, between two attempts, in seconds.
-LONGEST_PAUSE = 20
+#: Before the first retry, and before any, in seconds.
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
 #: Attributes of an item whose names are fixed.
 RESERVED_ATTRIBUTES = (
     *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
@@ -294,15 +295,20 @@ class Options:
         _check_billing(self)
 
     @property
+    def longest_attempt(self) -> float:
+        """Seconds that one attempt takes at most: it connects, and waits for the answer."""
+        return self.connect_timeout + self.read_timeout
+
+    @property
     def longest_call(self) -> float:
         """Seconds that one call to DynamoDB takes at most, with all its attempts.
 
-        Each attempt waits for the connection and for the answer. Before each but the first there
-        is a pause of less than 1, 2, 4, ... 20 s; it is that long only if DynamoDB throttles
-        (botocore/retries/standard.py, ExponentialBackoff).
+        The pauses between the attempts are that long only if DynamoDB throttles. A connection
+        that died while it was idle is replaced if it fails within `connect_timeout`.
         """
-        pauses = sum(min(1 << attempt, LONGEST_PAUSE) for attempt in range(self.max_retries))
-        return (1 + self.max_retries) * (self.connect_timeout + self.read_timeout) + pauses
+        pauses = sum(longest_pause(retries) for retries in range(self.max_retries))
+        attempts = (1 + self.max_retries) * self.longest_attempt
+        return self.connect_timeout + attempts + pauses
 
     @property
     def is_provisioned(self) -> bool:
@@ -327,6 +333,15 @@ class Options:
 OPTIONS: Mapping[str, Option] = {
     field.name: field.metadata["option"] for field in dataclasses.fields(Options)
 }
+
+
+def longest_pause(retries: int) -> float:
+    """The longest pause before the next attempt, in seconds.
+
+    Args:
+        retries: how many there were before.
+    """
+    return min(FIRST_PAUSE * (1 << retries), LONGEST_PAUSE)
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypedDict
 from zlib import crc32
 
@@ -16,17 +18,17 @@ from pynamodb.connection import Connection
 
 from ..options import Options
 from ..version import __version__
+from .retry import Attempts, UnusableAnswer, response_of
 
 #: The key that marks an answer whose bytes changed on the way.
 _ALTERED = "AlteredInTransit"
 #: What botocore parses in its place: an empty answer or, with an error status, an outage.
 _NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"}'
+#: How long connections are kept without a call, in seconds: NATs forget them after one minute or
+#: more, a NAT gateway of AWS after 350 s.
+LONGEST_IDLE = 50.0
 #: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
 _USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
-
-
-class UnusableAnswer(Exception):
-    """The answer does not come from DynamoDB, or its bytes changed on the way."""
 
 
 class Location(TypedDict):
@@ -47,6 +49,9 @@ class SharedClient:
         self._options = options
         self._client: Any = None
         self._lock = threading.Lock()
+        #: When an answer came last, and when the connections were closed last (time.monotonic).
+        self._answered: float | None = None
+        self._closed = -math.inf
 
     @property
     def current(self) -> Any:
@@ -89,9 +94,42 @@ class SharedClient:
             self.forget()
         return True
 
+    def note_answer(self) -> None:
+        """Note that a connection works, and is kept open."""
+        self._answered = time.monotonic()
+
+    def close_after_quiet(self) -> None:
+        """Close the connections that are kept open if all of them were idle for a while.
+
+        Some NATs drop the packets of a connection that they have forgotten, without a reset.
+        """
+        now = time.monotonic()
+        if self._answered is not None and now - self._answered > LONGEST_IDLE:
+            self.replace_connections(now)
+
+    def replace_connections(self, began: float) -> bool:
+        """Close the connections that are kept open, unless another thread has just done so.
+
+        Calls in progress keep theirs until they end.
+
+        Args:
+            began: when the call began that found them dead, as `time.monotonic` returns it.
+
+        Returns:
+            False if none of them can have been open when the call began.
+        """
+        with self._lock:
+            if self._answered is None:
+                return False
+            if self._closed < began:
+                self._closed = self._answered = time.monotonic()
+                self._client.close()
+            return True
+
     def forget(self) -> None:
         """Start with a new client; other threads or the parent process keep the old sockets."""
         self._client = None
+        self._answered = None
         # In a forked worker, a thread that only the parent has may hold the old lock for ever.
         self._lock = threading.Lock()
 
@@ -115,7 +153,7 @@ class DynamoDBConnection(Connection):
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
         self.shared = shared
-        self._table_name = options.table_name
+        self._options = options
 
     @property
     def client(self) -> Any:
@@ -125,20 +163,33 @@ class DynamoDBConnection(Connection):
     @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
-        return {"table": self._table_name, "region": self.shared.region}
+        return {"table": self._options.table_name, "region": self.shared.region}
+
+    def attempts(self) -> Attempts:
+        """The attempts of a call that has not begun."""
+        return Attempts(self._options, self.shared.replace_connections)
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Make a call, and check that the answer comes from DynamoDB.
+        """Make a call with all its attempts; PynamoDB's own methods use it.
+
+        Raises:
+            UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
+        """
+        return self.attempts().run(partial(self.attempt, operation_name, operation_kwargs))
+
+    def attempt(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make one attempt, and check that the answer comes from DynamoDB.
 
         Raises:
             UnusableAnswer: it does not, or its bytes changed on the way.
         """
+        self.shared.close_after_quiet()
         try:
-            answer = super().dispatch(operation_name, operation_kwargs)
+            answer = super().dispatch(operation, arguments)
         except ClientError as error:
-            if isinstance(error.__cause__, ClientError):
-                _check_origin(error.__cause__.response)
+            _check_origin(response_of(error))
             raise
+        self.shared.note_answer()
         if _ALTERED in answer:
             raise UnusableAnswer("altered in transit")
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
@@ -155,7 +206,6 @@ def _botocore_session(options: Options) -> botocore.session.Session:
             options.aws_access_key_id, options.aws_secret_access_key, options.aws_session_token
         )
     events = session.get_component("event_emitter")
-    events.register_first("needs-retry.dynamodb", _drop_retry_after, f"{__name__} backoff")
     events.register_first("before-parse.dynamodb", _mark_altered, f"{__name__} checksum")
     return session
 
@@ -173,7 +223,8 @@ def _config(options: Options) -> Config:
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
         max_pool_connections=options.max_pool_connections,
-        retries={"total_max_attempts": 1 + options.max_retries, "mode": "standard"},
+        # Retries are this package's own: see `retry`.
+        retries={"total_max_attempts": 1, "mode": "standard"},
     )
 
 
@@ -184,22 +235,13 @@ def _check_origin(answer: Mapping[str, Any]) -> None:
         raise UnusableAnswer(f"status {metadata['HTTPStatusCode']} without a request id")
 
 
-def _drop_retry_after(response: tuple[Any, Any] | None, **_: Any) -> None:
-    """Keep a header from lengthening a pause that `Options.longest_call` must bound.
-
-    botocore waits as long as this header says (botocore/retries/standard.py, ExponentialBackoff).
-    """
-    if response is not None:
-        response[0].headers.pop("x-amz-retry-after", None)
-
-
 def _mark_altered(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
     """Mark an answer whose bytes do not match DynamoDB's checksum.
 
-    botocore retries (botocore/retries/special.py, RetryDDBChecksumError), but accepts the answer
-    of the last attempt as it is.
+    botocore only retries after one (botocore/retries/special.py, RetryDDBChecksumError), and
+    accepts the answer of the last attempt as it is.
     """
     checksum = response_dict["headers"].get("x-amz-crc32")
     if checksum is not None and str(crc32(response_dict["body"])) != checksum:

@@ -24,6 +24,7 @@ from .connection import Location
 from .create import TableDefinition
 from .item import SessionModel
 from .keys import RowKey
+from .retry import response_of
 from .translate import (
     CONDITION_FAILED,
     OUTDATED_CREDENTIALS,
@@ -36,6 +37,8 @@ logger = logging.getLogger("beaker_dynamodb.table")
 
 #: An item as DynamoDB sends it: attribute names to a type and a value each.
 Item: TypeAlias = dict[str, dict[str, Any]]
+#: Of a write, or what builds them for each attempt.
+Arguments: TypeAlias = dict[str, Any] | Callable[[], dict[str, Any]]
 Error = TypeVar("Error", bound=BeakerDynamoDBError)
 
 #: How long a request waits for the table that it creates, in seconds.
@@ -52,8 +55,8 @@ class ItemResult(NamedTuple):
     Attributes:
         done: whether the write is done.
         item: the item; None if there is none.
-        is_repeated: whether botocore has sent a refused write more than once: the first one may
-            have been done, and its answer lost.
+        is_repeated: whether an earlier attempt at a refused write may have been done, and its
+            answer lost.
     """
 
     done: bool
@@ -117,26 +120,27 @@ class Table:
         item: Item | None = self._request("GetItem", key, call).get("Item")
         return item
 
-    def write(self, operation: str, key: RowKey, arguments: dict[str, Any]) -> ItemResult:
+    def write(self, operation: str, key: RowKey, arguments: Arguments) -> ItemResult:
         """Write or delete one item.
 
         Args:
             operation: `PutItem`, `UpdateItem` or `DeleteItem`.
             key: of the item.
-            arguments: as PynamoDB's `get_..._kwargs_from_instance` builds them.
+            arguments: as PynamoDB's `get_..._kwargs_from_instance` builds them, or what builds
+                them for each attempt.
         """
-        # PynamoDB's own save, update and delete cannot return the item.
-        arguments["ReturnValues"] = "ALL_OLD"
-        if "ConditionExpression" in arguments:
-            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        call = partial(self._connection.dispatch, operation, arguments)
-        answer = self._request(operation, key, call)
+        attempts = self._connection.attempts()
+
+        def attempt() -> dict[str, Any]:
+            built = arguments() if callable(arguments) else arguments
+            return self._connection.attempt(operation, _returning_item(built))
+
+        answer = self._request(operation, key, partial(attempts.run, attempt))
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
-        item = answer.response.get("Item") or self.get(key, consistent=True)
-        retries = answer.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-        return ItemResult(False, item, is_repeated=retries > 0)
+        item = response_of(answer).get("Item") or self.get(key, consistent=True)
+        return ItemResult(False, item, is_repeated=attempts.may_be_done)
 
     def get_batch(self, subject: RowKey, keys: Iterable[RowKey]) -> list[Item]:
         """The items under at most 100 keys, in any order and without those that are missing.
@@ -292,12 +296,19 @@ def is_unchanged(model: type[SessionModel], item: Item) -> Condition | None:
     return reduce(and_, unchanged) if unchanged else None
 
 
+def _returning_item(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a write that returns the stored item, which PynamoDB's own cannot."""
+    returning = {**arguments, "ReturnValues": "ALL_OLD"}
+    if "ConditionExpression" in arguments:
+        returning["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return returning
+
+
 def _refusal(error: ClientError) -> ClientError:
-    """The refusal of a condition, with the item in it; any other error is raised again."""
+    """The refusal of a condition; any other error is raised again."""
     if error_code(error) != CONDITION_FAILED:
         raise error
-    # PynamoDB keeps only the code of the answer; its cause is botocore's error, which has it all.
-    return error.__cause__ if isinstance(error.__cause__, ClientError) else error
+    return error
 
 
 def _of_table(answer: dict[str, Any], part: str) -> Any:

@@ -24,7 +24,7 @@ from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections, retry
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
@@ -67,6 +67,7 @@ __all__ = [
     "original_key",
     "parse_options",
     "partition_key",
+    "retry",
     "saving",
     "session_key",
     "table_module",
