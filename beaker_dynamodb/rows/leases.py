@@ -176,7 +176,7 @@ class Leases:
             actions = self._lease_actions(tokens.add(), ends[0], stored, has_chain=has_chain)
             return self._update_arguments(key, actions, self._if_free(tokens, stored))
 
-        result = self.table.write("UpdateItem", key, attempt())
+        result = self.table.write("UpdateItem", key, attempt)
         if not result.done:
             return self._refusal(key, result.item)
         if stored is not None and stored.parts:
