@@ -122,7 +122,7 @@ class CacheValues:
         Each value is read, as for `in`: only its content says whether it can be read, and when
         Beaker counts it as expired.
         """
-        listed = [each for each in self._listing.keys(self._partition) if self._is_listed(each)]
+        listed = list(filter(None, map(self._listed_key, self._listing.keys(self._partition))))
         batches = (listed[at : at + KEYS_PER_READ] for at in range(0, len(listed), KEYS_PER_READ))
         entries = chain.from_iterable(map(self._reader.read_batch, batches))
         return [
@@ -141,9 +141,10 @@ class CacheValues:
     def _lease(self, key: RowKey) -> CreationLease:
         return CreationLease(self._leases, self._reader, self._options, self._thread, key)
 
-    def _is_listed(self, key: RowKey) -> bool:
-        """Whether a row is under the key that its cache key leads to."""
-        return self._key(original_key(key.sort, key.original)) == key
+    def _listed_key(self, listed: RowKey) -> RowKey | None:
+        """The key under which `in` finds a listed row; None if no cache key leads to it."""
+        candidates = (self._key(key) for key in (listed.sort, listed.original) if key is not None)
+        return next((key for key in candidates if key.sort == listed.sort), None)
 
     def _data(self, value: object) -> bytes:
         options = self._options
