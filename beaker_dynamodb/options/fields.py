@@ -278,7 +278,12 @@ class Options:
         client=True,
     )
     max_retries: int = option(
-        2, whole_number(0, 20), "attempts after the first one", unit="attempts", client=True
+        2,
+        whole_number(0, 20),
+        "attempts after the first one; a connection that died while it was idle is replaced "
+        "whatever this says",
+        unit="attempts",
+        client=True,
     )
     max_pool_connections: int = option(
         25,

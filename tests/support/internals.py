@@ -15,6 +15,7 @@ from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
 from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections, retry
+from beaker_dynamodb.table import connection as connection_module
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
@@ -44,6 +45,7 @@ __all__ = [
     "backoff",
     "changed",
     "codec",
+    "connection_module",
     "connection_of",
     "creation",
     "forget_connections",
