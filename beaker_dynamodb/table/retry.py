@@ -34,12 +34,17 @@ T = TypeVar("T")
 #: botocore/retries/standard.py, ThrottledRetryableChecker).
 _THROTTLED = frozenset(
     {
+        "BandwidthLimitExceeded",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
         "Throttling",
         "ThrottledException",
         "ThrottlingException",
+        "TooManyRequestsException",
     }
 )
 #: DynamoDB could not do the call, and may be able to do it a moment later.
@@ -47,11 +52,13 @@ _TRANSIENT = frozenset(
     {
         "InternalFailure",
         "InternalServerError",
+        "PriorRequestNotComplete",
         "ReplicatedWriteConflictException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
