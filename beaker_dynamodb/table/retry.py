@@ -63,6 +63,12 @@ _TRANSIENT = frozenset(
     }
 )
 UNAVAILABLE = _THROTTLED | _TRANSIENT
+#: Temporary errors that may concern one item or partition alone, while others are available.
+OF_ONE_ITEM = _THROTTLED | {
+    "ReplicatedWriteConflictException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
 #: Before the first retry, in seconds, unless DynamoDB throttles.
 FIRST_PAUSE = 0.05
 #: How often one attempt can find that another thread has just closed the connections.
