@@ -56,7 +56,7 @@ class CacheValues:
         if row_key in self._thread.values:
             return self._thread.values[row_key]
         try:
-            entry = self._reader.read(row_key, consistent=self._options.consistent_read)
+            entry = self._read(row_key)
         except StoreUnavailable as error:
             # As a miss, the value would stay: Beaker removes only what it finds.
             if self._options.on_outage == "raise" or self._thread.writing:
@@ -121,6 +121,11 @@ class CacheValues:
         row_key, options = value_key(self._partition, key), self._options
         lease = CreationLease(self._leases, self._reader, options, self._thread, row_key)
         return CreationLock((*options.place(), row_key), lease, options.lock_wait)
+
+    def _read(self, row_key: RowKey) -> CacheEntry:
+        if self._options.on_outage == "miss" and not self._thread.writing:
+            self._rows.table.verify_no_outage()
+        return self._reader.read(row_key, consistent=self._options.consistent_read)
 
     def _data(self, value: object) -> bytes:
         options = self._options
