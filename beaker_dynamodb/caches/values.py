@@ -6,6 +6,7 @@ import logging
 import math
 from itertools import chain
 from typing import Any
+from zlib import crc32
 
 from ..codec import encode_value
 from ..errors import ItemTooLarge, StoreUnavailable
@@ -47,7 +48,7 @@ class CacheValues:
         self._leases = leases
         self._listing = listing
         self._options = options
-        self._partition = partition_key(options.key_prefix, namespace)
+        self._partitions = _partitions(options, namespace)
         self._reader = EntryReader(rows, leases, options)
         self._thread = thread
 
@@ -63,6 +64,7 @@ class CacheValues:
             return self._thread.values[row_key]
         is_consistent = self._options.consistent_read or is_removal
         try:
+            self._verify_no_outage(is_removal=is_removal)
             entry = self._reader.read(row_key, consistent=is_consistent)
         except StoreUnavailable as error:
             # As a miss, the value would stay: Beaker removes only what it finds.
@@ -113,7 +115,8 @@ class CacheValues:
 
     def clear(self) -> None:
         """Delete all values of the namespace."""
-        self._listing.clear(self._partition)
+        for partition in self._partitions:
+            self._listing.clear(partition)
         self._thread.values.clear()
 
     def keys(self) -> list[bytes]:
@@ -122,7 +125,8 @@ class CacheValues:
         Each value is read, as for `in`: only its content says whether it can be read, and when
         Beaker counts it as expired.
         """
-        listed = list(filter(None, map(self._listed_key, self._listing.keys(self._partition))))
+        rows = chain.from_iterable(map(self._listing.keys, self._partitions))
+        listed = list(filter(None, map(self._listed_key, rows)))
         batches = (listed[at : at + KEYS_PER_READ] for at in range(0, len(listed), KEYS_PER_READ))
         entries = chain.from_iterable(map(self._reader.read_batch, batches))
         return [
@@ -136,15 +140,24 @@ class CacheValues:
         return CreationLock(self._lease(self._key(key)), self._options.lock_wait)
 
     def _key(self, key: str | bytes) -> RowKey:
-        return value_key(self._partition, key)
+        partitions = self._partitions
+        if len(partitions) == 1:
+            return value_key(partitions[0], key)
+        data = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+        return value_key(partitions[crc32(data) % len(partitions)], key)
+
+    def _verify_no_outage(self, *, is_removal: bool) -> None:
+        if self._options.on_outage == "miss" and not is_removal:
+            self._rows.table.verify_no_outage()
 
     def _lease(self, key: RowKey) -> CreationLease:
         return CreationLease(self._leases, self._reader, self._options, self._thread, key)
 
     def _listed_key(self, listed: RowKey) -> RowKey | None:
         """The key under which `in` finds a listed row; None if no cache key leads to it."""
+        place = listed.partition, listed.sort
         candidates = (self._key(key) for key in (listed.sort, listed.original) if key is not None)
-        return next((key for key in candidates if key.sort == listed.sort), None)
+        return next((key for key in candidates if (key.partition, key.sort) == place), None)
 
     def _data(self, value: object) -> bytes:
         options = self._options
@@ -161,3 +174,14 @@ class CacheValues:
         """Seconds that a row lives: as long as the value is fresh, and may be served stale."""
         fresh = (self._options.timeout or math.inf) if expire is None else expire
         return math.ceil(fresh) + self._options.stale_ttl if fresh <= LONGEST_LIFE else None
+
+
+def _partitions(options: Options, namespace: str) -> tuple[str, ...]:
+    """The partitions of a namespace; with one shard, that of its name.
+
+    The number of shards is part of each name: a partition holds exactly the keys that lead to it.
+    """
+    count = options.shards
+    shards = (f"{namespace}\x1f{shard} of {count}" for shard in range(count))
+    names = (namespace,) if count == 1 else shards
+    return tuple(partition_key(options.key_prefix, name) for name in names)

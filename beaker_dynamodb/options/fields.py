@@ -251,6 +251,13 @@ class Options:
         "how long an expired cache value is still served while one worker creates the new one",
         unit="seconds",
     )
+    shards: int = option(
+        1,
+        whole_number(1, 1000),
+        "over how many partitions a cache namespace is spread, as one takes 1,000 write units a "
+        "second; another number makes every value a miss",
+        unit="partitions",
+    )
     on_outage: str = option(
         "raise",
         choice("raise", "miss"),
@@ -279,7 +286,12 @@ class Options:
         client=True,
     )
     max_retries: int = option(
-        2, whole_number(0, 20), "attempts after the first one", unit="attempts", client=True
+        2,
+        whole_number(0, 20),
+        "attempts after the first one; a connection that died while it was idle is replaced "
+        "whatever this says",
+        unit="attempts",
+        client=True,
     )
     max_pool_connections: int = option(
         25,

@@ -149,16 +149,6 @@ class Leases:
     ) -> Lease | Slot:
         """Acquire the lease; returns it, or what is stored if it is refused.
 
-        nobody holds it, or it has expired, or this package did not write it
-        (    (NOT attribute_type(lock_owner, S)  OR  NOT attribute_type(lock_until, N)
-                  OR  lock_until <= now  OR  lock_until > now + LONGEST_LEASE)
-
-        and the row is the one that was read
-             AND  (NOT attribute_type(version, S)   or else   version = :stored))
-
-        or an attempt whose answer was lost has acquired it
-        OR  lock_owner = :token  OR  lock_owner = :earlier_token  ...
-
         With a chain, the first lease since the last removal or store begins it, and later owners
         keep it:    SET chain = if_not_exists(chain, :token)
 
@@ -286,7 +276,18 @@ class Leases:
         return actions
 
     def _if_free(self, tokens: OwnTokens, stored: StoredVersion | None) -> Condition:
-        """The condition of `acquire`."""
+        """The condition of `acquire`.
+
+        Nobody holds it, or it has expired, or this package did not write it
+        (    (NOT attribute_type(lock_owner, S)  OR  NOT attribute_type(lock_until, N)
+                  OR  lock_until <= now  OR  lock_until > now + LONGEST_LEASE)
+
+        and the row is the one that was read
+             AND  (NOT attribute_type(version, S)   or else   version = :stored))
+
+        or an attempt whose answer was lost has acquired it
+        OR  lock_owner = :token  OR  lock_owner = :earlier_token  ...
+        """
         model, moment = self.table.model, now()
         is_free = ~is_present(model.lock_owner) | ~is_present(model.lock_until)
         has_ended = (model.lock_until <= moment) | (model.lock_until > moment + LONGEST_LEASE)

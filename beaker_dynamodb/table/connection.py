@@ -18,6 +18,7 @@ from pynamodb.connection import Connection
 
 from ..options import Options
 from ..version import __version__
+from .breaker import Breaker
 from .retry import Attempts, UnusableAnswer, response_of
 
 #: The key that marks an answer whose bytes changed on the way.
@@ -43,12 +44,16 @@ class SharedClient:
 
     Args:
         options: those with the flag `client` count.
+
+    Attributes:
+        breaker: remembers an outage.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._client: Any = None
         self._lock = threading.Lock()
+        self.breaker = Breaker(options.longest_call)
         #: When an answer came last, and when the connections were closed last (time.monotonic).
         self._answered: float | None = None
         self._closed = -math.inf
@@ -130,6 +135,7 @@ class SharedClient:
         """Start with a new client; other threads or the parent process keep the old sockets."""
         self._client = None
         self._answered = None
+        self.breaker = Breaker(self._options.longest_call)
         # In a forked worker, a thread that only the parent has may hold the old lock for ever.
         self._lock = threading.Lock()
 

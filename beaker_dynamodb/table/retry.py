@@ -34,12 +34,17 @@ T = TypeVar("T")
 #: botocore/retries/standard.py, ThrottledRetryableChecker).
 _THROTTLED = frozenset(
     {
+        "BandwidthLimitExceeded",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
         "Throttling",
         "ThrottledException",
         "ThrottlingException",
+        "TooManyRequestsException",
     }
 )
 #: DynamoDB could not do the call, and may be able to do it a moment later.
@@ -47,15 +52,23 @@ _TRANSIENT = frozenset(
     {
         "InternalFailure",
         "InternalServerError",
+        "PriorRequestNotComplete",
         "ReplicatedWriteConflictException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
 UNAVAILABLE = _THROTTLED | _TRANSIENT
+#: Temporary errors that may concern one item or partition alone, while others are available.
+OF_ONE_ITEM = _THROTTLED | {
+    "ReplicatedWriteConflictException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
 #: Before the first retry, in seconds, unless DynamoDB throttles.
 FIRST_PAUSE = 0.05
 #: How often one attempt can find that another thread has just closed the connections.

@@ -98,6 +98,17 @@ class Table:
         with translated(self._connection):
             return self._connection.shared.missing_settings()
 
+    def verify_no_outage(self) -> None:
+        """Raise at once what a call would raise in an outage that is still going on.
+
+        For calls that can be done without; see `Breaker`. Of these, a few are let through.
+
+        Raises:
+            StoreUnavailable: DynamoDB did not answer a moment ago.
+        """
+        if not self._connection.shared.breaker.allows_call():
+            raise self.error(StoreUnavailable, "DynamoDB did not answer a moment ago: try again")
+
     def error(self, kind: type[Error], message: str) -> Error:
         """An error that names this table and its region."""
         return kind(message, **self.location)
@@ -247,8 +258,10 @@ class Table:
                 except ClientError as error:
                     answer = _refusal(error)
         except BeakerDynamoDBError as error:
+            self._connection.shared.breaker.note_error(error)
             logger.debug("%s %s: %s", operation, key, error)
             raise
+        self._connection.shared.breaker.note_answer()
         logger.debug("%s %s: %s", operation, key, _summary(operation, answer))
         return answer
 

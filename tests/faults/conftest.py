@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import create_table
-from tests.support.internals import parse_options, retry
+from beaker_dynamodb import create_table, session_model
+from tests.support.internals import breaker, connection_of, parse_options, retry
 from tests.support.plugin import parameters_of
 from tests.support.proxy import Fault, Proxy, answer_lost, hang, proxy_for, reset
 
@@ -83,11 +83,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture
 def proxied_options(
-    request: pytest.FixtureRequest, table: dict[str, Any], proxy: Proxy, pauses: Pauses
+    request: pytest.FixtureRequest,
+    table: dict[str, Any],
+    proxy: Proxy,
+    pauses: Pauses,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """The options of a client whose calls go through the proxy."""
+    """The options of a client whose calls go through the proxy, and that forgets an outage."""
+    monkeypatch.setattr(breaker, "FIRST_REST", 0.0)
     timeouts = SHORT_TIMEOUTS if parameters_of(request.node).get("fault") is hang else TIMEOUTS
-    return {**table, **timeouts, "endpoint_url": proxy.url}
+    options = {**table, **timeouts, "endpoint_url": proxy.url}
+    connection_of(session_model(**options)).shared.breaker.note_answer()
+    return options
 
 
 class TimeLimit:

@@ -24,10 +24,20 @@ from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections, retry
+from beaker_dynamodb.table import (
+    RowKey,
+    TableDefinition,
+    backoff,
+    breaker,
+    forget_connections,
+    retry,
+)
+from beaker_dynamodb.table import connection as connection_module
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.breaker import Breaker
+from beaker_dynamodb.table.connection import SharedClient
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -38,6 +48,7 @@ __all__ = [
     "PICKLED_DICT",
     "Backend",
     "Baseline",
+    "Breaker",
     "CacheEntry",
     "Compression",
     "Content",
@@ -49,13 +60,16 @@ __all__ = [
     "RowKey",
     "Rows",
     "SavedSession",
+    "SharedClient",
     "Signer",
     "Successor",
     "TableDefinition",
     "WriteResult",
     "backoff",
+    "breaker",
     "changed",
     "codec",
+    "connection_module",
     "connection_of",
     "creation",
     "creation_lease",
