@@ -136,7 +136,8 @@ class Options:
     key_prefix: str = option(
         "",
         prefix,
-        "prefix of each namespace, so that several applications can share a table",
+        "prefix of each namespace, so that several applications can share a table; let it end with "
+        "a colon, or the names of caches are hashed",
         shown="empty",
     )
     create_table: bool = option(

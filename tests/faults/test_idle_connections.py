@@ -11,7 +11,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable, session_model
 from tests.contract.site import Site
-from tests.support.internals import connection_module, connection_of
+from tests.support.internals import client_module, connection_of
 from tests.support.nat import Nat, nat_for
 from tests.support.pages import count, read
 from tests.support.wire import Wire
@@ -95,7 +95,7 @@ class TestAfterAQuietTime:
         site.request(count)
         nat.is_silent = True
         nat.forget_connections()
-        monkeypatch.setattr(connection_module, "LONGEST_IDLE", 0)
+        monkeypatch.setattr(client_module, "LONGEST_IDLE", 0)
         assert site.request(read) == 1
         assert nat.dead == 0
 

@@ -28,16 +28,17 @@ from beaker_dynamodb.table import (
     RowKey,
     TableDefinition,
     backoff,
+    bind,
     breaker,
     forget_connections,
     retry,
 )
-from beaker_dynamodb.table import connection as connection_module
+from beaker_dynamodb.table import client as client_module
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
 from beaker_dynamodb.table.breaker import Breaker
-from beaker_dynamodb.table.connection import SharedClient
+from beaker_dynamodb.table.client import SharedClient
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -66,10 +67,11 @@ __all__ = [
     "TableDefinition",
     "WriteResult",
     "backoff",
+    "bind",
     "breaker",
     "changed",
+    "client_module",
     "codec",
-    "connection_module",
     "connection_of",
     "creation",
     "creation_lease",
