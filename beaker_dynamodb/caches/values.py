@@ -156,8 +156,12 @@ class CacheValues:
     def _listed_key(self, listed: RowKey) -> RowKey | None:
         """The key under which `in` finds a listed row; None if no cache key leads to it."""
         place = listed.partition, listed.sort
-        candidates = (self._key(key) for key in (listed.sort, listed.original) if key is not None)
-        return next((key for key in candidates if (key.partition, key.sort) == place), None)
+        originals: tuple[str | bytes, ...] = (
+            listed.sort,
+            original_key(listed.sort, listed.original),
+        )
+        found = map(self._key, originals)
+        return next((key for key in found if (key.partition, key.sort) == place), None)
 
     def _data(self, value: object) -> bytes:
         options = self._options
