@@ -54,6 +54,16 @@ class TestCost:
         with wire.expect("GetItem", "DeleteItem"):
             cache.remove_value("a")
 
+    def test_a_lost_answer_to_the_lease_of_an_expired_value_is_one_call_more(
+        self, dynamodb: Any, wire: Wire, clock: Any
+    ) -> None:
+        cache = make_cache(dynamodb)
+        cache.put("a", 1, expiretime=60)
+        clock.advance(61)
+        wire.lose_answer_of("UpdateItem")
+        with wire.expect("GetItem", "UpdateItem", "UpdateItem", "PutItem"):
+            assert cache.get("a", createfunc=lambda: 2) == 2
+
     @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
     def test_a_lost_answer_to_the_lease_or_the_write_is_recognised(
         self, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture, operation: str

@@ -77,6 +77,19 @@ class TestALeaseOfALivingCreator:
 
         make_cache(dynamodb).get("a", createfunc=make)
 
+    def test_is_not_revived_after_a_removal_by_a_late_packet(
+        self, dynamodb: Any, wire: Wire, heart: Heartbeat
+    ) -> None:
+        deliver = wire.hold_back("UpdateItem")
+
+        def make() -> str:
+            make_cache(dynamodb).remove_value("a")
+            deliver()
+            return "outdated"
+
+        assert make_cache(dynamodb).get("a", createfunc=make) == "outdated"
+        assert "a" not in make_cache(dynamodb)
+
     def test_is_not_extended_once_it_is_removed(
         self, dynamodb: Any, clock: Any, wire: Wire, heart: Heartbeat
     ) -> None:
