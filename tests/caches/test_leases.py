@@ -352,6 +352,15 @@ class TestOneThread:
         assert cache.get("a", createfunc=make) == "outdated"
         assert stored_items(dynamodb) == []
 
+    def test_removes_what_it_has_not_found_under_its_read_lock(self, dynamodb: Any) -> None:
+        cache = make_cache(dynamodb)
+        cache.namespace.acquire_read_lock()
+        assert "a" not in cache
+        in_a_thread(lambda: make_cache(dynamodb).put("a", 1))
+        cache.remove_value("a")
+        cache.namespace.release_read_lock()
+        assert stored_items(dynamodb) == []
+
 
 def in_a_thread(call: Callable[[], object]) -> None:
     thread = threading.Thread(target=call)
