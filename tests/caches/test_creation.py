@@ -46,7 +46,7 @@ class TestCost:
         with wire.expect("GetItem", "UpdateItem", "UpdateItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0, expiretime=60)
         [row] = stored_items(dynamodb)
-        assert (row.lock_owner, row.data is None) == (None, False)
+        assert (row.lock_owner, row.chain, row.data is None) == (None, None, False)
 
     def test_a_removal_is_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
         cache = make_cache(dynamodb)

@@ -85,7 +85,7 @@ def run(seconds: float, seed: int) -> tuple[list[Worker], Counter[tuple[str, str
     chance = random.Random(seed)
     with running_dynamodb_local() as endpoint, proxy_for(endpoint) as proxy:
         options = _options(proxy)
-        create_table(**options)
+        create_table(**{**options, "endpoint_url": endpoint, "read_timeout": 60})
         proxy.inject_by(lambda _: chance.choice(FAULTS) if chance.randrange(ONE_IN) == 0 else None)
         ends = time.time() + seconds
         workers = [Worker(options, seed + n, seconds) for n in range(PROCESSES)]
