@@ -221,7 +221,7 @@ class CreationLease:
             return False
         length = self._options.lock_timeout
         try:
-            return self._leases.extend(self._key, held.lease, length, held.on)
+            return self._leases.extend(self._key, held.lease, length)
         except BeakerDynamoDBError as error:
             logger.warning("%s: a lease was not extended: %s", self._key, error)
             return True

@@ -25,7 +25,7 @@ ACQUIRE_TRIES = 3
 #: the clock of the owner may be ahead.
 LONGEST_LEASE = 2 * ONE_DAY
 #: In seconds. How long a creator counts as alive: its lease is extended no longer than this, and
-#: an item that has only a lease or a chain stays this long after the lease.
+#: an item that has only a lease or a chain stays this long after the lease's first end.
 LONGEST_CREATION = 3600
 #: An owner remembers this many of its tokens; a condition in DynamoDB has at most 300 operators.
 MOST_TOKENS = 50
@@ -174,9 +174,7 @@ class Leases:
         chain = _text(model.chain.attr_name, result.item) or tokens.latest if has_chain else None
         return Lease(tokens.latest, ends[0], chain)
 
-    def extend(
-        self, key: RowKey, lease: Lease, length: float, stored: StoredVersion | None
-    ) -> bool:
+    def extend(self, key: RowKey, lease: Lease, length: float) -> bool:
         """Extend a lease, only forward in time; False if it belongs to another owner, or to none.
 
         lock_owner = :token  AND  lock_until <= :until
@@ -185,14 +183,10 @@ class Leases:
             key: of the row.
             lease: as `acquire` returned it.
             length: in seconds from now.
-            stored: as given to `acquire`.
         """
         model, until = self.table.model, now() + length
         condition = self._rows.if_owner(lease.token) & (model.lock_until <= until)
-        actions = [model.lock_until.set(until)]
-        if not _keeps_content(stored):
-            actions.append(model.expires.set(_end_of_item(until, lease.chain)))
-        result = self._update(key, actions, condition)
+        result = self._update(key, [model.lock_until.set(until)], condition)
         return result.done or _text(model.lock_owner.attr_name, result.item) == lease.token
 
     def store(self, key: RowKey, row: Row, lease: Lease, replaced: str | None = None) -> bool:
