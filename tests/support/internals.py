@@ -20,6 +20,7 @@ from beaker_dynamodb.table import (
     backoff,
     bind,
     breaker,
+    create,
     forget_connections,
     retry,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "client_module",
     "codec",
     "connection_of",
+    "create",
     "creation",
     "forget_connections",
     "new_token",
