@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from itertools import count
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
@@ -81,6 +80,10 @@ class UnusableAnswer(Exception):
     """The answer does not come from DynamoDB, or its bytes changed on the way."""
 
 
+#: What an attempt raises if it fails.
+_FAILURES = (BotoCoreError, ClientError, UnusableAnswer)
+
+
 class Attempts:
     """The attempts of one call.
 
@@ -106,16 +109,17 @@ class Attempts:
         """
         options, send = self._options, partial(self._send, attempt)
         last_begin = time.monotonic() + options.longest_call - options.longest_attempt
-        for retries in count():
+        retries = 0
+        while True:
             try:
                 return send() if retries else self._on_live_connection(send)
-            except (BotoCoreError, ClientError, UnusableAnswer) as error:
+            except _FAILURES as error:
                 pause = _pause(error, retries)
                 is_late = time.monotonic() + pause > last_begin
                 if retries == options.max_retries or is_late or not is_retried(error):
                     raise
             time.sleep(pause)
-        raise AssertionError
+            retries += 1
 
     def _on_live_connection(self, send: Callable[[], T]) -> T:
         """Send a call, and again at once if its connection had died while it was idle.
@@ -138,14 +142,10 @@ class Attempts:
         for _ in range(CLOSED_TRIES):
             try:
                 return attempt()
-            except HTTPClientError as error:
-                if _is_closed_pool(error):
-                    continue
-                self.may_be_done |= _may_be_done(error)
-                raise
-            except (BotoCoreError, ClientError, UnusableAnswer) as error:
-                self.may_be_done |= _may_be_done(error)
-                raise
+            except _FAILURES as error:
+                if not _is_closed_pool(error):
+                    self.may_be_done |= _may_be_done(error)
+                    raise
         return attempt()
 
 
@@ -172,8 +172,10 @@ def _may_be_done(error: Exception) -> bool:
     return not isinstance(error, _NEVER_SENT)
 
 
-def _is_closed_pool(error: HTTPClientError) -> bool:
+def _is_closed_pool(error: Exception) -> bool:
     """Whether another thread has closed the connections between two steps of this one."""
+    if not isinstance(error, HTTPClientError):
+        return False
     # urllib3, which raises it, comes with botocore.
     return type(error.kwargs.get("error")).__name__ == "ClosedPoolError"
 

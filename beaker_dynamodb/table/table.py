@@ -28,6 +28,7 @@ from .retry import response_of
 from .translate import (
     CONDITION_FAILED,
     OUTDATED_CREDENTIALS,
+    TABLE_IN_USE,
     TABLE_MISSING,
     error_code,
     translated,
@@ -274,7 +275,7 @@ class Table:
 
     def _explain(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
         """The table's own error, if that is why DynamoDB refused the call."""
-        concerns_table = error.code in {"ValidationException", TABLE_MISSING}
+        concerns_table = error.code in {"ValidationException", TABLE_IN_USE, TABLE_MISSING}
         if not concerns_table or isinstance(error, ItemTooLarge):
             return error
         try:

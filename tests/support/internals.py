@@ -30,6 +30,7 @@ from beaker_dynamodb.table import (
     backoff,
     bind,
     breaker,
+    create,
     forget_connections,
     retry,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "client_module",
     "codec",
     "connection_of",
+    "create",
     "creation",
     "creation_lease",
     "forget_connections",
