@@ -24,6 +24,8 @@ TEST = [
     *EXAMPLES,
     "a2wsgi>=1.10",
     "cryptography>=42",
+    "flask>=3",
+    "flask-cors>=4",
     "gevent>=24.2",
     "greenlet>=3",
     "gunicorn>=22",

@@ -41,13 +41,12 @@ class CreationLock:
     thread that holds it may acquire it again.
 
     Args:
-        name: of the value, in this process.
         lease: on the value, across machines.
         limit: longest wait in seconds.
     """
 
-    def __init__(self, name: tuple[Any, ...], lease: CreationLease, limit: float) -> None:
-        self._local = _local_locks.lock(name)
+    def __init__(self, lease: CreationLease, limit: float) -> None:
+        self._local = _local_locks.lock(lease.name)
         self._lease = lease
         self._limit = limit
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from ..codec import decode_value
@@ -28,7 +29,8 @@ class CacheEntry(NamedTuple):
         key: of the row.
         value: to serve, or MISSING.
         stored: version of the row, usable or not; None if there is no row.
-        is_leased: whether another is creating the value.
+        owner: token of whoever is creating the value; None if nobody is.
+        is_stored: whether there is any item, though it be only what is left of a lease.
         is_whole: False if parts of a large value are missing.
         is_answered: False if DynamoDB did not answer, which `on_outage` makes a miss.
     """
@@ -36,12 +38,18 @@ class CacheEntry(NamedTuple):
     key: RowKey
     value: Any = MISSING
     stored: StoredVersion | None = None
-    is_leased: bool = False
+    owner: str | None = None
+    is_stored: bool = False
     is_whole: bool = True
     is_answered: bool = True
 
     def __repr__(self) -> str:
         return f"<cache entry {self.key}>"
+
+    @property
+    def version(self) -> str | None:
+        """The version of the row; None if there is no row."""
+        return self.stored.version if self.stored else None
 
 
 class EntryReader:
@@ -60,10 +68,15 @@ class EntryReader:
         self._max_size = options.max_value_size
         self._stale_ttl = options.stale_ttl
 
-    def read(self, key: RowKey, *, consistent: bool) -> CacheEntry:
+    def read(self, key: RowKey, *, consistent: bool, first: CacheEntry | None = None) -> CacheEntry:
         """What is stored under a key.
 
         What cannot be read counts as missing, and is logged: it costs one creation, not the page.
+
+        Args:
+            key: of the row.
+            consistent: whether to read strongly consistently.
+            first: what this caller has read before; see `entry`.
         """
         last = CacheEntry(key)
         for _ in range(READ_TRIES):
@@ -71,36 +84,50 @@ class EntryReader:
                 slot = self._leases.read(key, consistent=consistent)
             except CorruptItem as error:
                 _log_unreadable(key, error)
-                return CacheEntry(key)
-            entry = self.entry(key, slot)
+                return CacheEntry(key, is_stored=True)
+            entry = self.entry(key, slot, first)
             if entry.is_whole:
                 return entry
-            if entry.stored == last.stored:
+            if entry.version == last.version:
                 break
             # Another value replaced this one and removed its parts; or the parts are lost.
             last, consistent = entry, True
         logger.warning("%s: parts of the value are missing, it counts as missing", key)
         return last
 
-    def entry(self, key: RowKey, slot: Slot) -> CacheEntry:
-        """The entry in a slot."""
-        row, is_leased = slot.row, slot.is_leased
+    def read_batch(self, keys: Sequence[RowKey]) -> Iterator[CacheEntry]:
+        """What is stored under at most 100 keys, without those that have no readable item."""
+        for key, slot in self._leases.read_batch(keys):
+            entry = self.entry(key, slot)
+            yield entry if entry.is_whole else self.read(key, consistent=True)
+
+    def entry(self, key: RowKey, slot: Slot, first: CacheEntry | None = None) -> CacheEntry:
+        """The entry in a slot.
+
+        Args:
+            key: of the row.
+            slot: as read.
+            first: what this caller has read before it waited: a value that was stored since is
+                served even if it has expired, as with `expire = 0`.
+        """
+        row, owner = slot.row, slot.owner if slot.is_leased else None
         if row is None:
-            return CacheEntry(key, is_leased=is_leased)
-        unusable = CacheEntry(key, MISSING, StoredVersion(row.version, False), is_leased)
-        if row.ends <= now():
+            return CacheEntry(key, owner=owner, is_stored=slot.is_stored)
+        unusable = CacheEntry(key, MISSING, _unusable(row), owner, is_stored=True)
+        is_new = first is not None and first.version != row.version
+        if row.ends <= now() and not is_new:
             return unusable
         try:
             whole = self._rows.assemble(key, row)
-            value = self._value(whole) if whole else MISSING
+            value = self._value(whole, is_new=is_new) if whole else MISSING
         except CorruptItem as error:
             _log_unreadable(key, error)
             return unusable
         if whole is None or value is MISSING:
             return unusable._replace(is_whole=whole is not None)
-        return CacheEntry(key, value, StoredVersion(row.version, True), is_leased)
+        return unusable._replace(value=value, stored=StoredVersion(row.version, True))
 
-    def _value(self, row: Row) -> Any:
+    def _value(self, row: Row, *, is_new: bool) -> Any:
         value = decode_value(row.data, self._serializer, self._max_size)
         # Whoever can choose a pickle can do anything, so only JSON is checked.
         if self._serializer == "json" and not has_beakers_form(value):
@@ -108,7 +135,7 @@ class EntryReader:
                 CorruptItem, "a cache value does not have the form that Beaker stores"
             )
         # Only Beaker can serve an expired value, and it needs the value's own expiry for that.
-        is_stale = row.ends - self._stale_ttl <= now()
+        is_stale = row.ends - self._stale_ttl <= now() and not is_new
         return MISSING if is_stale and not _has_expiry(value) else value
 
 
@@ -118,6 +145,26 @@ def has_beakers_form(value: object) -> TypeGuard[Sequence[Any]]:
         return False
     stored, life, _ = value
     return _is_time(stored) and (life is None or _is_time(life))
+
+
+def has_expired(value: object) -> bool:
+    """Whether Beaker counts a value as expired (beaker/container.py, Value._is_expired)."""
+    if not has_beakers_form(value):
+        return False
+    stored, life, _ = value
+    return life is not None and time.time() >= stored + life
+
+
+def made_while_waiting(value: Any) -> Any:
+    """A value that another has made while this caller waited: Beaker serves it once at least."""
+    if not has_beakers_form(value):
+        return value
+    stored, _, made = value
+    return stored, None, made
+
+
+def _unusable(row: Row) -> StoredVersion:
+    return StoredVersion(row.version, False, row.parts if row.life is None else None)
 
 
 def _has_expiry(value: object) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
+from itertools import chain
 from typing import Any
+from zlib import crc32
 
 from ..codec import encode_value
 from ..errors import ItemTooLarge, StoreUnavailable
 from ..options import LONGEST_LIFE, Options
 from ..rows import Leases, Listing, Row, Rows, new_token, now
-from ..table import RowKey, partition_key, value_key
+from ..table import RowKey, original_key, partition_key, value_key
 from .creation import CreationLock
-from .creation_lease import CreationLease, HeldLease, ThreadState
-from .entry import CacheEntry, EntryReader, has_beakers_form
+from .creation_lease import CreationLease, ThreadState
+from .entry import MISSING, CacheEntry, EntryReader, has_beakers_form, has_expired
 
 logger = logging.getLogger("beaker_dynamodb.caches")
+
+#: A value has at most 400 KB in its own item: so many are held in memory at once for `keys`.
+KEYS_PER_READ = 25
 
 
 class CacheValues:
@@ -43,7 +48,7 @@ class CacheValues:
         self._leases = leases
         self._listing = listing
         self._options = options
-        self._partition = partition_key(options.key_prefix, namespace)
+        self._partitions = _partitions(options, namespace)
         self._reader = EntryReader(rows, leases, options)
         self._thread = thread
 
@@ -52,32 +57,37 @@ class CacheValues:
 
         A row that cannot be read is a miss, and logged: it costs one creation, not the page.
         """
-        row_key = value_key(self._partition, key)
-        if row_key in self._thread.values:
+        row_key = self._key(key)
+        # A removal (Beaker looks first, under a write lock) must not miss what is stored now.
+        is_removal = self._thread.writing > 0
+        if row_key in self._thread.values and not is_removal:
             return self._thread.values[row_key]
+        is_consistent = self._options.consistent_read or is_removal
         try:
-            entry = self._reader.read(row_key, consistent=self._options.consistent_read)
+            self._verify_no_outage(is_removal=is_removal)
+            entry = self._reader.read(row_key, consistent=is_consistent)
         except StoreUnavailable as error:
             # As a miss, the value would stay: Beaker removes only what it finds.
-            if self._options.on_outage == "raise" or self._thread.writing:
+            if self._options.on_outage == "raise" or is_removal:
                 raise
             logger.warning("%s counts as missing: %s", row_key, error)
             entry = CacheEntry(row_key, is_answered=False)
-        self._thread.last_read = entry
+        self._thread.last_read = entry._replace(value=MISSING)
         if self._thread.reading:
             self._thread.values[row_key] = entry.value
         return entry.value
 
     def is_being_removed(self, key: str | bytes) -> bool:
-        """Whether this thread is about to remove a value that another is creating.
+        """Whether this thread is about to remove a key under which something else is stored.
 
-        Beaker removes only what it finds (beaker/container.py, Value.clear_value), and the value
-        that is being created is out of date.
+        Beaker removes only what it finds (beaker/container.py, Value.clear_value). While another
+        is creating the value there is only a lease, and after it, for a slow creator, its chain:
+        that value is out of date. What this client cannot read, another may serve.
         """
         entry = self._thread.last_read
         if entry is None or not self._thread.writing:
             return False
-        return entry.is_leased and entry.key == value_key(self._partition, key)
+        return entry.is_stored and entry.key == self._key(key)
 
     def put(self, key: str | bytes, value: object, expire: float | None) -> None:
         """Store a value; if this thread holds the lease for its creation, only under that lease.
@@ -91,36 +101,67 @@ class CacheValues:
             ItemTooLarge: the value takes more than `max_value_size`.
             TypeError: with `serializer` json, for anything but such a tuple.
         """
-        row_key = value_key(self._partition, key)
+        row_key = self._key(key)
         row = Row(self._data(value), new_token(), now(), self._life(expire))
-        held = self._thread.held_lease(row_key)
-        if held is None:
+        if not self._lease(row_key).store(row):
             self._rows.write(row_key, row, None)
-        else:
-            self._store(row_key, row, held)
         self._thread.values.pop(row_key, None)
 
     def delete(self, key: str | bytes) -> None:
-        """Delete a value; nothing happens if there is none."""
-        row_key = value_key(self._partition, key)
+        """Delete a value with its lease and chain; nothing happens if there is none."""
+        row_key = self._key(key)
         self._rows.delete(row_key)
         self._thread.values.pop(row_key, None)
 
     def clear(self) -> None:
         """Delete all values of the namespace."""
-        self._listing.clear(self._partition)
+        for partition in self._partitions:
+            self._listing.clear(partition)
         self._thread.values.clear()
 
     def keys(self) -> list[bytes]:
-        """The keys of all live values, in bytes as Beaker's `Cache` passes them."""
-        moment = now() + self._options.stale_ttl
-        return [row.key for row in self._listing.values(self._partition) if row.ends > moment]
+        """The keys that `in` finds in a `Cache`, in bytes as it passes them.
+
+        Each value is read, as for `in`: only its content says whether it can be read, and when
+        Beaker counts it as expired.
+        """
+        rows = chain.from_iterable(map(self._listing.keys, self._partitions))
+        listed = list(filter(None, map(self._listed_key, rows)))
+        batches = (listed[at : at + KEYS_PER_READ] for at in range(0, len(listed), KEYS_PER_READ))
+        entries = chain.from_iterable(map(self._reader.read_batch, batches))
+        return [
+            original_key(entry.key.sort, entry.key.original)
+            for entry in entries
+            if entry.value is not MISSING and not has_expired(entry.value)
+        ]
 
     def creation_lock(self, key: str | bytes) -> CreationLock:
         """The lock under which a missing value is created."""
-        row_key, options = value_key(self._partition, key), self._options
-        lease = CreationLease(self._leases, self._reader, options, self._thread, row_key)
-        return CreationLock((*options.place(), row_key), lease, options.lock_wait)
+        return CreationLock(self._lease(self._key(key)), self._options.lock_wait)
+
+    def _key(self, key: str | bytes) -> RowKey:
+        partitions = self._partitions
+        if len(partitions) == 1:
+            return value_key(partitions[0], key)
+        data = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+        return value_key(partitions[crc32(data) % len(partitions)], key)
+
+    def _verify_no_outage(self, *, is_removal: bool) -> None:
+        if self._options.on_outage == "miss" and not is_removal:
+            self._rows.table.verify_no_outage()
+
+    def _lease(self, key: RowKey) -> CreationLease:
+        return CreationLease(self._leases, self._reader, self._options, self._thread, key)
+
+    def _listed_key(self, listed: RowKey) -> RowKey | None:
+        """The key under which `in` finds a listed row; None if no cache key leads to it."""
+        place = listed.partition, listed.sort
+        originals: tuple[str | bytes, ...] = (
+            listed.sort,
+            original_key(listed.sort, listed.original),
+        )
+        found = map(self._key, originals)
+        return next((key for key in found if (key.partition, key.sort) == place), None)
 
     def _data(self, value: object) -> bytes:
         options = self._options
@@ -133,23 +174,18 @@ class CacheValues:
         except ItemTooLarge as error:
             raise self._rows.table.located(error) from error
 
-    def _store(self, row_key: RowKey, row: Row, held: HeldLease) -> None:
-        if held.token is None:
-            logger.warning("%s: made in an outage, not stored", row_key)
-        elif not self._is_stored(row_key, row, held.token):
-            logger.info("%s: another has made or removed it since, not stored", row_key)
-        del self._thread.leases[row_key]
-
-    def _is_stored(self, row_key: RowKey, row: Row, token: str) -> bool:
-        try:
-            return self._leases.store(row_key, row, token)
-        except StoreUnavailable as error:
-            if self._options.on_outage == "raise":
-                raise
-            logger.warning("%s: %s", row_key, error)
-            return False
-
     def _life(self, expire: float | None) -> int | None:
         """Seconds that a row lives: as long as the value is fresh, and may be served stale."""
         fresh = (self._options.timeout or math.inf) if expire is None else expire
         return math.ceil(fresh) + self._options.stale_ttl if fresh <= LONGEST_LIFE else None
+
+
+def _partitions(options: Options, namespace: str) -> tuple[str, ...]:
+    """The partitions of a namespace; with one shard, that of its name.
+
+    The number of shards is part of each name: a partition holds exactly the keys that lead to it.
+    """
+    count = options.shards
+    shards = (f"{namespace}\x1f{shard} of {count}" for shard in range(count))
+    names = (namespace,) if count == 1 else shards
+    return tuple(partition_key(options.key_prefix, name) for name in names)

@@ -1,6 +1,15 @@
 """The options: what each means, and how it is parsed and checked."""
 
-from .fields import LONGEST_LIFE, ONE_DAY, OPTIONS, Option, Options, names_of, option_rows
+from .fields import (
+    LONGEST_LIFE,
+    ONE_DAY,
+    OPTIONS,
+    Option,
+    Options,
+    longest_pause,
+    names_of,
+    option_rows,
+)
 from .parse import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, parse_options
 
 __all__ = [
@@ -12,6 +21,7 @@ __all__ = [
     "OPTIONS",
     "Option",
     "Options",
+    "longest_pause",
     "names_of",
     "option_rows",
     "parse_options",

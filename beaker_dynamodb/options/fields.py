@@ -27,12 +27,13 @@ from .parsers import (
 ONE_DAY = 86_400
 #: In seconds. An item that lives longer has `ttl = 0`: it never expires.
 LONGEST_LIFE = 100 * 365 * ONE_DAY
-#: Of botocore, between two attempts, in seconds.
-LONGEST_PAUSE = 20
+#: Before the first retry, and before any, in seconds.
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
 #: Attributes of an item whose names are fixed.
 RESERVED_ATTRIBUTES = (
     *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
-    *("lock_owner", "lock_until", "lock_wanted"),
+    *("lock_owner", "lock_until", "lock_wanted", "chain"),
 )
 
 _AWS_CHAIN = "the AWS chain"
@@ -135,7 +136,8 @@ class Options:
     key_prefix: str = option(
         "",
         prefix,
-        "prefix of each namespace, so that several applications can share a table",
+        "prefix of each namespace, so that several applications can share a table; let it end with "
+        "a colon, or the names of caches are hashed",
         shown="empty",
     )
     create_table: bool = option(
@@ -232,9 +234,10 @@ class Options:
         "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
     )
     lock_timeout: int = option(
-        60,
+        30,
         whole_number(1, ONE_DAY),
-        "how long a lock can be held; a process that dies blocks the others no longer than this",
+        "how long a session's lock can be held, and the lease of a creator, which is extended "
+        "while it runs; a process that dies blocks the others no longer than this",
         unit="seconds",
     )
     lock_wait: float = option(
@@ -248,6 +251,13 @@ class Options:
         whole_number(0, LONGEST_LIFE),
         "how long an expired cache value is still served while one worker creates the new one",
         unit="seconds",
+    )
+    shards: int = option(
+        1,
+        whole_number(1, 1000),
+        "over how many partitions a cache namespace is spread, as one takes 1,000 write units a "
+        "second; another number makes every value a miss",
+        unit="partitions",
     )
     on_outage: str = option(
         "raise",
@@ -277,7 +287,12 @@ class Options:
         client=True,
     )
     max_retries: int = option(
-        2, whole_number(0, 20), "attempts after the first one", unit="attempts", client=True
+        2,
+        whole_number(0, 20),
+        "attempts after the first one; a connection that died while it was idle is replaced "
+        "whatever this says",
+        unit="attempts",
+        client=True,
     )
     max_pool_connections: int = option(
         25,
@@ -293,15 +308,20 @@ class Options:
         _check_billing(self)
 
     @property
+    def longest_attempt(self) -> float:
+        """Seconds that one attempt takes at most: it connects, and waits for the answer."""
+        return self.connect_timeout + self.read_timeout
+
+    @property
     def longest_call(self) -> float:
         """Seconds that one call to DynamoDB takes at most, with all its attempts.
 
-        Each attempt waits for the connection and for the answer. Before each but the first there
-        is a pause of less than 1, 2, 4, ... 20 s; it is that long only if DynamoDB throttles
-        (botocore/retries/standard.py, ExponentialBackoff).
+        The pauses between the attempts are that long only if DynamoDB throttles. A connection
+        that died while it was idle is replaced if it fails within `connect_timeout`.
         """
-        pauses = sum(min(1 << attempt, LONGEST_PAUSE) for attempt in range(self.max_retries))
-        return (1 + self.max_retries) * (self.connect_timeout + self.read_timeout) + pauses
+        pauses = sum(longest_pause(retries) for retries in range(self.max_retries))
+        attempts = (1 + self.max_retries) * self.longest_attempt
+        return self.connect_timeout + attempts + pauses
 
     @property
     def is_provisioned(self) -> bool:
@@ -326,6 +346,15 @@ class Options:
 OPTIONS: Mapping[str, Option] = {
     field.name: field.metadata["option"] for field in dataclasses.fields(Options)
 }
+
+
+def longest_pause(retries: int) -> float:
+    """The longest pause before the next attempt, in seconds.
+
+    Args:
+        retries: how many there were before.
+    """
+    return min(FIRST_PAUSE * (1 << retries), LONGEST_PAUSE)
 
 
 @cache

@@ -1,6 +1,14 @@
 """The rows of a table: their attributes, their leases, and the condition of each write."""
 
-from .leases import ACQUIRE_TRIES, Leases, Slot, StoredVersion
+from .leases import (
+    ACQUIRE_TRIES,
+    LONGEST_CREATION,
+    Lease,
+    Leases,
+    OwnTokens,
+    Slot,
+    StoredVersion,
+)
 from .listing import Listing
 from .parts import READ_TRIES, Parts
 from .row import Marker, Row, Successor, new_token, now
@@ -8,10 +16,13 @@ from .rows import Rows, WriteResult
 
 __all__ = [
     "ACQUIRE_TRIES",
+    "LONGEST_CREATION",
     "READ_TRIES",
+    "Lease",
     "Leases",
     "Listing",
     "Marker",
+    "OwnTokens",
     "Parts",
     "Row",
     "Rows",

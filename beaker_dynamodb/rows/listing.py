@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CorruptItem
 from ..table import Item, RowKey, Table, belongs_to_session
-from .row import ListedRow
+from .row import ListedRow, now
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
@@ -23,19 +23,20 @@ class Listing:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def values(self, partition: str) -> Iterator[ListedRow]:
-        """The cache values in a partition.
+    def keys(self, partition: str) -> Iterator[RowKey]:
+        """The keys of the rows in a partition that have not expired.
 
-        A row that cannot be read counts as missing, as it does when it is read alone.
+        An item that cannot be read counts as missing, as it does when it is read alone.
         """
+        moment = now()
         for item in self._items(partition, ListedRow.attributes(self._table.model)):
             try:
                 row = ListedRow.from_item(self._table.parse(item))
             except CorruptItem as error:
                 logger.warning("%s cannot be read: %s", RowKey(partition, "*"), error)
             else:
-                if row is not None:
-                    yield row
+                if row is not None and row.ends > moment:
+                    yield row.key
 
     def clear(self, partition: str) -> None:
         """Remove all cache values in a partition."""

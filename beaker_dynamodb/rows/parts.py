@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from ..errors import BeakerDynamoDBError, CorruptItem
 from ..options import ONE_DAY
-from ..table import RowKey, Table
+from ..table import RowKey, SessionModel, Table, is_present
 from .row import PartsName, Row, new_token
 
 logger = logging.getLogger("beaker_dynamodb.rows")
@@ -43,25 +43,28 @@ class Parts:
     def store(self, key: RowKey, row: Row) -> Row:
         """Store the parts of a large value.
 
+        Parts and head of a row that never expires do expire, both after a day, until
+        `make_permanent` and the head's update: whatever fails, no head outlives its parts.
+
         Returns:
             The row to write under the key: the head of the parts, or a small row as it is.
         """
         if len(row.data) + len(key.original or b"") <= PART_SIZE:
             return row
         name = PartsName(new_token(), _count(len(row.data)))
-        # Parts of a row that never expires do expire until their head is written.
-        self._put(key, name, row if row.life is not None else row._replace(life=ONE_DAY))
-        return row._replace(data=sha256(row.data).digest(), parts=name)
+        expiring = row if row.life is not None else row._replace(life=ONE_DAY)
+        self._put(key, name, expiring)
+        return expiring._replace(data=sha256(row.data).digest(), parts=name)
 
     def make_permanent(self, key: RowKey, head: Row, row: Row) -> None:
-        """Store the parts again without an expiry, if their head never expires.
+        """Store the parts again without an expiry.
 
         Args:
             key: of the head.
             head: as it is written.
             row: with the whole value.
         """
-        if head.parts and head.life is None:
+        if head.parts:
             self._put(key, head.parts, row)
 
     def assemble(self, key: RowKey, row: Row) -> Row | None:
@@ -76,12 +79,16 @@ class Parts:
             error = CorruptItem("an item has more parts than max_value_size allows")
             raise self._table.located(error)
         keys = row.parts.keys(key)
-        items = map(self._table.parse, self._table.get_batch(key, keys))
+        items = list(map(self._table.parse, self._table.get_batch(key, keys)))
         found = {item.item: item.data for item in items if item.data is not None}
         if len(found) < row.parts.total:
             return None
         data = b"".join(found[part.sort] for part in keys)
-        return row._replace(data=data) if sha256(data).digest() == row.data else None
+        if sha256(data).digest() != row.data:
+            return None
+        if row.life is None:
+            self._repair(key, [item for item in items if item.expires is not None])
+        return row._replace(data=data)
 
     def remove(self, key: RowKey, name: PartsName) -> None:
         """Remove parts that no head refers to; if that fails, they stay until they expire."""
@@ -89,6 +96,23 @@ class Parts:
             self._table.delete_batch(key, name.keys(key))
         except BeakerDynamoDBError as error:
             logger.warning("parts of a replaced value were not removed: %s", error)
+
+    def _repair(self, head: RowKey, items: list[SessionModel]) -> None:
+        """Keep parts that expire although their head does not, as an older release left them.
+
+        A part that was removed meanwhile stays removed:    attribute_type(version, S)
+        """
+        model = self._table.model
+        for item in items:
+            key = RowKey(item.id, item.item)
+            arguments = model(item.id, item.item).get_update_kwargs_from_instance(
+                [model.expires.remove()], is_present(model.version)
+            )
+            try:
+                self._table.write("UpdateItem", key, arguments)
+            except BeakerDynamoDBError as error:
+                logger.warning("%s: a part still expires before its head: %s", head, error)
+                return
 
     def _put(self, head: RowKey, name: PartsName, row: Row) -> None:
         items = [

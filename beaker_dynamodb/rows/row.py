@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..codec import Field
 from ..errors import CorruptItem
-from ..table import PART, RowKey, SessionModel, original_key, part_key
+from ..table import PART, RowKey, SessionModel, part_key
 
 #: BatchGetItem takes 100 keys; `max_value_size` is bounded to as many parts.
 _TOTALS = frozenset(map(str, range(1, 101)))
@@ -225,32 +225,30 @@ class Marker(NamedTuple):
 
 
 class ListedRow(NamedTuple):
-    """What a listing reads of a cache value's row: its cache key, and when it ends."""
+    """What a listing reads of a cache value's row: its key, and when it ends."""
 
-    key: bytes
+    key: RowKey
     ends: float
 
     @staticmethod
     def attributes(model: type[SessionModel]) -> tuple[object, ...]:
         """The attributes that `from_item` needs."""
-        content = (model.key, model.version, model.touched, model.expires, model.lock_owner)
-        return (model.id, model.item, *content)
+        return (model.id, model.item, model.key, model.version, model.touched, model.expires)
 
     @classmethod
     def from_item(cls, item: SessionModel) -> ListedRow | None:
-        """The listed row of an item; None if the item is only a lease, or a part.
+        """The listed row of an item; None if the item is only a lease or a chain, or a part.
 
         Raises:
             CorruptItem: an attribute is missing.
         """
-        if is_lease_only(item) or item.item.startswith(PART):
+        if item.version is None or item.item.startswith(PART):
             return None
         if item.touched is None:
             raise CorruptItem("an item lacks touched")
         life = _life(item)
-        return cls(
-            original_key(item.item, item.key), math.inf if life is None else item.touched + life
-        )
+        ends = math.inf if life is None else item.touched + life
+        return cls(RowKey(item.id, item.item, item.key), ends)
 
 
 def content_attributes(model: type[SessionModel]) -> tuple[Any, ...]:
@@ -269,9 +267,10 @@ def now() -> float:
 
 
 def is_lease_only(item: SessionModel) -> bool:
-    """Whether an item stores nothing but a lease."""
+    """Whether an item stores nothing but a lease, or what is left of one: its chain."""
     values = item.attribute_values
-    return values.get("version") is None and values.get("lock_owner") is not None
+    has_lease = values.get("lock_owner") is not None or values.get("chain") is not None
+    return values.get("version") is None and has_lease
 
 
 def parts_name(item: SessionModel) -> PartsName | None:

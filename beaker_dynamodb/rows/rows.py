@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..codec import Signer
 from ..errors import CorruptItem
@@ -143,7 +143,7 @@ class Rows:
         result = self.table.write("PutItem", key, arguments)
         if isinstance(head, Row) and isinstance(stored, Row):
             return self._finish(key, head, stored, result)
-        self._remove_parts(key, result.item if result.done else None)
+        self._remove_replaced(key, result.item if result.done else None)
         return WriteResult(True) if result.done else self._refused(key, result)
 
     def delete_if(self, key: RowKey, condition: Condition | None) -> ItemResult:
@@ -152,8 +152,12 @@ class Rows:
         arguments = item.get_delete_kwargs_from_instance(condition)
         result = self.table.write("DeleteItem", key, arguments)
         if result.done:
-            self._remove_parts(key, result.item)
+            self._remove_replaced(key, result.item)
         return result
+
+    def remove_parts(self, key: RowKey, name: PartsName) -> None:
+        """Remove parts that no head refers to; if that fails, it is logged."""
+        self._parts.remove(key, name)
 
     def verified(self, item: SessionModel) -> Row | Marker | None:
         """The row or the marker of an item; None if it is only a lease. Parts are not read.
@@ -179,8 +183,9 @@ class Rows:
     def _finish(self, key: RowKey, head: Row, row: Row, result: ItemResult) -> WriteResult:
         """The result of a row's write, once the parts that nothing refers to are removed."""
         if result.done or self._is_own(key, head, result):
-            self._remove_parts(key, result.item, kept=head.parts)
-            self._parts.make_permanent(key, head, row)
+            self._remove_replaced(key, result.item, kept=head.parts)
+            if head.parts and head.life != row.life:
+                self._make_permanent(key, head, row)
             return WriteResult(done=True)
         if head.parts:
             self._parts.remove(key, head.parts)
@@ -203,7 +208,27 @@ class Rows:
             return False
         return self._parts_name(key, result.item) == head.parts
 
-    def _remove_parts(self, key: RowKey, item: Item | None, kept: PartsName | None = None) -> None:
+    def _make_permanent(self, key: RowKey, head: Row, row: Row) -> None:
+        """Let a large value live for ever: first its parts, then the head, if it is still there.
+
+        parts = :parts
+        """
+        self._parts.make_permanent(key, head, row)
+        model, permanent = self.table.model, head._replace(life=None)
+        actions: list[Any] = [model.expires.remove()]
+        signature = self._signer.sign(permanent.signed_fields(key))
+        if signature is not None:
+            actions.append(model.signature.set(signature))
+        item, condition = model(key.partition, key.sort), equals(model.parts, str(head.parts))
+        arguments = item.get_update_kwargs_from_instance(actions, condition)
+        if not self.table.write("UpdateItem", key, arguments).done and head.parts:
+            # Another write has replaced the head, and has removed the parts before they were
+            # written again.
+            self._parts.remove(key, head.parts)
+
+    def _remove_replaced(
+        self, key: RowKey, item: Item | None, kept: PartsName | None = None
+    ) -> None:
         """Remove the parts of an item that was replaced or deleted."""
         name = self._parts_name(key, item) if item else None
         if name and name != kept:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import LockTimeout
 from ..options import Options
-from ..rows import ACQUIRE_TRIES, Leases, StoredVersion, new_token, now
+from ..rows import ACQUIRE_TRIES, Lease, Leases, OwnTokens, StoredVersion, now
 from ..table import LONGEST_PAUSE, RowKey, lock_key, wait_until
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
@@ -27,16 +27,14 @@ class HeldLock:
 
     Attributes:
         lock: that was acquired.
-        token: of the lease.
-        until: its end, in seconds since the epoch.
+        lease: on the lock's item.
         depth: how often the thread has acquired the lock.
         reported_until: until when each save reports that the lease has expired; None before the
             first one does.
     """
 
     lock: SessionLock
-    token: str
-    until: float
+    lease: Lease
     depth: int = 1
     reported_until: float | None = None
 
@@ -73,6 +71,7 @@ class SessionLock:
         self._key = lock_key(session)
         self._options = options
         self._reads = 0
+        self._tokens = OwnTokens()
         # With the process id: a forked worker holds none of its parent's locks.
         self._name = (os.getpid(), *options.place(), self._key)
 
@@ -145,32 +144,32 @@ class SessionLock:
         held.depth -= 1
         if held.depth == 0:
             del _held.locks[self._name]
-            if self._leases.release(self._key, held.token):
+            if self._leases.release(self._key, held.lease):
                 _held.yielded = self._name, time.monotonic() + 2 * LONGEST_PAUSE
-            if held.until <= now():
+            if held.lease.until <= now():
                 logger.warning("%s: held past lock_timeout, another may have held it", self._key)
 
     def _try_acquire(self) -> bool:
-        token, until = new_token(), now() + self._options.lock_timeout
         stored = None
         for _ in range(ACQUIRE_TRIES):
-            slot = self._leases.acquire(self._key, token, until, stored)
-            if slot is None and until <= now():
-                # The answer took longer than the lease.
-                token, until = new_token(), now() + self._options.lock_timeout
-            elif slot is None:
-                _held.locks[self._name] = HeldLock(self, token, until)
-                return True
-            elif slot.is_leased:
+            length = self._options.lock_timeout
+            found = self._leases.acquire(self._key, self._tokens, length, stored)
+            if isinstance(found, Lease):
+                # Otherwise the answer took longer than the lease.
+                if found.until > now():
+                    _held.locks[self._name] = HeldLock(self, found)
+                    return True
+            elif found.is_leased:
                 break
             else:
                 # This package stores no row under a lock's key: the lease replaces a foreign one.
-                stored = StoredVersion(slot.row.version, is_usable=False) if slot.row else None
+                stored = StoredVersion(found.row.version, is_usable=False) if found.row else None
         return False
 
     def _try_acquire_if_free(self) -> bool:
         # A read costs less than a refused write.
-        if not self._leases.read(self._key, consistent=True).is_leased:
+        slot = self._leases.read(self._key, consistent=True)
+        if not slot.is_leased or slot.owner in self._tokens:
             return self._try_acquire()
         self._reads += 1
         if self._reads % READS_BEFORE_MARK == 0:
@@ -187,4 +186,4 @@ class SessionLock:
     def is_held(self) -> bool:
         """Whether this thread holds the lock, and its lease has not expired."""
         held = _held.locks.get(self._name)
-        return held is not None and held.until > now()
+        return held is not None and held.lease.until > now()

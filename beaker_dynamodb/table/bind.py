@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
+from operator import attrgetter
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from pynamodb.constants import PROVISIONED_BILLING_MODE
 from pynamodb.models import MetaModel
 
 from ..options import Options, parse_options
-from .connection import DynamoDBConnection, SharedClient
+from .client import SharedClient
+from .connection import DynamoDBConnection
 from .item import SessionModel
+
+#: Clients that are kept open, each with its connections and some 350 KiB.
+MOST_CLIENTS = 32
+#: Models that are kept, each with some 11 KiB.
+MOST_MODELS = 256
 
 
 def session_model(**options: object) -> type[SessionModel]:
@@ -46,27 +55,47 @@ def forget_connections() -> None:
 
 
 class _Registry:
-    """The bound models and the clients of this process."""
+    """The bound models and the clients of this process.
+
+    Both are bounded, since renewed credentials that are given as options name another client.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._models: dict[tuple[Any, ...], type[SessionModel]] = {}
-        self._clients: dict[tuple[Any, ...], SharedClient] = {}
+        #: The models that were asked for last; one that is let go lives on while it is in use.
+        self._models: OrderedDict[tuple[Any, ...], type[SessionModel]] = OrderedDict()
+        #: The clients of all models that are alive.
+        self._clients: WeakValueDictionary[tuple[Any, ...], SharedClient] = WeakValueDictionary()
 
     def model(self, options: Options) -> type[SessionModel]:
-        client_key = options.client_key()
-        model_key = (client_key, options.table_key())
+        key = (options.client_key(), options.table_key())
         with self._lock:
-            if model_key not in self._models:
-                client = self._clients.setdefault(client_key, SharedClient(options))
-                self._models[model_key] = _bind(options, client)
-            return self._models[model_key]
+            if key not in self._models:
+                self._models[key] = _bind(options, self._client(options))
+            self._models.move_to_end(key)
+            while len(self._models) > MOST_MODELS:
+                self._models.popitem(last=False)
+            return self._models[key]
 
     def forget_connections(self) -> None:
         # In a forked worker, a thread that only the parent has may hold the old lock for ever.
         self._lock = threading.Lock()
-        for client in self._clients.values():
+        for client in list(self._clients.values()):
             client.forget()
+
+    def _client(self, options: Options) -> SharedClient:
+        key = options.client_key()
+        client = self._clients.get(key) or SharedClient(options, self._close_unused)
+        self._clients[key] = client
+        return client
+
+    def _close_unused(self) -> None:
+        """Close those that were not used for longest, if too many clients are open."""
+        with self._lock:
+            opened = [client for client in self._clients.values() if client.current is not None]
+        opened.sort(key=attrgetter("last_used"), reverse=True)
+        for client in opened[MOST_CLIENTS:]:
+            client.close()
 
 
 _registry = _Registry()

@@ -1,32 +1,17 @@
-"""The botocore client that all tables of one location share, and PynamoDB's connection over it."""
+"""PynamoDB's connection for one table, over the client that tables share."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from functools import cache
+from functools import partial
 from typing import Any, TypedDict
-from zlib import crc32
 
-import botocore.loaders
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 
 from ..options import Options
-from ..version import __version__
-
-#: The key that marks an answer whose bytes changed on the way.
-_ALTERED = "AlteredInTransit"
-#: What botocore parses in its place: an empty answer or, with an error status, an outage.
-_NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"}'
-#: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
-_USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
-
-
-class UnusableAnswer(Exception):
-    """The answer does not come from DynamoDB, or its bytes changed on the way."""
+from .client import ALTERED, SharedClient
+from .retry import Attempts, UnusableAnswer, response_of
 
 
 class Location(TypedDict):
@@ -36,86 +21,13 @@ class Location(TypedDict):
     region: str | None
 
 
-class SharedClient:
-    """One botocore client for all threads and tables of one location and one set of credentials.
-
-    Args:
-        options: those with the flag `client` count.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._client: Any = None
-        self._lock = threading.Lock()
-
-    @property
-    def current(self) -> Any:
-        """The client if one exists, else None."""
-        return self._client
-
-    @property
-    def client(self) -> Any:
-        """The client; the first thread that needs it creates it."""
-        client = self._client
-        if client is None:
-            with self._lock:
-                client = self._client or self._create()
-        return client
-
-    @property
-    def region(self) -> str | None:
-        """The region given, or the one that the AWS chain provided once there is a client."""
-        return self._client.meta.region_name if self._client else self._options.region
-
-    def missing_settings(self) -> set[str]:
-        """The options without which no call can be made, as the AWS chain does not provide them."""
-        session = _botocore_session(self._options)
-        region = self._options.region or session.get_config_variable("region")
-        missing = set() if region else {"region"}
-        if session.get_credentials() is None:
-            missing |= {"aws_access_key_id", "aws_secret_access_key"}
-        return missing
-
-    def renew(self, refused: Any) -> bool:
-        """Read the credentials of the AWS chain again; False if the options give an access key.
-
-        Args:
-            refused: the client whose credentials DynamoDB refused. Of many threads that meet
-                the refusal at once, the first replaces it.
-        """
-        if self._options.aws_access_key_id is not None:
-            return False
-        if self._client is refused:
-            self.forget()
-        return True
-
-    def forget(self) -> None:
-        """Start with a new client; other threads or the parent process keep the old sockets."""
-        self._client = None
-        # In a forked worker, a thread that only the parent has may hold the old lock for ever.
-        self._lock = threading.Lock()
-
-    def _create(self) -> Any:
-        session = _botocore_session(self._options)
-        client = session.create_client(
-            "dynamodb",
-            self._options.region,
-            endpoint_url=self._options.endpoint_url,
-            config=_config(self._options),
-        )
-        # Without credentials the client is not kept: a metadata service may answer next time.
-        if session.get_credentials() is not None:
-            self._client = client
-        return client
-
-
 class DynamoDBConnection(Connection):
     """PynamoDB's connection for one table, over a shared client."""
 
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
         self.shared = shared
-        self._table_name = options.table_name
+        self._options = options
 
     @property
     def client(self) -> Any:
@@ -125,56 +37,38 @@ class DynamoDBConnection(Connection):
     @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
-        return {"table": self._table_name, "region": self.shared.region}
+        return {"table": self._options.table_name, "region": self.shared.region}
+
+    def attempts(self) -> Attempts:
+        """The attempts of a call that has not begun."""
+        return Attempts(self._options, self.shared.replace_connections)
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Make a call, and check that the answer comes from DynamoDB.
+        """Make a call with all its attempts; PynamoDB's own methods use it.
+
+        Raises:
+            UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
+        """
+        return self.attempts().run(partial(self.attempt, operation_name, operation_kwargs))
+
+    def attempt(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make one attempt, and check that the answer comes from DynamoDB.
 
         Raises:
             UnusableAnswer: it does not, or its bytes changed on the way.
         """
+        self.shared.close_after_quiet()
         try:
-            answer = super().dispatch(operation_name, operation_kwargs)
+            answer = super().dispatch(operation, arguments)
         except ClientError as error:
-            if isinstance(error.__cause__, ClientError):
-                _check_origin(error.__cause__.response)
+            _check_origin(response_of(error))
             raise
-        if _ALTERED in answer:
+        self.shared.note_answer()
+        if ALTERED in answer:
             raise UnusableAnswer("altered in transit")
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
         _check_origin(answer)
         return answer
-
-
-def _botocore_session(options: Options) -> botocore.session.Session:
-    session = botocore.session.Session(profile=options.profile)
-    loader = _shared_loader(session.get_config_variable("data_path"))
-    session.register_component("data_loader", loader)
-    if options.aws_access_key_id:
-        session.set_credentials(
-            options.aws_access_key_id, options.aws_secret_access_key, options.aws_session_token
-        )
-    events = session.get_component("event_emitter")
-    events.register_first("needs-retry.dynamodb", _drop_retry_after, f"{__name__} backoff")
-    events.register_first("before-parse.dynamodb", _mark_altered, f"{__name__} checksum")
-    return session
-
-
-@cache
-def _shared_loader(data_path: str | None) -> Any:
-    """One loader of botocore's service files: each takes 10 MB and a tenth of a second to fill."""
-    return botocore.loaders.create_loader(data_path)
-
-
-def _config(options: Options) -> Config:
-    return Config(
-        user_agent=_USER_AGENT,
-        parameter_validation=False,
-        connect_timeout=options.connect_timeout,
-        read_timeout=options.read_timeout,
-        max_pool_connections=options.max_pool_connections,
-        retries={"total_max_attempts": 1 + options.max_retries, "mode": "standard"},
-    )
 
 
 def _check_origin(answer: Mapping[str, Any]) -> None:
@@ -182,26 +76,3 @@ def _check_origin(answer: Mapping[str, Any]) -> None:
     metadata = answer["ResponseMetadata"]
     if not metadata.get("RequestId"):
         raise UnusableAnswer(f"status {metadata['HTTPStatusCode']} without a request id")
-
-
-def _drop_retry_after(response: tuple[Any, Any] | None, **_: Any) -> None:
-    """Keep a header from lengthening a pause that `Options.longest_call` must bound.
-
-    botocore waits as long as this header says (botocore/retries/standard.py, ExponentialBackoff).
-    """
-    if response is not None:
-        response[0].headers.pop("x-amz-retry-after", None)
-
-
-def _mark_altered(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
-) -> None:
-    """Mark an answer whose bytes do not match DynamoDB's checksum.
-
-    botocore retries (botocore/retries/special.py, RetryDDBChecksumError), but accepts the answer
-    of the last attempt as it is.
-    """
-    checksum = response_dict["headers"].get("x-amz-crc32")
-    if checksum is not None and str(crc32(response_dict["body"])) != checksum:
-        customized_response_dict[_ALTERED] = True
-        response_dict["body"] = _NO_ANSWER

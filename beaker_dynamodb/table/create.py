@@ -24,6 +24,25 @@ Clock = Callable[[], float]
 #: DynamoDB takes some ten seconds to make a table active.
 POLL_INTERVAL = 1.0
 LONGEST_WAIT = 120.0
+#: States in which a table cannot be used yet (API reference, TableDescription).
+_CHANGING = {"CREATING": "being created", "DELETING": "being deleted"}
+#: States that waiting does not end, and what to do.
+_UNUSABLE = {
+    "ARCHIVING": "the table is being archived: restore it from its backup",
+    "ARCHIVED": "the table is archived: restore it from its backup",
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
+        "DynamoDB cannot use the table's KMS key: enable the key and allow DynamoDB to use it"
+    ),
+    "REPLICATION_NOT_AUTHORIZED": (
+        "the table's replicas may not be replicated: allow it in the table's resource policy"
+    ),
+}
+#: Codes with which a creation is refused, and what that means. A table that is being deleted is
+#: in use until it is gone; only so many tables can be created at once.
+_NOT_CREATED = {
+    TABLE_IN_USE: "table exists",
+    "LimitExceededException": "DynamoDB creates no further table for now",
+}
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -55,7 +74,8 @@ class TableDefinition:
     ) -> bool:
         """Create the table if it is missing, and wait until it is active.
 
-        Any number of processes may do so at once: one creates the table, all wait for it.
+        Any number of processes may do so at once: one creates the table, all wait for it. A table
+        that is being deleted is created again once it is gone.
 
         Args:
             progress: receives a line for each step.
@@ -67,11 +87,10 @@ class TableDefinition:
             Whether this call created the table.
 
         Raises:
-            TableError: the table has another key schema, or is not active within the limit.
+            TableError: the table has another key schema, cannot be used in its state, or is not
+                active within the limit.
         """
-        created = self._request_creation()
-        progress("table created" if created else "table exists")
-        self._wait_until_active(progress, limit, sleep, clock)
+        created = self._make_active(progress, limit, sleep, clock)
         error = self.find_error()
         if error is not None:
             raise error
@@ -93,8 +112,10 @@ class TableDefinition:
         state = self.describe()
         if state is None:
             return self._error("the table is missing: run `beaker-dynamodb create-table`")
-        if state.status == "CREATING":
-            return self._error("the table is being created: wait until it is active")
+        if state.status in _UNUSABLE:
+            return self._error(_UNUSABLE[state.status])
+        if state.status in _CHANGING:
+            return self._error(f"the table is {_CHANGING[state.status]}: wait until it is active")
         expected = tuple((key.attr_name, "S") for key in (self._model.id, self._model.item))
         if state.keys == expected:
             return None
@@ -103,7 +124,25 @@ class TableDefinition:
             "set hash_key and range_key, or name another table"
         )
 
-    def _request_creation(self) -> bool:
+    def _make_active(self, progress: Progress, limit: float, sleep: Sleep, clock: Clock) -> bool:
+        """Create the table if it is missing, also if it is so only after a while."""
+        deadline = clock() + limit
+        created = self._request_creation(progress)
+        while not self._is_active(state := self.describe()):
+            status = state.status if state else "not visible yet"
+            if clock() >= deadline:
+                raise self._error(
+                    f"the table is not active after {limit:.0f} s, but {status}: wait, or look at "
+                    "it in the AWS console"
+                )
+            progress(f"table is {status}, waiting")
+            sleep(POLL_INTERVAL)
+            if state is None:
+                created |= self._request_creation(progress)
+        return created
+
+    def _request_creation(self, progress: Progress) -> bool:
+        """Request the creation; False if the table exists, or if it is refused for now."""
         connection = self._model.table_connection()
         schema = connection.get_meta_table().data
         with translated(self._connection):
@@ -116,35 +155,27 @@ class TableDefinition:
                     write_capacity_units=self._model.Meta.write_capacity_units,
                 )
             except PynamoDBTableError as error:
-                if error_code(error) != TABLE_IN_USE:
+                outcome = _NOT_CREATED.get(error_code(error) or "")
+                if outcome is None:
                     raise
+                progress(outcome)
                 return False
+        progress("table created")
         return True
 
-    def _wait_until_active(
-        self, progress: Progress, limit: float, sleep: Sleep, clock: Clock
-    ) -> None:
-        deadline = clock() + limit
-        while not self._is_active(progress):
-            if clock() >= deadline:
-                raise self._error(
-                    f"the table is not active after {limit:.0f} s: wait, or look at it in the "
-                    "AWS console"
-                )
-            sleep(POLL_INTERVAL)
-
-    def _is_active(self, progress: Progress) -> bool:
-        state = self.describe()
-        if state is not None and state.status in ("ACTIVE", "UPDATING"):
-            return True
-        progress(f"table is {state.status if state else 'not visible yet'}, waiting")
-        return False
+    def _is_active(self, state: TableState | None) -> bool:
+        if state is not None and state.status in _UNUSABLE:
+            raise self._error(_UNUSABLE[state.status])
+        return state is not None and state.status not in _CHANGING
 
     def _switch_ttl_on(self) -> bool:
         with translated(self._connection):
             try:
                 self._model.update_ttl(ignore_update_ttl_errors=False)
             except PynamoDBTableError as error:
+                if error_code(error) == "UnknownOperationException":
+                    logger.warning("this stand-in has no TTL: what has expired stays in the table")
+                    return False
                 if any(text in str(error.cause) for text in _TTL_IS_SET):
                     return False
                 raise

@@ -17,7 +17,7 @@ class SessionModel(Model):
     """One item of the table: a session, its marker, a cache value, a part, or a lease.
 
     `rows.row` describes the attributes of content, `rows.leases` writes `lock_owner`,
-    `lock_until` and `lock_wanted`. Only `id` and `item` are in each item.
+    `lock_until`, `lock_wanted` and `chain`. Only `id` and `item` are in each item.
     """
 
     class Meta:
@@ -43,6 +43,7 @@ class SessionModel(Model):
     lock_owner = UnicodeAttribute(null=True)
     lock_until = NumberAttribute(null=True)
     lock_wanted = NumberAttribute(null=True)
+    chain = UnicodeAttribute(null=True)
 
     def __repr__(self) -> str:
         # PynamoDB's shows all values: ids, payloads, signatures.

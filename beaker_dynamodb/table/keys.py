@@ -7,7 +7,7 @@
     its parts   the same                       "part:" token ":" number
 
 A key that DynamoDB does not accept, or that belongs to another kind of row, is stored as its
-SHA-256.
+SHA-256. So is a namespace that another application's prefix and namespace could spell.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ LONGEST_PARTITION_KEY = 2048
 LONGEST_SORT_KEY = 1024
 
 _HASHED = "sha256:"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Of the empty cache key. An empty binary attribute beside it is refused by some stand-ins.
+_HASHED_EMPTY = _HASHED + sha256(b"").hexdigest()
 #: A UUID in hexadecimal digits (beaker/session.py, _session_id).
 BEAKERS_ID = re.compile(r"[0-9a-f]{32}")
 #: How the sort keys of a large value's parts begin; those of a session's parts begin "session ".
@@ -78,8 +81,18 @@ def belongs_to_session(sort: str) -> bool:
 
 
 def partition_key(prefix: str, namespace: str) -> str:
-    """The partition key of a cache's namespace."""
-    return prefix + _key(_bytes(namespace), _room(prefix))
+    """The partition key of a cache's namespace; it begins with the prefix.
+
+    Applications with different prefixes never share a partition, whatever their namespaces are. A
+    namespace without a colon is stored as it is if there is no prefix, or if that ends with a
+    colon: the prefix is then what ends with the last colon. Any other namespace is hashed: the
+    prefix is then what precedes "sha256:" and 64 digits.
+    """
+    original = _bytes(namespace)
+    is_separated = not prefix or prefix.endswith(":")
+    if is_separated and ":" not in namespace and not _DIGEST.fullmatch(namespace):
+        return prefix + _key(original, _room(prefix))
+    return prefix + _hashed(original)
 
 
 def value_key(partition: str, key: str | bytes) -> RowKey:
@@ -94,12 +107,14 @@ def value_key(partition: str, key: str | bytes) -> RowKey:
     # A value under the key "session" must not be taken for the session of that namespace.
     sort = _key(original, LONGEST_SORT_KEY)
     sort = _hashed(original) if belongs_to_session(sort) else sort
-    return RowKey(partition, sort, original if sort.startswith(_HASHED) else None)
+    return RowKey(partition, sort, (original or None) if sort.startswith(_HASHED) else None)
 
 
 def original_key(sort: str, original: bytes | None) -> bytes:
     """The cache key that a row's sort key stands for."""
-    return sort.encode() if original is None else original
+    if original is not None:
+        return original
+    return b"" if sort == _HASHED_EMPTY else sort.encode()
 
 
 def _key(original: bytes, longest: int) -> str:

@@ -24,9 +24,11 @@ from .connection import Location
 from .create import TableDefinition
 from .item import SessionModel
 from .keys import RowKey
+from .retry import response_of
 from .translate import (
     CONDITION_FAILED,
     OUTDATED_CREDENTIALS,
+    TABLE_IN_USE,
     TABLE_MISSING,
     error_code,
     translated,
@@ -36,6 +38,8 @@ logger = logging.getLogger("beaker_dynamodb.table")
 
 #: An item as DynamoDB sends it: attribute names to a type and a value each.
 Item: TypeAlias = dict[str, dict[str, Any]]
+#: Of a write, or what builds them for each attempt.
+Arguments: TypeAlias = dict[str, Any] | Callable[[], dict[str, Any]]
 Error = TypeVar("Error", bound=BeakerDynamoDBError)
 
 #: How long a request waits for the table that it creates, in seconds.
@@ -52,8 +56,8 @@ class ItemResult(NamedTuple):
     Attributes:
         done: whether the write is done.
         item: the item; None if there is none.
-        is_repeated: whether botocore has sent a refused write more than once: the first one may
-            have been done, and its answer lost.
+        is_repeated: whether an earlier attempt at a refused write may have been done, and its
+            answer lost.
     """
 
     done: bool
@@ -95,6 +99,17 @@ class Table:
         with translated(self._connection):
             return self._connection.shared.missing_settings()
 
+    def verify_no_outage(self) -> None:
+        """Raise at once what a call would raise in an outage that is still going on.
+
+        For calls that can be done without; see `Breaker`. Of these, a few are let through.
+
+        Raises:
+            StoreUnavailable: DynamoDB did not answer a moment ago.
+        """
+        if not self._connection.shared.breaker.allows_call():
+            raise self.error(StoreUnavailable, "DynamoDB did not answer a moment ago: try again")
+
     def error(self, kind: type[Error], message: str) -> Error:
         """An error that names this table and its region."""
         return kind(message, **self.location)
@@ -117,26 +132,27 @@ class Table:
         item: Item | None = self._request("GetItem", key, call).get("Item")
         return item
 
-    def write(self, operation: str, key: RowKey, arguments: dict[str, Any]) -> ItemResult:
+    def write(self, operation: str, key: RowKey, arguments: Arguments) -> ItemResult:
         """Write or delete one item.
 
         Args:
             operation: `PutItem`, `UpdateItem` or `DeleteItem`.
             key: of the item.
-            arguments: as PynamoDB's `get_..._kwargs_from_instance` builds them.
+            arguments: as PynamoDB's `get_..._kwargs_from_instance` builds them, or what builds
+                them for each attempt.
         """
-        # PynamoDB's own save, update and delete cannot return the item.
-        arguments["ReturnValues"] = "ALL_OLD"
-        if "ConditionExpression" in arguments:
-            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        call = partial(self._connection.dispatch, operation, arguments)
-        answer = self._request(operation, key, call)
+        attempts = self._connection.attempts()
+
+        def attempt() -> dict[str, Any]:
+            built = arguments() if callable(arguments) else arguments
+            return self._connection.attempt(operation, _returning_item(built))
+
+        answer = self._request(operation, key, partial(attempts.run, attempt))
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
-        item = answer.response.get("Item") or self.get(key, consistent=True)
-        retries = answer.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-        return ItemResult(False, item, is_repeated=retries > 0)
+        item = response_of(answer).get("Item") or self.get(key, consistent=True)
+        return ItemResult(False, item, is_repeated=attempts.may_be_done)
 
     def get_batch(self, subject: RowKey, keys: Iterable[RowKey]) -> list[Item]:
         """The items under at most 100 keys, in any order and without those that are missing.
@@ -243,8 +259,10 @@ class Table:
                 except ClientError as error:
                     answer = _refusal(error)
         except BeakerDynamoDBError as error:
+            self._connection.shared.breaker.note_error(error)
             logger.debug("%s %s: %s", operation, key, error)
             raise
+        self._connection.shared.breaker.note_answer()
         logger.debug("%s %s: %s", operation, key, _summary(operation, answer))
         return answer
 
@@ -257,7 +275,7 @@ class Table:
 
     def _explain(self, error: BeakerDynamoDBError) -> BeakerDynamoDBError:
         """The table's own error, if that is why DynamoDB refused the call."""
-        concerns_table = error.code in {"ValidationException", TABLE_MISSING}
+        concerns_table = error.code in {"ValidationException", TABLE_IN_USE, TABLE_MISSING}
         if not concerns_table or isinstance(error, ItemTooLarge):
             return error
         try:
@@ -292,12 +310,19 @@ def is_unchanged(model: type[SessionModel], item: Item) -> Condition | None:
     return reduce(and_, unchanged) if unchanged else None
 
 
+def _returning_item(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a write that returns the stored item, which PynamoDB's own cannot."""
+    returning = {**arguments, "ReturnValues": "ALL_OLD"}
+    if "ConditionExpression" in arguments:
+        returning["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return returning
+
+
 def _refusal(error: ClientError) -> ClientError:
-    """The refusal of a condition, with the item in it; any other error is raised again."""
+    """The refusal of a condition; any other error is raised again."""
     if error_code(error) != CONDITION_FAILED:
         raise error
-    # PynamoDB keeps only the code of the answer; its cause is botocore's error, which has it all.
-    return error.__cause__ if isinstance(error.__cause__, ClientError) else error
+    return error
 
 
 def _of_table(answer: dict[str, Any], part: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 
 from botocore.exceptions import (
     ClientError,
@@ -28,7 +27,8 @@ from ..errors import (
     StoreUnavailable,
     TableError,
 )
-from .connection import DynamoDBConnection, UnusableAnswer
+from .connection import DynamoDBConnection
+from .retry import UnusableAnswer, is_retried
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 TABLE_IN_USE = "ResourceInUseException"
@@ -52,20 +52,6 @@ _DENIED = {
     "InvalidSignatureException": "check the secret access key and this machine's clock",
     "MissingAuthenticationTokenException": "give credentials",
     "UnrecognizedClientException": "check the access key and the session token",
-}
-#: Worth a retry later (DynamoDB's developer guide, "Error handling with DynamoDB").
-_UNAVAILABLE = {
-    "InternalServerError",
-    "InternalFailure",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "ThrottlingException",
-    "TransactionInProgressException",
 }
 #: DynamoDB and DynamoDB Local refuse a write past 400 KB with a ValidationException that says so.
 _TOO_LARGE = "Item size"
@@ -100,14 +86,14 @@ def error_code(error: BaseException) -> str | None:
 
 def _translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamoDBError:
     """This package's error for a client library's."""
-    cause = getattr(error, "cause", None) or error
+    cause: Exception = getattr(error, "cause", None) or error
     code = error_code(error)
     kind, message = _diagnose(cause, code, str(error))
     return kind(message, **connection.location, code=code, cause=error)
 
 
 def _diagnose(
-    cause: BaseException, code: str | None, text: str
+    cause: Exception, code: str | None, text: str
 ) -> tuple[type[BeakerDynamoDBError], str]:
     if code is None:
         return _diagnose_silence(cause)
@@ -115,7 +101,7 @@ def _diagnose(
         return TableError, f"access was denied: {_DENIED[code]}"
     if code == TABLE_MISSING:
         return TableError, "the table is missing: run `beaker-dynamodb create-table`"
-    if code in _UNAVAILABLE or _is_server_error(cause):
+    if is_retried(cause):
         return StoreUnavailable, (
             "DynamoDB refused the call for now: raise the table's capacity or try again later"
         )
@@ -124,7 +110,7 @@ def _diagnose(
     return BeakerDynamoDBError, "DynamoDB refused the call: see the cause"
 
 
-def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], str]:
+def _diagnose_silence(cause: Exception) -> tuple[type[BeakerDynamoDBError], str]:
     if isinstance(cause, _MISCONFIGURED):
         return ConfigurationError, f"no call could be made ({cause}): set region and credentials"
     if isinstance(cause, _UNREACHABLE):
@@ -138,9 +124,3 @@ def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], 
     # Of others only the name: a library may quote a header or an answer that it cannot parse.
     reason = cause if isinstance(cause, _UNANSWERED) else type(cause).__name__
     return StoreUnavailable, f"DynamoDB did not answer ({reason}): try again, or see the cause"
-
-
-def _is_server_error(cause: BaseException) -> bool:
-    response = cause.__cause__ if isinstance(cause.__cause__, ClientError) else cause
-    metadata = getattr(response, "response", {}).get("ResponseMetadata", {})
-    return int(metadata.get("HTTPStatusCode", 0)) >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from tests.support.internals import backoff, creation
+from tests.support.internals import backoff, creation, creation_lease, heartbeat
 
 #: The longest wait of a test, in seconds.
 PATIENCE = 60
@@ -28,6 +28,14 @@ def never() -> None:
 def machines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat each lock as one of another machine: only the table is shared."""
     monkeypatch.setattr(creation._local_locks, "lock", lambda _: threading.RLock())
+    monkeypatch.setattr(creation_lease, "held_by_thread", dict)
+
+
+@pytest.fixture(autouse=True)
+def _end_heartbeats() -> Iterator[None]:
+    """No abandoned lease is extended in a later test."""
+    yield
+    heartbeat.HEARTBEAT._beats.clear()
 
 
 @pytest.fixture

@@ -241,10 +241,10 @@ with ThreadPoolExecutor(8) as pool:
 class Workers:
     """Processes that get one key with eight threads each, when the test starts them."""
 
-    def __init__(self, dynamodb: Any, place: Path, roles: list[str]) -> None:
+    def __init__(self, dynamodb: Any, place: Path, roles: list[str], program: str = WORKER) -> None:
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(place), role, repr(dynamodb.options)],
+                [sys.executable, "-c", program, str(place), role, repr(dynamodb.options)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -288,3 +288,41 @@ class Workers:
 
     def _read(self, process: Any) -> str:
         return str(process.stdout.readline()).strip()
+
+
+#: The function takes longer than the lease.
+SLOW_WORKER = """
+import sys, time
+from pathlib import Path
+from beaker.cache import Cache
+from beaker_dynamodb.caches import heartbeat
+
+place, beats, options = Path(sys.argv[1]), sys.argv[2] == "beats", eval(sys.argv[3])
+if not beats:
+    heartbeat.HEARTBEAT._start = lambda run: None
+cache = Cache("made", type="ext:dynamodb", lock_timeout=2, **options)
+
+def make():
+    with open(place / "made", "a") as file:
+        file.write("made\\n")
+    time.sleep(3)
+    return "made"
+
+print("ready", flush=True)
+sys.stdin.readline()
+print(cache.get("a", createfunc=make), flush=True)
+"""
+
+
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+@pytest.mark.parametrize(("role", "most"), [("beats", 1), ("no beats", 2)])
+def test_a_creation_slower_than_its_lease_is_made_once_or_twice_and_stored(
+    dynamodb: Any, tmp_path: Path, role: str, most: int
+) -> None:
+    with Workers(dynamodb, tmp_path, [role] * 4, SLOW_WORKER) as workers:
+        workers.start()
+        assert workers.results() == ["made"] * 4
+    assert 1 <= len((tmp_path / "made").read_text().split()) <= most
+    assert make_cache(dynamodb).get("a", createfunc=never) == "made"
+    [row] = stored_items(dynamodb)
+    assert (row.lock_owner, row.chain) == (None, None)

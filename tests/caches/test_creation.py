@@ -10,6 +10,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import LockTimeout
 from tests.caches.conftest import PATIENCE, Paced, make_cache, never
+from tests.support.internals import LONGEST_CREATION
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
@@ -45,13 +46,23 @@ class TestCost:
         with wire.expect("GetItem", "UpdateItem", "UpdateItem"), pytest.raises(ZeroDivisionError):
             cache.get("a", createfunc=lambda: 1 / 0, expiretime=60)
         [row] = stored_items(dynamodb)
-        assert (row.lock_owner, row.data is None) == (None, False)
+        assert (row.lock_owner, row.chain, row.data is None) == (None, None, False)
 
     def test_a_removal_is_a_read_and_a_delete(self, dynamodb: Any, wire: Wire) -> None:
         cache = make_cache(dynamodb)
         cache.put("a", 1)
         with wire.expect("GetItem", "DeleteItem"):
             cache.remove_value("a")
+
+    def test_a_lost_answer_to_the_lease_of_an_expired_value_is_one_call_more(
+        self, dynamodb: Any, wire: Wire, clock: Any
+    ) -> None:
+        cache = make_cache(dynamodb)
+        cache.put("a", 1, expiretime=60)
+        clock.advance(61)
+        wire.lose_answer_of("UpdateItem")
+        with wire.expect("GetItem", "UpdateItem", "UpdateItem", "PutItem"):
+            assert cache.get("a", createfunc=lambda: 2) == 2
 
     @pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
     def test_a_lost_answer_to_the_lease_or_the_write_is_recognised(
@@ -102,7 +113,7 @@ class TestTwoMachines:
         self, dynamodb: Any, clock: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         def overtaken() -> str:
-            clock.advance(60)
+            clock.advance(61)
             assert make_cache(dynamodb).get("a", createfunc=lambda: "second") == "second"
             return "first"
 
@@ -172,7 +183,8 @@ class TestTwoMachines:
         cache = make_cache(dynamodb)
         cache.namespace.get_creation_lock(b"a").acquire()
         [row] = stored_items(dynamodb)
-        assert row.expires.timestamp() == row.lock_until == clock.now + 60
+        assert row.lock_until == clock.now + cache.namespace._backend.options.lock_timeout
+        assert row.expires.timestamp() == row.lock_until + LONGEST_CREATION
 
 
 @pytest.mark.usefixtures("machines")

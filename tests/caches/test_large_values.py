@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ class TestAValue:
             assert cache.get("a") == value
 
     def test_of_3_mb_is_written_with_its_head_last(self, cache: Cache, wire: Wire) -> None:
-        with wire.expect("BatchWriteItem", "PutItem", "BatchWriteItem"):
+        with wire.expect("BatchWriteItem", "PutItem", "BatchWriteItem", "UpdateItem"):
             cache.put("never expires", noise(3 * MEGABYTE))
         with wire.expect("BatchWriteItem", "PutItem"):
             cache.put("expires", noise(3 * MEGABYTE), expiretime=60)
@@ -80,7 +81,8 @@ class TestAValue:
         assert {row.expires for row in stored_items(dynamodb)} == {None}
 
     def test_is_made_once_and_then_read(self, cache: Cache, wire: Wire) -> None:
-        with wire.expect("GetItem", "UpdateItem", "BatchWriteItem", "PutItem", "BatchWriteItem"):
+        creation = ("GetItem", "UpdateItem", "BatchWriteItem", "PutItem")
+        with wire.expect(*creation, "BatchWriteItem", "UpdateItem"):
             assert cache.get("a", createfunc=lambda: noise(MEGABYTE)) == noise(MEGABYTE)
         assert cache.get("a") == noise(MEGABYTE)
 
@@ -181,6 +183,96 @@ class TestParts:
             wire.leave_next_unprocessed("BatchGetItem")
         with pytest.raises(StoreUnavailable, match="left part of a batch undone"):
             cache.get("a")
+
+
+class TestAHeadThatNeverExpires:
+    """It never outlives its parts, whichever step of a write fails."""
+
+    @pytest.mark.parametrize("step", ["parts again", "head again"])
+    def test_expires_with_its_parts_until_both_are_permanent(
+        self, cache: Cache, dynamodb: Any, wire: Wire, clock: Any, step: str
+    ) -> None:
+        def fail() -> None:
+            operation = {"parts again": "BatchWriteItem", "head again": "UpdateItem"}[step]
+            wire.fail_next(operation, (500, "InternalServerError"))
+
+        wire.before_next("PutItem", fail)
+        with pytest.raises(StoreUnavailable):
+            cache.put("a", noise(MEGABYTE))
+        assert cache.get("a") == noise(MEGABYTE)
+        [head] = [row for row in stored_items(dynamodb) if row.parts]
+        assert head.expires.timestamp() == clock.now + 86_400
+        clock.advance(86_400)
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+
+    def test_is_signed_when_it_becomes_permanent(self, dynamodb: Any, clock: Any) -> None:
+        cache = Cache("large", type="ext:dynamodb", signing_key="s" * 32, **dynamodb.options)
+        cache.put("a", noise(MEGABYTE))
+        clock.advance(10 * 86_400)
+        assert cache.get("a") == noise(MEGABYTE)
+        assert {row.expires for row in stored_items(dynamodb)} == {None}
+
+    def test_leaves_no_parts_if_another_replaces_it_before_it_is_permanent(
+        self, cache: Cache, dynamodb: Any, wire: Wire
+    ) -> None:
+        wire.before_next("UpdateItem", lambda: cache.put("a", "small"))
+        cache.put("a", noise(MEGABYTE))
+        assert cache.get("a") == "small"
+        assert parts(dynamodb) == []
+
+    def test_of_an_older_release_is_repaired_by_a_read(
+        self, cache: Cache, dynamodb: Any, wire: Wire
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        expire_parts(dynamodb)
+        assert cache.get("a") == noise(MEGABYTE)
+        assert {row.expires for row in stored_items(dynamodb)} == {None}
+        with wire.expect("GetItem", "BatchGetItem"):
+            assert cache.get("a") == noise(MEGABYTE)
+
+    def test_is_read_though_the_repair_fails(
+        self, cache: Cache, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        expire_parts(dynamodb)
+        wire.fail_next("UpdateItem", (500, "InternalServerError"))
+        assert cache.get("a") == noise(MEGABYTE)
+        assert "a part still expires before its head" in caplog.text
+
+    def test_is_not_repaired_with_parts_that_were_removed_meanwhile(
+        self, cache: Cache, dynamodb: Any, wire: Wire
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        expire_parts(dynamodb)
+        wire.before_next("UpdateItem", lambda: cache.remove_value("a"))
+        assert cache.get("a") == noise(MEGABYTE)
+        assert stored_items(dynamodb) == []
+
+    def test_that_a_lease_replaces_takes_its_parts_with_it(
+        self, cache: Cache, dynamodb: Any
+    ) -> None:
+        cache.put("a", noise(MEGABYTE))
+        parts(dynamodb)[0].delete()
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+        assert parts(dynamodb) == []
+
+    def test_that_a_lease_replaces_takes_its_parts_though_the_answer_is_lost(
+        self, dynamodb: Any, wire: Wire
+    ) -> None:
+        cache = Cache("large", type="ext:dynamodb", **dynamodb.options)
+        cache.put("a", noise(MEGABYTE))
+        parts(dynamodb)[0].delete()
+        wire.lose_answer_of("UpdateItem")
+        assert cache.get("a", createfunc=lambda: "new") == "new"
+        assert parts(dynamodb) == []
+
+
+def expire_parts(dynamodb: Any) -> None:
+    """Leave parts as an older release did if its third step failed."""
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=2)
+    for part in parts(dynamodb):
+        part.expires = tomorrow
+        part.save()
 
 
 class SlowDynamoDB:

@@ -3,16 +3,14 @@
 import time
 import uuid
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
-import botocore.endpoint
 import pytest
 
-from beaker_dynamodb import create_table
-from tests.support.internals import forget_connections, parse_options
+from beaker_dynamodb import create_table, session_model
+from tests.support.internals import breaker, connection_of, parse_options, retry
 from tests.support.plugin import parameters_of
-from tests.support.proxy import Proxy, hang, proxy_for
+from tests.support.proxy import Fault, Proxy, answer_lost, hang, proxy_for, reset
 
 TIMEOUTS = {"connect_timeout": 0.5, "read_timeout": 1.0, "max_retries": 2}
 #: For the fault that takes a whole read timeout for each attempt.
@@ -20,11 +18,18 @@ SHORT_TIMEOUTS = {**TIMEOUTS, "read_timeout": 0.4}
 ATTEMPTS = 3
 #: How many attempts meet the fault: all but one, or all; in CI also the first alone.
 TIMES = [pytest.param(1, marks=pytest.mark.exhaustive), ATTEMPTS - 1, ATTEMPTS]
-_uses = count()
+
+
+def meetings(fault: Fault, times: int) -> int:
+    """How often a fault is injected so that it is met by some attempts, from the first on.
+
+    A call whose connection ends has one attempt more: the connection may have died while idle.
+    """
+    return times + 1 if fault in {reset, answer_lost} else times
 
 
 class Pauses:
-    """A clock for botocore whose pauses take no time."""
+    """A clock for retries whose pauses take no time."""
 
     def __init__(self) -> None:
         self.total = 0.0
@@ -51,7 +56,7 @@ def proxy(running_proxy: Proxy) -> Iterator[Proxy]:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     pauses = Pauses()
-    monkeypatch.setattr(botocore.endpoint, "time", pauses)
+    monkeypatch.setattr(retry, "time", pauses)
     return pauses
 
 
@@ -78,14 +83,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture
 def proxied_options(
-    request: pytest.FixtureRequest, table: dict[str, Any], proxy: Proxy, pauses: Pauses
+    request: pytest.FixtureRequest,
+    table: dict[str, Any],
+    proxy: Proxy,
+    pauses: Pauses,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """The options of a client whose calls go through the proxy."""
-    # A botocore client has a quota of retries for all of its calls; a new client has a full one.
-    if next(_uses) % 10 == 0:
-        forget_connections()
+    """The options of a client whose calls go through the proxy, and that forgets an outage."""
+    monkeypatch.setattr(breaker, "FIRST_REST", 0.0)
     timeouts = SHORT_TIMEOUTS if parameters_of(request.node).get("fault") is hang else TIMEOUTS
-    return {**table, **timeouts, "endpoint_url": proxy.url}
+    options = {**table, **timeouts, "endpoint_url": proxy.url}
+    connection_of(session_model(**options)).shared.breaker.note_answer()
+    return options
 
 
 class TimeLimit:

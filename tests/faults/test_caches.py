@@ -12,7 +12,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -82,7 +82,7 @@ class TestAValue:
     ) -> None:
         operation, _, key = call.split()
         cache, value = make_cache(proxied_options, key, on_outage=on_outage), VALUES[key]
-        proxy.inject(fault, operation, times)
+        proxy.inject(fault, operation, meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, raises(StoreUnavailable, fails and on_outage == "raise"):
             assert get(cache, key) == (FALLBACK if fails else value)
@@ -106,7 +106,7 @@ class TestAValue:
             made.append("made")
             return "made"
 
-        proxy.inject(fault, operation, times)
+        proxy.inject(fault, operation, meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, raises(StoreUnavailable, fails and on_outage == "raise"):
             assert cache.get("missing", createfunc=make) == "made"
@@ -126,7 +126,7 @@ class TestAValue:
     ) -> None:
         change = CHANGES[name]
         cache = make_cache(proxied_options, change.key, on_outage="miss")
-        proxy.inject(fault, change.operation, times)
+        proxy.inject(fault, change.operation, meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, raises(StoreUnavailable, fails):
             change.action(cache)
@@ -146,7 +146,7 @@ class TestAnOutageAsAMiss:
     def test_makes_one_call_and_stores_nothing(
         self, cache: Cache, proxy: Proxy, wire: Wire
     ) -> None:
-        proxy.inject(faults.reset)
+        proxy.inject(faults.server_error)
         with wire.expect("GetItem"):
             assert get(cache, "missing") == FALLBACK
         with wire.expect("GetItem"):
@@ -155,31 +155,31 @@ class TestAnOutageAsAMiss:
     def test_is_logged_without_the_key(
         self, cache: Cache, proxy: Proxy, caplog: pytest.LogCaptureFixture
     ) -> None:
-        proxy.inject(faults.reset, "GetItem")
-        proxy.inject(faults.reset, "UpdateItem")
+        proxy.inject(faults.server_error, "GetItem")
+        proxy.inject(faults.server_error, "UpdateItem")
         with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
             get(cache, "secret")
-        assert "counts as missing: DynamoDB did not answer" in caplog.text
+        assert "counts as missing: DynamoDB refused the call" in caplog.text
         assert "secret" not in caplog.text
 
     def test_does_not_affect_the_next_request(self, cache: Cache, proxy: Proxy) -> None:
-        proxy.inject(faults.reset)
+        proxy.inject(faults.server_error)
         assert get(cache, "small") == FALLBACK
         assert get(cache, "small") == "old"
 
     def test_without_a_function_is_a_missing_key(self, cache: Cache, proxy: Proxy) -> None:
-        proxy.inject(faults.reset)
+        proxy.inject(faults.server_error)
         with pytest.raises(KeyError):
             cache.get("small")
 
     def test_does_not_hide_errors_of_the_function(self, cache: Cache, proxy: Proxy) -> None:
-        proxy.inject(faults.reset)
+        proxy.inject(faults.server_error)
         with pytest.raises(ZeroDivisionError):
             cache.get("small", createfunc=lambda: 1 / 0)
         assert get(cache, "small") == "old"
 
     def test_includes_an_outage_of_the_lease(self, cache: Cache, proxy: Proxy) -> None:
-        proxy.inject(faults.reset, "UpdateItem")
+        proxy.inject(faults.server_error, "UpdateItem")
         assert get(cache, "missing") == FALLBACK
         assert stored(cache, "missing") is None
 
@@ -188,7 +188,7 @@ class TestAnOutageAsAMiss:
     ) -> None:
         site = Site({**proxied_options, "max_retries": 0}, on_outage="miss")
         site.request(count)
-        proxy.inject(faults.reset)
+        proxy.inject(faults.server_error)
         with pytest.raises(StoreUnavailable):
             site.request(read)
         assert site.request(read) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import KINDS
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -49,7 +49,7 @@ def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
         change("mine", 2)(session)
         if at == "merging write":
             proxy.inject(faults.none, "PutItem")
-        proxy.inject(fault, "PutItem", times)
+        proxy.inject(fault, "PutItem", meetings(fault, times))
 
     fails = times == ATTEMPTS and fault is not faults.slow
     with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
@@ -59,5 +59,5 @@ def test_a_merge_keeps_both_changes_or_the_caller_gets_an_error(
     assert mine in ({1, 2} if fails else {2})
     # A slow answer is an answer: there is no retry.
     writes = 2 if at == "first write" else 1
-    happened = min(times, writes) if fault is faults.slow else times
+    happened = min(times, writes) if fault is faults.slow else meetings(fault, times)
     assert proxy.injected["PutItem", fault.__name__] == happened

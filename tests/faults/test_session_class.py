@@ -7,7 +7,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, read
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -31,7 +31,7 @@ def inject_into(proxy: Proxy, call: str, fault: Fault, times: int) -> None:
     """Inject a fault into a call that renews an id: one read, the new row, and the marker."""
     if call == "marker":
         proxy.inject(faults.none, "PutItem")
-    proxy.inject(fault, "GetItem" if call == "read" else "PutItem", times)
+    proxy.inject(fault, "GetItem" if call == "read" else "PutItem", meetings(fault, times))
 
 
 @pytest.mark.parametrize("times", TIMES)
@@ -130,7 +130,7 @@ class TestASession:
         times: int,
     ) -> None:
         before = site.cookie
-        proxy.inject(fault, "PutItem", times)
+        proxy.inject(fault, "PutItem", meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(lambda session: session.invalidate())
@@ -156,7 +156,7 @@ class TestASession:
             finally:
                 session.unlock()
 
-        proxy.inject(fault, operation, times)
+        proxy.inject(fault, operation, meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow and operation == "UpdateItem"
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page)

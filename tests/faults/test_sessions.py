@@ -8,7 +8,7 @@ import pytest
 
 from beaker_dynamodb import StoreUnavailable
 from tests.contract.site import Site
-from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit
+from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.proxy import FAULTS, Fault, Proxy
@@ -55,12 +55,12 @@ class TestASession:
         page = PAGES[name]
         cookie = site.cookie
         clock.advance(page.waits)
-        proxy.inject(fault, page.operation, times)
+        proxy.inject(fault, page.operation, meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow and name != "touch"
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(page.action)
         # A slow answer is an answer: there is no retry.
-        happened = 1 if fault is faults.slow else times
+        happened = 1 if fault is faults.slow else meetings(fault, times)
         assert proxy.injected[page.operation, fault.__name__] == happened
         assert site.cookie == cookie
         changed = 2 if name == "change" else 1
@@ -76,7 +76,7 @@ class TestASession:
 
         def page(session: Any) -> None:
             count(session)
-            proxy.inject(fault, "PutItem", times)
+            proxy.inject(fault, "PutItem", meetings(fault, times))
             with suppress(StoreUnavailable):
                 session.persist()
             session["again"] = 1
@@ -94,7 +94,7 @@ class TestASession:
 
         def page(session: Any) -> None:
             session.update(n=2, extra=1)
-            proxy.inject(fault, "PutItem", times)
+            proxy.inject(fault, "PutItem", meetings(fault, times))
             session.save()
             with suppress(StoreUnavailable):
                 session.persist()
@@ -114,7 +114,7 @@ class TestASession:
         times: int,
     ) -> None:
         site = Site(proxied_options)
-        proxy.inject(fault, "PutItem", times)
+        proxy.inject(fault, "PutItem", meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(count)
@@ -124,7 +124,7 @@ class TestASession:
         self, site: Site, proxy: Proxy, time_limit: TimeLimit, fault: Fault, times: int
     ) -> None:
         cookie = site.cookie
-        proxy.inject(fault, "PutItem", times)
+        proxy.inject(fault, "PutItem", meetings(fault, times))
         fails = times == ATTEMPTS and fault is not faults.slow
         with time_limit, pytest.raises(StoreUnavailable) if fails else nullcontext():
             site.request(log_out)

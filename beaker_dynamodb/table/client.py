@@ -1,0 +1,204 @@
+"""The botocore client that all tables of one location share."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from zlib import crc32
+
+import botocore.loaders
+import botocore.session
+from botocore.config import Config
+
+from ..options import Options
+from ..version import __version__
+from .breaker import Breaker
+
+#: The key that marks an answer whose bytes changed on the way.
+ALTERED = "AlteredInTransit"
+#: What botocore parses in its place: an empty answer or, with an error status, an outage.
+_NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"}'
+#: How long connections are kept without a call, in seconds: NATs forget them after one minute or
+#: more, a NAT gateway of AWS after 350 s.
+LONGEST_IDLE = 50.0
+#: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
+_USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
+
+
+class SharedClient:
+    """One botocore client for all threads and tables of one location and one set of credentials.
+
+    Args:
+        options: those with the flag `client` count.
+        when_opened: is called after a client was created.
+
+    Attributes:
+        breaker: remembers an outage.
+        last_used: when it was created, or when an answer came last, as `time.monotonic` returns it.
+    """
+
+    def __init__(self, options: Options, when_opened: Callable[[], object] = lambda: None) -> None:
+        self._options = options
+        self._when_opened = when_opened
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self.breaker = Breaker(options.longest_call)
+        self.last_used = time.monotonic()
+        #: Whether a connection may be open, and when all were closed last.
+        self._was_answered = False
+        self._closed = -math.inf
+
+    @property
+    def current(self) -> Any:
+        """The client if one exists, else None."""
+        return self._client
+
+    @property
+    def client(self) -> Any:
+        """The client; the first thread that needs it creates it."""
+        client = self._client
+        if client is not None:
+            return client
+        with self._lock:
+            client = self._client or self._create()
+        self._when_opened()
+        return client
+
+    @property
+    def region(self) -> str | None:
+        """The region given, or the one that the AWS chain provided once there is a client."""
+        return self._client.meta.region_name if self._client else self._options.region
+
+    def missing_settings(self) -> set[str]:
+        """The options without which no call can be made, as the AWS chain does not provide them."""
+        session = _botocore_session(self._options)
+        region = self._options.region or session.get_config_variable("region")
+        missing = set() if region else {"region"}
+        if session.get_credentials() is None:
+            missing |= {"aws_access_key_id", "aws_secret_access_key"}
+        return missing
+
+    def renew(self, refused: Any) -> bool:
+        """Read the credentials of the AWS chain again; False if the options give an access key.
+
+        Args:
+            refused: the client whose credentials DynamoDB refused. Of many threads that meet
+                the refusal at once, the first replaces it.
+        """
+        if self._options.aws_access_key_id is not None:
+            return False
+        if self._client is refused:
+            self.close()
+        return True
+
+    def note_answer(self) -> None:
+        """Note that a connection works, and is kept open."""
+        self.last_used = time.monotonic()
+        self._was_answered = True
+
+    def close_after_quiet(self) -> None:
+        """Close the connections that are kept open if all of them were idle for a while.
+
+        Some NATs drop the packets of a connection that they have forgotten, without a reset.
+        """
+        now = time.monotonic()
+        if now - self.last_used > LONGEST_IDLE:
+            self.replace_connections(now)
+
+    def replace_connections(self, began: float) -> bool:
+        """Close the connections that are kept open, unless another thread has just done so.
+
+        Calls in progress keep theirs until they end.
+
+        Args:
+            began: when the call began that found them dead, as `time.monotonic` returns it.
+
+        Returns:
+            False if none of them can have been open when the call began.
+        """
+        with self._lock:
+            if self._closed < began and self._client is not None and self._was_answered:
+                self._closed = self.last_used = time.monotonic()
+                self._client.close()
+            return self._was_answered
+
+    def close(self) -> None:
+        """Let the client go, and close its connections; the next call creates another client.
+
+        Calls in progress keep their connections until they end.
+        """
+        with self._lock:
+            client, self._client = self._client, None
+            self._was_answered = False
+        if client is not None:
+            client.close()
+
+    def forget(self) -> None:
+        """Start with a new client; other threads or the parent process keep the old sockets."""
+        self._client = None
+        self._was_answered = False
+        self.breaker = Breaker(self._options.longest_call)
+        # In a forked worker, a thread that only the parent has may hold the old lock for ever.
+        self._lock = threading.Lock()
+
+    def _create(self) -> Any:
+        session = _botocore_session(self._options)
+        client = session.create_client(
+            "dynamodb",
+            self._options.region,
+            endpoint_url=self._options.endpoint_url,
+            config=_config(self._options),
+        )
+        # Without credentials the client is not kept: a metadata service may answer next time.
+        if session.get_credentials() is not None:
+            self._client = client
+        return client
+
+
+def _botocore_session(options: Options) -> botocore.session.Session:
+    session = botocore.session.Session(profile=options.profile)
+    loader = _shared_loader(session.get_config_variable("data_path"))
+    session.register_component("data_loader", loader)
+    if options.aws_access_key_id:
+        session.set_credentials(
+            options.aws_access_key_id, options.aws_secret_access_key, options.aws_session_token
+        )
+    events = session.get_component("event_emitter")
+    events.register_first("before-parse.dynamodb", _mark_altered, f"{__name__} checksum")
+    return session
+
+
+@cache
+def _shared_loader(data_path: str | None) -> Any:
+    """One loader of botocore's service files: each takes 10 MB and a tenth of a second to fill."""
+    return botocore.loaders.create_loader(data_path)
+
+
+def _config(options: Options) -> Config:
+    return Config(
+        user_agent=_USER_AGENT,
+        parameter_validation=False,
+        connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        max_pool_connections=options.max_pool_connections,
+        # Retries are this package's own: see `retry`.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+
+
+def _mark_altered(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Mark an answer whose bytes do not match DynamoDB's checksum.
+
+    botocore only retries after one (botocore/retries/special.py, RetryDDBChecksumError), and
+    accepts the answer of the last attempt as it is.
+    """
+    checksum = response_dict["headers"].get("x-amz-crc32")
+    if checksum is not None and str(crc32(response_dict["body"])) != checksum:
+        customized_response_dict[ALTERED] = True
+        response_dict["body"] = _NO_ANSWER

@@ -1,0 +1,143 @@
+"""One process of the caches' soak: threads that use a cache, and an event for each thing they do.
+
+An event is a line of JSON on standard output; `at` and `to` are times of the machine's clock.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from ast import literal_eval
+from pathlib import Path
+from typing import Any
+
+from beaker.cache import Cache
+
+from beaker_dynamodb import BeakerDynamoDBError, LockTimeout
+
+THREADS = 8
+KEYS = 200
+#: In seconds.
+LEASE = 3
+#: A creation takes from a millisecond to twice the lease; most are quick.
+SLOWEST = 2 * LEASE
+EXPIRE = 4
+NOISE = random.Random(1).randbytes(2_000_000)
+
+
+class CreationFailed(Exception):
+    """The creation function fails, as some do."""
+
+
+def size_of(key: int) -> int:
+    """0.1 KB to 2 MB: one key in twenty has a value of several parts."""
+    if key % 20 == 0:
+        return 500_000 + key % 4 * 500_000
+    return 100 + (key * 7919) % 5_000 if key % 5 else 50_000
+
+
+class Worker:
+    """The threads of one process, and their events."""
+
+    def __init__(self, options: dict[str, Any], seed: int, seconds: float) -> None:
+        self._cache = Cache("soak", type="ext:dynamodb", expire=EXPIRE, **options)
+        self._seed = seed
+        self._ends = time.time() + seconds
+        self._lock = threading.Lock()
+        self.own = threading.local()
+
+    def run(self) -> None:
+        """Use the cache until the time is over."""
+        threads = [threading.Thread(target=self._use, args=(n,)) for n in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(1)
+            self.note("memory", kib=int(Path("/proc/self/statm").read_text().split()[1]) * 4)
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Write an event."""
+        line = json.dumps({"event": event, "process": os.getpid(), **facts})
+        with self._lock:
+            print(line, flush=True)  # noqa: T201  # a script
+
+    def _use(self, number: int) -> None:
+        chance = random.Random(f"{self._seed} {number}")
+        while time.time() < self._ends:
+            self._step(chance, chance.randrange(KEYS) if chance.random() < 0.5 else number)
+            time.sleep(chance.uniform(0, 0.2))
+
+    def _step(self, chance: random.Random, key: int) -> None:
+        began = time.time()
+        act = self._remove if chance.randrange(12) == 0 else self._get
+        try:
+            act(chance, key, began)
+        except CreationFailed:
+            pass
+        except LockTimeout:
+            self.note("timeout", key=key, at=began, to=time.time())
+        except BeakerDynamoDBError as error:
+            self.note("outage", key=key, at=began, to=time.time(), said=type(error).__name__)
+
+    def _remove(self, chance: random.Random, key: int, began: float) -> None:
+        if chance.randrange(50) == 0:
+            self._cache.clear()
+            self.note("clear", at=began, to=time.time())
+        else:
+            # A removal that fails may be done: it explains a creation that is not stored.
+            self.note("removing", key=key, at=began)
+            self._cache.remove_value(str(key))
+            self.note("removed", key=key, at=began, to=time.time())
+
+    def _get(self, chance: random.Random, key: int, began: float) -> None:
+        made: list[str] = []
+        generation, content = self._cache.get(
+            str(key), createfunc=lambda: self._make(chance, key, made)
+        )
+        is_whole = content == NOISE[: size_of(key)]
+        if not made:
+            self.note("served", key=key, made=generation, whole=is_whole, at=began, to=time.time())
+
+    def _make(self, chance: random.Random, key: int, made: list[str]) -> tuple[str, bytes]:
+        name = f"{os.getpid()}-{threading.get_ident()}-{time.time_ns()}"
+        made.append(name)
+        self.own.creation = name
+        self.note("making", key=key, name=name, at=time.time())
+        time.sleep(chance.uniform(0, SLOWEST) if chance.randrange(8) == 0 else 0.001)
+        failed = chance.randrange(10) == 0
+        self.note("made", key=key, name=name, at=time.time(), failed=failed)
+        if failed:
+            raise CreationFailed
+        return name, NOISE[: size_of(key)]
+
+
+class Refusals(logging.Handler):
+    """Notes each value that was made and not stored."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a refused store."""
+        if "not stored" in record.getMessage():
+            self._worker.note("refused", name=self._worker.own.creation, at=time.time())
+
+
+def main() -> None:
+    options, seed, seconds = literal_eval(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    worker = Worker({**options, "lock_timeout": LEASE, "lock_wait": 30}, seed, seconds)
+    log = logging.getLogger("beaker_dynamodb.caches")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(Refusals(worker))
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
