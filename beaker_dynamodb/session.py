@@ -30,6 +30,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     Args:
         request: as Beaker's.
+        id: of the session, as Beaker's.
         options: as Beaker's, and the backend's.
 
     Raises:
@@ -37,7 +38,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         StoreUnavailable: DynamoDB did not answer.
     """
 
-    def __init__(self, request: Any, **options: Any) -> None:
+    def __init__(self, request: Any, id: str | None = None, **options: Any) -> None:  # noqa: A002  # Beaker's name
         if options.get("type") not in _OWN_TYPES:
             raise ConfigurationError(
                 f"DynamoDBSession stores sessions in DynamoDB, but session.type is "
@@ -48,7 +49,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._locked: list[DynamoDBNamespaceManager] = []
         self._is_loading = False
-        super().__init__(request, namespace_class=self._new_namespace, **options)
+        super().__init__(request, id, namespace_class=self._new_namespace, **options)
 
     def load(self) -> None:
         """Load the session; begin a new one if it is corrupt and may be replaced."""

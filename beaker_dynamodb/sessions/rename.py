@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from ..codec import SavedSession
-from ..errors import ConflictError, CorruptItem
+from ..errors import ConflictError
 from ..rows import Marker, Row, Successor, now
 from ..table import SESSION, RowKey, retry_pauses
-from .saving import LONGEST_CONFLICT, save
-from .session_row import Attempt, Baseline, SessionRow
-
-logger = logging.getLogger("beaker_dynamodb.sessions")
+from .attempt import Attempt, Baseline
+from .saving import LONGEST_CONFLICT, read_stored, save
+from .session_row import SessionRow
 
 
 def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
@@ -30,13 +28,15 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         False if the session has ended under the old id since it was loaded; it is then not stored.
 
     Raises:
-        ConflictError: other requests have changed it again and again, or `on_conflict` is raise.
+        ConflictError: other requests have changed it again and again, or `on_conflict` is raise,
+            or what is stored under the old id cannot be read.
     """
     baseline = old.baseline
     if old.has_given_up(saved):
         return False
     if baseline is None:
         save(new, saved)
+        old.end_unanswered()
         return True
     if saved.is_cleared or saved.begins_anew(baseline.session):
         save(new, saved)
@@ -64,12 +64,7 @@ class _Renaming:
         old row: read --> stored under the new id, with this request's changes --> a marker in its
         place, if its version is the one that was read; else with what is stored there now
         """
-        try:
-            stored = self._old.read(consistent=True)
-        except CorruptItem as error:
-            logger.warning("%s: the new id gets what was loaded: %s", self._old.key, error)
-            save(self._new, self._saved)
-            return True
+        stored = read_stored(self._old)
         for pause in retry_pauses(LONGEST_CONFLICT):
             time.sleep(pause)
             is_renamed, stored = self._try(stored)

@@ -18,8 +18,9 @@ from ..codec import SavedSession
 from ..errors import CorruptItem
 from ..rows import Marker, Row, now
 from ..table import retry_pauses
+from .attempt import WHOLE, Attempt, Baseline
 from .ending import end_successors
-from .session_row import WHOLE, Attempt, Baseline, SessionRow
+from .session_row import SessionRow
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
@@ -53,6 +54,8 @@ def save(row: SessionRow, saved: SavedSession) -> None:
         logger.info("%s: not stored: %s", row.key, reason)
     elif baseline is None or saved.begins_anew(baseline.session):
         _compete(row, saved, *_beginning(row, saved))
+    elif row.has_expired_meanwhile(baseline):
+        logger.info("%s: expired while a request ran, not stored", row.key)
     elif row.has_changed(saved):
         _compete(row, saved, *_change(row, saved, baseline))
     else:
@@ -78,6 +81,7 @@ def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Ne
       |-- nothing, or the marker of another session --> the next attempt, over that
       |-- our own row          --> an attempt whose answer was lost has written it
       |-- our own birth's marker --> another request has ended it since: nothing is written
+      |-- a session under an id that was assigned, not loaded --> ConflictError
       |-- another session      --> replaced if this one was begun by `clear`; merged if both began
       |                            in an empty place; otherwise nothing is written
       '-- the renamed marker of the session that was cleared --> it ends under its other ids
@@ -95,7 +99,7 @@ def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Ne
     following = partial(_next_beginning, row, saved, first)
     if row.baseline is not None and not row.options.consistent_read:
         # What was loaded may be older than a login that the user has seen.
-        return following(_read(row), False), following
+        return following(read_stored(row), False), following
     return first, following
 
 
@@ -134,6 +138,8 @@ def _begin_beside(
     condition = row.rows.if_unchanged(found)
     # Ours if an earlier attempt of this request has written it, and its answer was lost.
     is_own = found.identity == first.birth
+    if not (is_own or row.is_read or row.lifetime.has_ended(found)):
+        raise row.conflict("another session has the id that was assigned: load that session")
     if not is_own and (first.birth.startswith(WHOLE) or row.lifetime.has_ended(found)):
         return first._replace(condition=condition)
     if not is_own and found.identity.startswith(WHOLE):
@@ -185,7 +191,7 @@ def _compete(
     for pause in retry_pauses(LONGEST_CONFLICT):
         if pause:
             time.sleep(pause)
-            attempt = next_attempt(_read(row), is_repeated)
+            attempt = next_attempt(read_stored(row), is_repeated)
         if attempt is None:
             logger.warning("%s: ended or given up while a request ran, not written", row.key)
             return
@@ -203,7 +209,12 @@ def _compete(
     )
 
 
-def _read(row: SessionRow) -> Row | Marker | None:
+def read_stored(row: SessionRow) -> Row | Marker | None:
+    """What is stored now.
+
+    Raises:
+        ConflictError: it cannot be read.
+    """
     try:
         return row.read(consistent=True)
     except CorruptItem as error:

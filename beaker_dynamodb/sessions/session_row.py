@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..codec import PLAIN, Encoding, SavedSession
 from ..errors import (
@@ -16,47 +15,12 @@ from ..errors import (
 )
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
-from ..table import Condition, RowKey
+from ..table import RowKey
+from .attempt import WHOLE, Attempt, Baseline, Unanswered
 from .ending import end
 from .lifetime import Lifetime
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
-
-#: How the birth of a session begins that replaced whatever was stored.
-WHOLE = "="
-
-
-class Baseline(NamedTuple):
-    """The session as this request last read or wrote it.
-
-    Attributes:
-        session: as the application has it.
-        stored: what the row contains; after a merge it is more than `session`.
-        row: the row.
-    """
-
-    session: SavedSession
-    stored: SavedSession
-    row: Row
-
-    def __repr__(self) -> str:
-        return f"<session as loaded, {self.row!r}>"
-
-
-class Attempt(NamedTuple):
-    """What to write.
-
-    Attributes:
-        session: its content.
-        birth: of the session.
-        condition: of the write.
-        before: the row that goes on, with its creation and its life; None for a beginning.
-    """
-
-    session: SavedSession
-    birth: str
-    condition: Condition
-    before: Row | None = None
 
 
 class SessionRow:
@@ -93,8 +57,8 @@ class SessionRow:
         self._is_read = False
         self._has_ended = False
         self._birth: str | None = None
-        #: What was saved, by the version of each write whose answer was lost.
-        self._unanswered: dict[str, SavedSession] = {}
+        #: The writes without an answer, by the version of each.
+        self._unanswered: dict[str, Unanswered] = {}
 
     @property
     def baseline(self) -> Baseline | None:
@@ -105,6 +69,11 @@ class SessionRow:
     def marker(self) -> Marker | None:
         """The marker that this request last read or wrote in place of a row."""
         return self._marker
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this request has read what is stored under the id."""
+        return self._is_read
 
     @property
     def is_renamed(self) -> bool:
@@ -154,12 +123,26 @@ class SessionRow:
     def end(self) -> None:
         """End the session that was loaded or, if this request has loaded none, what is stored."""
         loaded = self._baseline.row if self._baseline else None
+        self.end_unanswered()
         found = loaded if self._is_read else self.read(consistent=True)
         if isinstance(found, Row):
             self._forget(end(self.rows, self.key, found.identity))
             self._has_ended = True
         elif found is not None and found.is_renamed:
             self._forget(end(self.rows, self.key, found.birth))
+
+    def end_unanswered(self) -> None:
+        """End the sessions that this request may have begun by a write without an answer.
+
+        That write can still arrive. The marker replaces what the write would replace, too:
+            the session has begun (if_session), or the condition of the write holds
+        """
+        loaded = self._baseline.row.identity if self._baseline else None
+        for _, attempt in self._unanswered.values():
+            if attempt.birth != loaded:
+                has_begun = self.rows.if_session(attempt.birth)
+                self.rows.write(self.key, Marker.of(attempt.birth), has_begun | attempt.condition)
+                self._has_ended = True
 
     def has_given_up(self, saved: SavedSession) -> bool:
         """Whether this request has ended the session that it saves, or begun another one.
@@ -218,7 +201,8 @@ class SessionRow:
         Raises:
             ConflictError: what is stored cannot be read, or `on_conflict` is `raise`.
         """
-        own = self._unanswered.get(found.version) or self._begun(found)
+        unanswered = self._unanswered.get(found.version)
+        own = unanswered.saved if unanswered else self._begun(found)
         base = own or (self._baseline and self._baseline.session)
         is_touched_only = self._baseline is not None and found.version == self._baseline.row.version
         if saved.format is None or (
@@ -248,7 +232,8 @@ class SessionRow:
     def _begun(self, found: Row) -> SavedSession | None:
         """What this request began a session with, if another one has changed that session since."""
         is_own = self._birth is not None and found.birth in {self._birth, WHOLE + self._birth}
-        return next(iter(self._unanswered.values()), None) if is_own else None
+        first = next(iter(self._unanswered.values()), None) if is_own else None
+        return first.saved if first else None
 
     @property
     def birth(self) -> str:
@@ -266,6 +251,14 @@ class SessionRow:
         baseline = self._baseline
         return baseline is None or bool(self._unanswered) or saved.has_changed(baseline.session)
 
+    def has_expired_meanwhile(self, baseline: Baseline) -> bool:
+        """Whether the session has expired since it was loaded, and its row is kept.
+
+        Without `keep_expired`, whoever finds the expired row deletes it, and a later write is
+        refused. Until then a request that has loaded the session keeps it alive.
+        """
+        return self.options.keep_expired and self.lifetime.has_ended(baseline.row)
+
     def conflict(self, message: str) -> ConflictError:
         """The error for a session that other requests have changed."""
         return self.rows.table.error(ConflictError, message)
@@ -279,7 +272,7 @@ class SessionRow:
         """
         attempt = attempt._replace(session=attempt.session.accessed_at(now()))
         row = self.new_row(saved, attempt, new_token())
-        self._unanswered[row.version] = saved
+        self._unanswered[row.version] = Unanswered(saved, attempt)
         result = self.rows.write(self.key, row, attempt.condition)
         is_own = isinstance(result.found, Row) and result.found.version == row.version
         if result.done or is_own:

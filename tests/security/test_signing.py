@@ -3,16 +3,25 @@
 import hashlib
 import hmac
 import uuid
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from beaker.cache import Cache
 
-from beaker_dynamodb import ConflictError, CorruptItem
+from beaker_dynamodb import ConflictError, CorruptItem, DynamoDBSession
 from tests.contract.site import Site
 from tests.security.conftest import Item, RawTable
 from tests.support.internals import Signer
+from tests.support.overlap import (
+    begin_by_clear,
+    browsers,
+    put,
+    renew,
+    session_items,
+    while_loaded,
+)
 from tests.support.pages import KINDS, count, log_out, read, save
 
 pytestmark = pytest.mark.moto_in_ci
@@ -293,3 +302,18 @@ class TestASignature:
         framed = b"2:ab-1:c3:5.0"
         expected = hmac.new(KEY.encode(), framed, hashlib.sha256).digest()
         assert Signer([KEY, OTHER_KEY]).sign(["ab", None, b"c", 5]) == expected
+
+
+@pytest.mark.parametrize("begins_another", [True, False], ids=["bob's", "changed"])
+def test_a_rename_stores_nothing_if_a_newer_key_has_signed_the_session(
+    dynamodb: Any, create_table: None, begins_another: bool
+) -> None:
+    old_key, new_key = "o" * 32, "n" * 32
+    keys: dict[str, Any] = {"session_class": DynamoDBSession, "signing_key": old_key}
+    slow, _ = browsers(dynamodb.options, **keys)
+    newer = Site({**dynamodb.options, **keys, "signing_key": f"{new_key},{old_key}"})
+    newer.use_cookie(str(slow.cookie))
+    page = begin_by_clear(user="bob") if begins_another else put(cart=1)
+    with pytest.raises(ConflictError, match="cannot be read"):
+        slow.request(while_loaded(partial(newer.request, page), renew))
+    assert len(session_items(dynamodb)) == 1

@@ -341,3 +341,11 @@ class TestTheAgeOfTheCookie:
         options = {**dynamodb.options, "session_class": DynamoDBSession, "ttl": 60}
         Site(options, cookie_expires=age).request(count)
         assert stored_sessions(dynamodb)[0].expires.timestamp() == clock.now + 60
+
+
+def test_an_id_by_position_is_taken(dynamodb: Any) -> None:
+    options = {"type": "ext:dynamodb", "use_cookies": False, **dynamodb.options}
+    session = DynamoDBSession({}, "f" * 32, **options)
+    session["user"] = "alice"
+    session.save()
+    assert DynamoDBSession({}, "f" * 32, **options)["user"] == "alice"

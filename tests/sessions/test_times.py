@@ -365,12 +365,14 @@ class TestExpiredRows:
         other.request(put(user="bob"))
         assert contents(one) == {"user": "bob"}
 
-    def test_get_no_change_of_a_request_that_loaded_them_alive(
-        self, dynamodb: Any, kind: dict[str, Any], clock: Any
+    @pytest.mark.parametrize("page", [put(a=1), save, renew], ids=["change", "touch", "rename"])
+    def test_are_not_revived_by_a_request_that_loaded_them_alive(
+        self, dynamodb: Any, own_kind: dict[str, Any], clock: Any, page: Any
     ) -> None:
-        one, _ = browsers(dynamodb.options, **kind, ttl=60, keep_expired=True)
-        one.request(while_loaded(partial(clock.advance, 61), put(a=1)))
-        assert contents(one) in ({}, {"user": "alice", "a": 1})
+        options = {"ttl": 60, "touch_interval": 10, "keep_expired": True}
+        one, other = browsers(dynamodb.options, **own_kind, **options)
+        one.request(while_loaded(partial(clock.advance, 61), page))
+        assert (contents(one), contents(other)) == ({}, {})
 
     def test_end_with_a_marker_by_a_late_logout(
         self, dynamodb: Any, kind: dict[str, Any], clock: Any

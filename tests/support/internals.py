@@ -23,7 +23,7 @@ from beaker_dynamodb.rows import (
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
-from beaker_dynamodb.sessions.session_row import Baseline
+from beaker_dynamodb.sessions.attempt import Baseline
 from beaker_dynamodb.table import (
     RowKey,
     TableDefinition,

@@ -1,0 +1,141 @@
+"""A request that begins or renames a session, gets no answer, and then ends the session."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from beaker_dynamodb import StoreUnavailable
+from tests.contract.site import Site
+from tests.support.overlap import (
+    EVERY_KIND,
+    OWN_CLASS,
+    Page,
+    browsers,
+    contents,
+    delete,
+    kinds,
+    renew,
+)
+from tests.support.wire import Wire
+
+pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+
+ENDS: dict[str, Page] = {
+    "delete": delete,
+    "clear": lambda session: (session.clear(), session.save()),
+    "remove": lambda session: session.namespace.remove(),
+    "do_remove": lambda session: session.namespace.do_remove(),
+}
+#: What is stored under the id when the request begins the session.
+PLACES = ("nothing", "a marker", "a session that it clears")
+
+
+def prepared(dynamodb: Any, kind: str, place: str) -> Site:
+    """A browser with a cookie, and what is stored under its id."""
+    options = {**dynamodb.options, "max_retries": 0, **EVERY_KIND[kind]}
+    site, other = browsers(options)
+    cookie = str(site.cookie)
+    if place == "nothing":
+        cookie = "f" * 32
+    elif place == "a marker":
+        other.request(delete)
+    site.use_cookie(cookie)
+    return site
+
+
+def save_unanswered(session: Any) -> None:
+    with pytest.raises(StoreUnavailable):
+        session._session().save()
+
+
+@pytest.mark.parametrize("kind", kinds(*EVERY_KIND))
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("is_late", [False, True], ids=["lost", "late"])
+def test_a_beginning_without_an_answer_can_be_ended(
+    dynamodb: Any, wire: Wire, kind: str, place: str, end: str, is_late: bool
+) -> None:
+    site = prepared(dynamodb, kind, place)
+    cookie = str(site.cookie)
+
+    def page(session: Any) -> None:
+        if place == "a session that it clears":
+            session.clear()
+        session["user"] = "ada"
+        arrives = wire.hold_back("PutItem") if is_late else lose_answer(wire)
+        save_unanswered(session)
+        ENDS[end](session)
+        arrives()
+
+    site.request(page)
+    assert opens_nothing(site, cookie)
+
+
+@pytest.mark.parametrize("kind", kinds(*OWN_CLASS))
+@pytest.mark.parametrize("place", PLACES)
+def test_a_beginning_without_an_answer_is_ended_by_a_new_id(
+    dynamodb: Any, wire: Wire, kind: str, place: str
+) -> None:
+    site = prepared(dynamodb, kind, place)
+    cookie = str(site.cookie)
+
+    def page(session: Any) -> str:
+        if place == "a session that it clears":
+            session.clear()
+        session["user"] = "ada"
+        wire.lose_answer_of("PutItem")
+        save_unanswered(session)
+        renew(session)
+        return str(session.id)
+
+    new_id = site.request(page)
+    assert opens_nothing(site, cookie)
+    site.use_cookie(new_id)
+    assert contents(site) == {"user": "ada"}
+
+
+@pytest.mark.parametrize("kind", kinds(*OWN_CLASS))
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("is_late", [False, True], ids=["lost", "late"])
+def test_a_rename_without_an_answer_can_be_ended(
+    dynamodb: Any, wire: Wire, kind: str, end: str, is_late: bool
+) -> None:
+    site, _ = browsers({**dynamodb.options, "max_retries": 0, **EVERY_KIND[kind]})
+    cookies = [str(site.cookie)]
+
+    def page(session: Any) -> None:
+        session.regenerate_id()
+        cookies.append(session.id)
+        arrives = wire.hold_back("PutItem") if is_late else lose_answer(wire)
+        save_unanswered(session)
+        ENDS[end](session)
+        arrives()
+
+    site.request(page)
+    assert [cookie for cookie in cookies if not opens_nothing(site, cookie)] == []
+
+
+def test_a_new_id_that_is_assigned_does_not_mix_two_sessions(dynamodb: Any) -> None:
+    ada, _ = browsers(dynamodb.options)
+    bob = Site(dynamodb.options)
+    bob.request(lambda session: session.update(user="bob", own=1) or session.save())
+
+    def page(session: Any) -> None:
+        inner = session._session()
+        inner.id = bob.cookie
+        with pytest.raises(Exception, match="another session has the id that was assigned"):
+            inner.save()
+
+    ada.request(page)
+    assert contents(bob) == {"user": "bob", "own": 1}
+
+
+def lose_answer(wire: Wire) -> Callable[[], None]:
+    wire.lose_answer_of("PutItem")
+    return lambda: None
+
+
+def opens_nothing(site: Site, cookie: str) -> bool:
+    site.use_cookie(cookie)
+    return contents(site) == {}
