@@ -78,6 +78,7 @@ __all__ = [
     "creation",
     "creation_lease",
     "forget_connections",
+    "forget_outages",
     "heartbeat",
     "new_token",
     "now",
@@ -91,3 +92,9 @@ __all__ = [
     "table_module",
     "value_key",
 ]
+
+
+def forget_outages() -> None:
+    """Let each client call again at once: another test has injected the outage."""
+    for shared in list(bind._registry._clients.values()):
+        shared.breaker.note_answer()

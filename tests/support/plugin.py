@@ -26,6 +26,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from .dynamodb_local import ENDPOINT_VARIABLE, DynamoDBLocalUnavailable, running_dynamodb_local
 from .effort import IS_EXHAUSTIVE, load_hypothesis_profile
+from .internals import forget_outages
 from .tables import Tables
 from .wire import Wire, open_wire
 
@@ -257,6 +258,7 @@ def wire() -> Iterator[Wire]:
     """The calls to DynamoDB during the test."""
     with open_wire() as opened:
         yield opened
+    forget_outages()
 
 
 @pytest.fixture
