@@ -95,7 +95,7 @@ class TestARequest:
             assert site.request(count) == 1
         assert site.request(read) == 1
 
-    def test_that_replaces_the_id_succeeds(
+    def test_that_replaces_the_id_stores_nothing(
         self, site: Site, raw: RawTable, altered: Callable[[Item], Item], dynamodb: Any
     ) -> None:
         other = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY)
@@ -105,8 +105,9 @@ class TestARequest:
             session.regenerate_id()
             return count(session)
 
-        assert other.request(self.then_alter(raw, altered, regenerate)) == 2
-        assert other.request(read) == 2
+        with pytest.raises(ConflictError, match="cannot be read"):
+            other.request(self.then_alter(raw, altered, regenerate))
+        assert raw.items() == self.altered
 
 
 @pytest.mark.parametrize("kind", ["pickle", "json", "encrypted json"])
