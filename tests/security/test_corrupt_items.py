@@ -96,7 +96,7 @@ class TestARequest:
         assert site.request(read) == 1
 
     def test_that_replaces_the_id_stores_nothing(
-        self, raw: RawTable, altered: Callable[[Item], Item], dynamodb: Any
+        self, site: Site, raw: RawTable, altered: Callable[[Item], Item], dynamodb: Any
     ) -> None:
         other = Site(dynamodb.options, session_class=DynamoDBSession, signing_key=KEY)
         other.request(count)
