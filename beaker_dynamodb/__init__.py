@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -41,7 +42,9 @@ __all__ = [
     "TableError",
     "__version__",
     "create_table",
+    "end_sessions",
     "session_model",
+    "sessions_of",
 ]
 
 _MODULES = {
@@ -51,7 +54,9 @@ _MODULES = {
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
     "create_table": ".admin.table",
+    "end_sessions": ".admin.sessions",
     "session_model": ".table",
+    "sessions_of": ".admin.sessions",
 }
 
 

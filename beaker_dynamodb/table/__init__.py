@@ -5,7 +5,7 @@ from pynamodb.expressions.condition import Condition
 from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
 from .create import TableDefinition, TableState
-from .item import SessionModel
+from .item import SessionModel, index_attribute
 from .keys import (
     PART,
     SESSION,
@@ -18,23 +18,34 @@ from .keys import (
     session_key,
     value_key,
 )
+from .operations import OPERATIONS, Operation, Role
+from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
 
 __all__ = [
     "LONGEST_PAUSE",
+    "OPERATIONS",
     "PART",
+    "PLAIN_SETTINGS",
     "SESSION",
     "Condition",
     "Item",
     "ItemResult",
+    "Operation",
+    "Role",
     "RowKey",
     "SessionModel",
     "Table",
     "TableDefinition",
+    "TableSettings",
     "TableState",
     "belongs_to_session",
+    "chosen",
     "equals",
     "forget_connections",
+    "index",
+    "index_attribute",
+    "index_name",
     "is_present",
     "is_unchanged",
     "lock_key",
@@ -43,6 +54,7 @@ __all__ = [
     "partition_key",
     "pauses",
     "retry_pauses",
+    "schema",
     "session_key",
     "session_model",
     "value_key",
