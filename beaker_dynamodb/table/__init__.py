@@ -20,6 +20,7 @@ from .keys import (
 )
 from .operations import OPERATIONS, Operation, Role
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
+from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
 
 __all__ = [
@@ -48,15 +49,18 @@ __all__ = [
     "index_name",
     "is_present",
     "is_unchanged",
+    "item_size",
     "lock_key",
     "original_key",
     "part_key",
     "partition_key",
     "pauses",
+    "read_units",
     "retry_pauses",
     "schema",
     "session_key",
     "session_model",
     "value_key",
     "wait_until",
+    "write_units",
 ]
