@@ -100,7 +100,7 @@ class TestStats:
         assert 5 <= sample.scanned < 60
         assert sample.factor > 1
         [group] = sample.groups
-        assert 0 < group.live * sample.factor
+        assert group.live * sample.factor > 0
         seen: list[tuple[int, int, int]] = []
         everything = self.read(
             dynamodb, everything=True, progress=lambda *progress: seen.append(progress)
