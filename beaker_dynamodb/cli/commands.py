@@ -9,6 +9,8 @@ from .create import create_table_command
 from .demo import demo_command
 from .exits import OneLineErrors, help_end
 from .purge import purge_command
+from .session import delete_command, show_command
+from .sessions import end_sessions_command, sessions_command
 from .stats import stats_command
 
 _EXAMPLES = (
@@ -34,5 +36,15 @@ def command() -> None:
     """Sessions and caches for Beaker, in Amazon DynamoDB."""
 
 
-for _part in (create_table_command, demo_command, purge_command, stats_command):
+_PARTS = (
+    create_table_command,
+    delete_command,
+    demo_command,
+    end_sessions_command,
+    purge_command,
+    sessions_command,
+    show_command,
+    stats_command,
+)
+for _part in _PARTS:
     command.add_command(_part)
