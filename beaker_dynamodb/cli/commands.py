@@ -12,6 +12,12 @@ from .purge import purge_command
 from .session import delete_command, show_command
 from .sessions import end_sessions_command, sessions_command
 from .stats import stats_command
+from .templates import (
+    cdk_command,
+    cloudformation_command,
+    iam_policy_command,
+    terraform_command,
+)
 
 _EXAMPLES = (
     "create-table --ini production.ini",
@@ -37,14 +43,18 @@ def command() -> None:
 
 
 _PARTS = (
+    cdk_command,
+    cloudformation_command,
     create_table_command,
     delete_command,
     demo_command,
     end_sessions_command,
+    iam_policy_command,
     purge_command,
     sessions_command,
     show_command,
     stats_command,
+    terraform_command,
 )
 for _part in _PARTS:
     command.add_command(_part)
