@@ -219,7 +219,7 @@ def run_cdk(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     policies = type("RemovalPolicy", (), {"RETAIN": "retain"})
     names = {"Stack": Stack, "CfnResource": CfnResource, "RemovalPolicy": policies}
-    fakes = {"aws_cdk": names, "constructs": {"Construct": object}}
+    fakes: dict[str, dict[str, Any]] = {"aws_cdk": names, "constructs": {"Construct": object}}
     for module, contents in fakes.items():
         fake = ModuleType(module)
         vars(fake).update(contents)
