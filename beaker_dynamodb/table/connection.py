@@ -114,8 +114,8 @@ class DynamoDBConnection(Connection):
 
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
+        self.options = options
         self.shared = shared
-        self._table_name = options.table_name
 
     @property
     def client(self) -> Any:
@@ -125,7 +125,7 @@ class DynamoDBConnection(Connection):
     @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
-        return {"table": self._table_name, "region": self.shared.region}
+        return {"table": self.options.table_name, "region": self.shared.region}
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         """Make a call, and check that the answer comes from DynamoDB.

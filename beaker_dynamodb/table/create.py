@@ -13,7 +13,7 @@ from pynamodb.exceptions import TableError as PynamoDBTableError
 from ..errors import TableError
 from .bind import connection_of
 from .item import SessionModel
-from .translate import TABLE_IN_USE, error_code, translated
+from .translate import TABLE_IN_USE, error_code, missing_table, translated
 
 logger = logging.getLogger("beaker_dynamodb.table")
 
@@ -92,7 +92,7 @@ class TableDefinition:
         """The error for a table that is missing or has other keys; None if all is well."""
         state = self.describe()
         if state is None:
-            return self._error("the table is missing: run `beaker-dynamodb create-table`")
+            return self._error(missing_table(self._connection))
         if state.status == "CREATING":
             return self._error("the table is being created: wait until it is active")
         expected = tuple((key.attr_name, "S") for key in (self._model.id, self._model.item))
