@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 from zlib import crc32
 
 import botocore.loaders
@@ -21,6 +21,8 @@ from ..version import __version__
 _ALTERED = "AlteredInTransit"
 #: What botocore parses in its place: an empty answer or, with an error status, an outage.
 _NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"}'
+#: Characters of an access key ID that are printed, as many as `aws configure list` prints.
+SHOWN_OF_A_KEY = 4
 #: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
 _USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
 
@@ -34,6 +36,13 @@ class Location(TypedDict):
 
     table: str
     region: str | None
+
+
+class CredentialSource(NamedTuple):
+    """Where credentials come from, as botocore names it, and the end of the access key."""
+
+    method: str
+    key_end: str
 
 
 class SharedClient:
@@ -76,6 +85,13 @@ class SharedClient:
             missing |= {"aws_access_key_id", "aws_secret_access_key"}
         return missing
 
+    def credential_source(self) -> CredentialSource | None:
+        """Where the credentials come from; None if there are none."""
+        credentials = _botocore_session(self._options).get_credentials()
+        if credentials is None:
+            return None
+        return CredentialSource(credentials.method, credentials.access_key[-SHOWN_OF_A_KEY:])
+
     def renew(self, refused: Any) -> bool:
         """Read the credentials of the AWS chain again; False if the options give an access key.
 
@@ -116,6 +132,8 @@ class DynamoDBConnection(Connection):
         super().__init__(region=options.region, host=options.endpoint_url)
         self.options = options
         self.shared = shared
+        #: Whether this process has looked at the table's TTL.
+        self.is_ttl_known = False
 
     @property
     def client(self) -> Any:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from pynamodb.exceptions import TableDoesNotExist
 from pynamodb.exceptions import TableError as PynamoDBTableError
 
-from ..errors import TableError
+from ..errors import BeakerDynamoDBError, TableError
 from .bind import connection_of
+from .hints import policy_statement, table_arn
 from .item import SessionModel
-from .translate import TABLE_IN_USE, error_code, missing_table, translated
+from .translate import ACCESS_DENIED, TABLE_IN_USE, error_code, missing_table, translated
 
 logger = logging.getLogger("beaker_dynamodb.table")
 
@@ -35,6 +36,18 @@ class TableState(NamedTuple):
     keys: tuple[tuple[str, str], ...]
 
 
+class TimeToLive(NamedTuple):
+    """What DescribeTimeToLive returns: the status, and the attribute that says when."""
+
+    status: str
+    attribute: str | None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether DynamoDB deletes expired items, now or in a moment."""
+        return self.status in {"ENABLED", "ENABLING"}
+
+
 class TableDefinition:
     """The table of a bound model: what it should be, and what it is.
 
@@ -45,6 +58,7 @@ class TableDefinition:
     def __init__(self, model: type[SessionModel]) -> None:
         self._model = model
         self._connection = connection_of(model)
+        self._name = model.Meta.table_name
 
     def create(
         self,
@@ -75,9 +89,35 @@ class TableDefinition:
         error = self.find_error()
         if error is not None:
             raise error
-        if self._switch_ttl_on():
-            progress("TTL switched on")
+        self._connection.is_ttl_known = False
+        self.ensure_ttl(progress)
         return created
+
+    def ensure_ttl(self, progress: Progress = logger.info) -> None:
+        """Switch the TTL on if it is off; once per process.
+
+        A TTL that stays off, or is on for another attribute, is logged as a warning that says what
+        to do, and is no error: an expired item counts as missing even if DynamoDB keeps it.
+
+        Args:
+            progress: receives a line if the TTL is switched on.
+        """
+        if self._connection.is_ttl_known:
+            return
+        self._connection.is_ttl_known = True
+        try:
+            warning = self._switch_ttl_on(progress)
+        except BeakerDynamoDBError as error:
+            warning = f"the TTL could not be switched on: {self._explain_ttl(error)}"
+        if warning:
+            logger.warning("table %s: expired items stay stored. %s", self._name, warning)
+
+    def time_to_live(self) -> TimeToLive:
+        """The TTL of the table as DescribeTimeToLive returns it."""
+        with translated(self._connection):
+            client = self._connection.client
+            described = client.describe_time_to_live(TableName=self._name)["TimeToLiveDescription"]
+        return TimeToLive(described["TimeToLiveStatus"], described.get("AttributeName"))
 
     def describe(self) -> TableState | None:
         """Status and keys of the table; None if it is missing."""
@@ -140,15 +180,39 @@ class TableDefinition:
         progress(f"table is {state.status if state else 'not visible yet'}, waiting")
         return False
 
-    def _switch_ttl_on(self) -> bool:
+    def _switch_ttl_on(self, progress: Progress) -> str | None:
+        """Switch the TTL on if it is off; what is wrong with it otherwise."""
+        wanted, found = self._model.expires.attr_name, self.time_to_live()
+        if found.is_on and found.attribute == wanted:
+            return None
+        if found.is_on:
+            return (
+                f"Its TTL is on for the attribute {found.attribute}, not {wanted}: "
+                f"set ttl_attribute = {found.attribute}"
+            )
+        # Another application's table keeps its items.
+        wrong = self.find_error()
+        if wrong is not None:
+            return str(wrong)
         with translated(self._connection):
             try:
                 self._model.update_ttl(ignore_update_ttl_errors=False)
             except PynamoDBTableError as error:
                 if any(text in str(error.cause) for text in _TTL_IS_SET):
-                    return False
+                    return None
                 raise
-        return True
+        progress("TTL switched on")
+        return None
+
+    def _explain_ttl(self, error: BeakerDynamoDBError) -> str:
+        """What to do if DynamoDB or a stand-in refuses to show or to change the TTL."""
+        actions = ("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive")
+        if error.code != ACCESS_DENIED or any(action in error.message for action in actions):
+            return str(error)
+        policies = " and ".join(
+            policy_statement(action, table_arn(self._connection.location)) for action in actions
+        )
+        return f"{error}, namely {policies}"
 
     def _error(self, message: str) -> TableError:
         return TableError(message, **self._connection.location)

@@ -14,7 +14,13 @@ from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import (
+    RowKey,
+    TableDefinition,
+    backoff,
+    forget_connections,
+    session_model,
+)
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
@@ -55,6 +61,7 @@ __all__ = [
     "partition_key",
     "saving",
     "session_key",
+    "session_model",
     "table_module",
     "value_key",
 ]
