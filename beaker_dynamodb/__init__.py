@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .admin.check import Finding, check
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -32,6 +33,7 @@ __all__ = [
     "CorruptItem",
     "DynamoDBNamespaceManager",
     "DynamoDBSession",
+    "Finding",
     "ItemTooLarge",
     "LockTimeout",
     "Options",
@@ -40,6 +42,7 @@ __all__ = [
     "StoreUnavailable",
     "TableError",
     "__version__",
+    "check",
     "create_table",
     "session_model",
 ]
@@ -47,9 +50,11 @@ __all__ = [
 _MODULES = {
     "DynamoDBNamespaceManager": ".manager",
     "DynamoDBSession": ".session",
+    "Finding": ".admin.check",
     "Options": ".options",
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
+    "check": ".admin.check",
     "create_table": ".admin.table",
     "session_model": ".table",
 }

@@ -4,7 +4,10 @@ from pynamodb.expressions.condition import Condition
 
 from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
-from .create import TableDefinition, TableState
+from .connection import CredentialSource
+from .create import TableDefinition, TableState, TimeToLive
+from .hints import create_command, policy_statement
+from .inspect import Description, credential_source, describe_table
 from .item import SessionModel
 from .keys import (
     PART,
@@ -19,12 +22,17 @@ from .keys import (
     value_key,
 )
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
+from .translate import ACCESS_DENIED, TABLE_MISSING
 
 __all__ = [
+    "ACCESS_DENIED",
     "LONGEST_PAUSE",
     "PART",
     "SESSION",
+    "TABLE_MISSING",
     "Condition",
+    "CredentialSource",
+    "Description",
     "Item",
     "ItemResult",
     "RowKey",
@@ -32,7 +40,11 @@ __all__ = [
     "Table",
     "TableDefinition",
     "TableState",
+    "TimeToLive",
     "belongs_to_session",
+    "create_command",
+    "credential_source",
+    "describe_table",
     "equals",
     "forget_connections",
     "is_present",
@@ -42,6 +54,7 @@ __all__ = [
     "part_key",
     "partition_key",
     "pauses",
+    "policy_statement",
     "retry_pauses",
     "session_key",
     "session_model",

@@ -144,7 +144,7 @@ class TestItsOptions:
         result = run("create-table", "--read-capacity-units", "many")
         assert result.exit_code == 1
         assert lines_of(result) == [
-            "Error: option read_capacity_units must be a whole number from 1 to 1000000"
+            "Error: option read_capacity_units must be a whole number from 1 to 1000000, not 'many'"
         ]
 
     def test_are_given_by_a_file_or_a_url_but_not_both(self, ini: Ini) -> None:
@@ -198,7 +198,9 @@ class TestAnIniFile:
 
     def test_with_an_unknown_option_is_an_error_that_names_the_nearest(self, ini: Ini) -> None:
         result = run("create-table", "--config", ini(section({"tabel_name": "a"})))
-        assert lines_of(result) == ["Error: unknown option tabel_name: did you mean table_name?"]
+        assert lines_of(result) == [
+            "Error: unknown option tabel_name = 'a': did you mean table_name?"
+        ]
 
     def test_that_is_missing_is_an_error(self) -> None:
         assert run("create-table", "--config", "nowhere.ini").exit_code == 2

@@ -71,11 +71,6 @@ class TestMiddleware:
         session.save()
         assert isinstance(session, DynamoDBSession) == (session_type is None)
 
-    def test_an_unknown_option_is_an_error_by_the_first_request(self, dynamodb: Any) -> None:
-        app = SessionMiddleware(application, {"session.tabel_name": "a"})
-        with pytest.raises(ConfigurationError, match="table_name"):
-            visits(app)
-
 
 def test_the_class_refuses_another_backend() -> None:
     with pytest.raises(ConfigurationError, match=r"session\.type is file"):
