@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION_FILE = (HERE / "beaker_dynamodb" / "version.py").read_text(encoding="utf-8")
 VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group(1)
 
-CLI = ["click>=8.1"]
+CLI = ["click>=8.1", "rich>=13.7"]
 DEMO = [*CLI, "jinja2>=3.1", "moto>=5.0.10", "waitress>=3.0"]
 PYRAMID = ["pyramid_beaker>=0.9"]
 EXAMPLES = [

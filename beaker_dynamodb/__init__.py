@@ -9,6 +9,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .admin.check import Finding, check
+    from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -44,7 +45,9 @@ __all__ = [
     "__version__",
     "check",
     "create_table",
+    "end_sessions",
     "session_model",
+    "sessions_of",
 ]
 
 _MODULES = {
@@ -56,7 +59,9 @@ _MODULES = {
     "SessionModel": ".table",
     "check": ".admin.check",
     "create_table": ".admin.table",
+    "end_sessions": ".admin.sessions",
     "session_model": ".table",
+    "sessions_of": ".admin.sessions",
 }
 
 

@@ -8,7 +8,7 @@ from .connection import CredentialSource
 from .create import TableDefinition, TableState, TimeToLive
 from .hints import create_command, policy_statement
 from .inspect import Description, credential_source, describe_table
-from .item import SessionModel
+from .item import SessionModel, index_attribute
 from .keys import (
     PART,
     SESSION,
@@ -21,13 +21,17 @@ from .keys import (
     session_key,
     value_key,
 )
+from .operations import OPERATIONS, Operation, Role
+from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
 from .translate import ACCESS_DENIED, TABLE_MISSING
 
 __all__ = [
     "ACCESS_DENIED",
     "LONGEST_PAUSE",
+    "OPERATIONS",
     "PART",
+    "PLAIN_SETTINGS",
     "SESSION",
     "TABLE_MISSING",
     "Condition",
@@ -35,18 +39,25 @@ __all__ = [
     "Description",
     "Item",
     "ItemResult",
+    "Operation",
+    "Role",
     "RowKey",
     "SessionModel",
     "Table",
     "TableDefinition",
+    "TableSettings",
     "TableState",
     "TimeToLive",
     "belongs_to_session",
+    "chosen",
     "create_command",
     "credential_source",
     "describe_table",
     "equals",
     "forget_connections",
+    "index",
+    "index_attribute",
+    "index_name",
     "is_present",
     "is_unchanged",
     "lock_key",
@@ -56,6 +67,7 @@ __all__ = [
     "pauses",
     "policy_statement",
     "retry_pauses",
+    "schema",
     "session_key",
     "session_model",
     "value_key",

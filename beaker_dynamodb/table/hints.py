@@ -12,8 +12,8 @@ from .connection import Location
 #: As AWS words it: "User: ARN is not authorized to perform: dynamodb:GetItem on resource: ARN
 #: because ..." (IAM user guide, "Access denied error messages").
 _REFUSAL = re.compile(
-    r"User: (?P<principal>\S+) is not authorized to perform: (?P<action>\S+)"
-    r"(?: on resource: (?P<resource>\S+))?(?P<reason>.*)",
+    r"User: \S+ is not authorized to perform: (?P<action>\S+)"
+    r"(?: on resource: (?P<resource>\S+))?.*",
     re.DOTALL,
 )
 
@@ -33,11 +33,15 @@ def create_command(options: Options, region: str | None) -> str:
     }
     given = {"table_name": options.table_name, "region": region, **changed}
     words = [
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        f"--{name.replace('_', '-')} {shlex.quote(_in_ini(value))}"
         for name, value in given.items()
         if value is not None
     ]
     return " ".join(["beaker-dynamodb create-table", *words])
+
+
+def _in_ini(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def policy_statement(action: str, resource: str) -> str:
@@ -54,7 +58,7 @@ def table_arn(location: Location) -> str:
 
 
 def explain_refusal(text: str, location: Location) -> str:
-    """What AWS refused, to whom, on what and why, and the policy that allows it.
+    """What AWS refused, to whom, on what and why, in its words, and the policy that allows it.
 
     Args:
         text: of the error, as AWS worded it.
@@ -63,10 +67,5 @@ def explain_refusal(text: str, location: Location) -> str:
     refusal = _REFUSAL.search(text)
     if refusal is None:
         return "access was denied: allow the call in the IAM policy of the credentials in use"
-    resource = refusal["resource"] or table_arn(location)
-    reason = " ".join(refusal["reason"].split())
-    return (
-        f"access was denied: {refusal['principal']} is not authorized to perform "
-        f"{refusal['action']} on {resource} {reason}".rstrip()
-        + f": add {policy_statement(refusal['action'], resource)} to the IAM policy"
-    )
+    statement = policy_statement(refusal["action"], refusal["resource"] or table_arn(location))
+    return f"access was denied: {' '.join(refusal[0].split())}: add {statement} to the IAM policy"

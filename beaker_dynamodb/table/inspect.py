@@ -42,15 +42,12 @@ def describe_table(table: Table) -> Description:
         TableError: the table is missing, or the call is not allowed.
         StoreUnavailable: DynamoDB did not answer.
     """
-    connection = connection_of(table.model)
-    with translated(connection):
-        client = connection.client
-        sent, started = time.time(), time.monotonic()
-        answer = client.describe_table(TableName=table.location["table"])
-        seconds = time.monotonic() - started
+    sent, started = time.time(), time.monotonic()
+    answer = table.call("DescribeTable", {})
+    seconds = time.monotonic() - started
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     ahead = _clock_difference(date, sent, seconds) if date else None
-    return Description(answer["Table"], client.meta.endpoint_url, seconds, ahead)
+    return Description(answer["Table"], table.client.meta.endpoint_url, seconds, ahead)
 
 
 def credential_source(table: Table) -> CredentialSource | None:

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 import beaker_dynamodb
 from beaker_dynamodb import ConfigurationError, Finding, check, create_table
 from beaker_dynamodb.cli.commands import command
+from tests.support.internals import DynamoDBConnection
 from tests.support.wire import Wire
-from tests.table.test_table import client, make_table
+from tests.table.test_table import make_table
 
 KEYS = {"encrypt_key": "e" * 32, "validate_key": "v" * 32}
 READING = {"DescribeTable", "DescribeTimeToLive", "GetItem"}
@@ -142,14 +143,14 @@ class TestATableOfAnotherKind:
         self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         create_table(**dynamodb.options)
-        described = client(dynamodb).describe_table
+        original = DynamoDBConnection.dispatch
 
-        def creating(**arguments: Any) -> Any:
-            answer = described(**arguments)
-            answer["Table"]["TableStatus"] = "CREATING"
+        def creating(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
+            answer = original(self, operation, arguments)
+            answer.get("Table", {})["TableStatus"] = "CREATING"
             return answer
 
-        monkeypatch.setattr(client(dynamodb), "describe_table", creating)
+        monkeypatch.setattr(DynamoDBConnection, "dispatch", creating)
         assert found(dynamodb)["table"].level == "error"
 
 

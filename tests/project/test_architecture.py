@@ -43,6 +43,7 @@ CONFINED = {
     "click": {"cli", "demo"},
     "jinja2": {"demo"},
     "moto": {"demo"},
+    "rich": {"cli"},
     "waitress": {"demo"},
 }
 PRINTING = {"cli", "demo"}

@@ -24,6 +24,7 @@ from beaker_dynamodb.table import (
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "DynamoDBConnection",
     "Marker",
     "PartsName",
     "Row",

@@ -1,0 +1,91 @@
+"""The options that choose a table: an ini file, a URL, or one option for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..options import ALIASES, OPTIONS, names_of
+from .configuration import options_in
+
+Command: TypeAlias = Callable[..., Any]
+
+
+def table_options(function: Command) -> Command:
+    """Add the options that choose a table to a command.
+
+    The command receives them as `options`, a dict as `parse_options` accepts it.
+    """
+
+    @wraps(function)
+    def with_options(
+        *arguments: Any, ini: dict[str, str] | None, url: str | None, **given: Any
+    ) -> Any:
+        if ini is not None and url:
+            raise click.UsageError("give --ini or --url, not both")
+        options: dict[str, object] = {**(ini or {}), **({"url": url} if url else {})}
+        for name in _shown():
+            value = given.pop(name)
+            if value is not None:
+                options[name] = value
+        return function(*arguments, options=options, **given)
+
+    command: Command = with_options
+    for name in reversed(_shown()):
+        command = _option_of(name)(command)
+    return _ini(_url(command))
+
+
+def _read(
+    context: click.Context, parameter: click.Parameter, file: str | None
+) -> dict[str, str] | None:
+    """The options in an ini file."""
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        raise click.BadParameter(f"{file} is no file", context, parameter)
+    return options_in(Path(file))
+
+
+def _complete(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Let the shell complete the name of the file."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+_ini = click.option(
+    "--ini",
+    callback=_read,
+    shell_complete=_complete,
+    metavar="FILE.ini",
+    help="read the options from the session.* keys of an ini file; those given here win",
+)
+_url = click.option(
+    "--url",
+    metavar="URL",
+    help="read the options from dynamodb://REGION/TABLE?option=value&...; those given here win",
+)
+
+
+def _shown() -> list[str]:
+    """The options of a table and of a client, but for secrets, which other users could read."""
+    names = {*names_of("table"), *names_of("client")} - {*names_of("secret")}
+    return [name for name in OPTIONS if name in names]
+
+
+def _option_of(name: str) -> Callable[[Command], Command]:
+    """The command-line option for an option of the backend."""
+    option = OPTIONS[name]
+    names = [name, *(alias for alias, meant in ALIASES.items() if meant == name)]
+    return click.option(
+        *[f"--{each.replace('_', '-')}" for each in names],
+        name,
+        metavar=option.unit.upper() or "TEXT",
+        help=f"{option.meaning}  [default: {option.default}]".replace("`", ""),
+    )
