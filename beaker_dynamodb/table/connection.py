@@ -133,8 +133,6 @@ class DynamoDBConnection(Connection):
         super().__init__(region=options.region, host=options.endpoint_url)
         self.options = options
         self.shared = shared
-        #: Whether this process has looked at the table's TTL.
-        self.is_ttl_known = False
 
     @property
     def client(self) -> Any:

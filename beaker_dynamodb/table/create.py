@@ -27,6 +27,8 @@ Clock = Callable[[], float]
 #: DynamoDB takes some ten seconds to make a table active.
 POLL_INTERVAL = 1.0
 LONGEST_WAIT = 120.0
+#: The tables whose TTL this process has looked at.
+_known_ttl: set[tuple[str | None, ...]] = set()
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -61,6 +63,8 @@ class TableDefinition:
         self._model = model
         self._connection = connection_of(model)
         self._name = model.Meta.table_name
+        options = self._connection.options
+        self._place = (*options.place(), options.profile, options.aws_access_key_id)
 
     def create(
         self,
@@ -93,7 +97,7 @@ class TableDefinition:
         error = self.find_error()
         if error is not None:
             raise error
-        self._connection.is_ttl_known = False
+        _known_ttl.discard(self._place)
         self.ensure_ttl(progress)
         return created
 
@@ -106,9 +110,9 @@ class TableDefinition:
         Args:
             progress: receives a line if the TTL is switched on.
         """
-        if self._connection.is_ttl_known:
+        if self._place in _known_ttl:
             return
-        self._connection.is_ttl_known = True
+        _known_ttl.add(self._place)
         try:
             warning = self._switch_ttl_on(progress)
         except BeakerDynamoDBError as error:
