@@ -44,12 +44,13 @@ def table_options(function: Command) -> Command:
 def _read(
     context: click.Context, parameter: click.Parameter, file: str | None
 ) -> dict[str, str] | None:
-    """The options in an ini file."""
+    """The options in an ini file, or in a part of it."""
     if file is None:
         return None
-    if not Path(file).is_file():
-        raise click.BadParameter(f"{file} is no file", context, parameter)
-    return options_in(Path(file))
+    name, _, part = file.partition("#")
+    if not Path(name).is_file():
+        raise click.BadParameter(f"{name} is no file", context, parameter)
+    return options_in(Path(name), part)
 
 
 def _complete(
@@ -63,8 +64,9 @@ _ini = click.option(
     "--ini",
     callback=_read,
     shell_complete=_complete,
-    metavar="FILE.ini",
-    help="read the options from the session.* keys of an ini file; those given here win",
+    metavar="FILE.ini[#NAME]",
+    help="read the options from an ini file, as the application does: those of its sessions, or "
+    "of its caches; NAME is a section or a cache region. Options that are given here win",
 )
 _url = click.option(
     "--url",
