@@ -11,9 +11,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..options import ALIASES, OPTIONS, names_of
-from .configuration import options_in
+from .configuration import settings_in
 
 Command: TypeAlias = Callable[..., Any]
+
+#: Under which the context of a command holds the settings of its ini file.
+_SETTINGS = "beaker_dynamodb.settings"
 
 
 def table_options(function: Command) -> Command:
@@ -50,7 +53,18 @@ def _read(
     name, _, part = file.partition("#")
     if not Path(name).is_file():
         raise click.BadParameter(f"{name} is no file", context, parameter)
-    return options_in(Path(name), part)
+    settings = settings_in(Path(name), part)
+    context.meta[_SETTINGS] = settings
+    return settings.backend_options()
+
+
+def settings_of_beaker() -> dict[str, str]:
+    """What the ini file of the running command sets besides the backend's options."""
+    settings = click.get_current_context().meta.get(_SETTINGS)
+    if settings is None:
+        return {}
+    options = {*settings.backend_options(), *ALIASES}
+    return {name: value for name, value in settings.values.items() if name not in options}
 
 
 def _complete(

@@ -7,11 +7,13 @@ import click
 from ..version import __version__
 from .create import create_table_command
 from .demo import demo_command
+from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
 
 _EXAMPLES = (
     "create-table --ini production.ini",
     "create-table --url dynamodb://eu-west-1/beaker",
+    "doctor --ini production.ini",
     "demo",
 )
 _COMPLETION = """\b
@@ -31,5 +33,5 @@ def command() -> None:
     """Sessions and caches for Beaker, in Amazon DynamoDB."""
 
 
-for _part in (create_table_command, demo_command):
+for _part in (create_table_command, demo_command, doctor_command):
     command.add_command(_part)

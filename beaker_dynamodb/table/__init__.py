@@ -7,7 +7,7 @@ from .bind import forget_connections, session_model
 from .connection import CredentialSource
 from .create import TableDefinition, TableState, TimeToLive
 from .hints import create_command, policy_statement
-from .inspect import Description, credential_source, describe_table
+from .inspect import Description, credential_source, describe_table, throttle_events
 from .item import SessionModel, index_attribute
 from .keys import (
     PART,
@@ -70,6 +70,7 @@ __all__ = [
     "schema",
     "session_key",
     "session_model",
+    "throttle_events",
     "value_key",
     "wait_until",
 ]

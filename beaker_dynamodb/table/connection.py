@@ -93,6 +93,11 @@ class SharedClient:
             return None
         return CredentialSource(credentials.method, credentials.access_key[-SHOWN_OF_A_KEY:])
 
+    def client_of(self, service: str) -> Any:
+        """A client of another AWS service, with the same credentials and limits."""
+        session = _botocore_session(self._options)
+        return session.create_client(service, self.region, config=_config(self._options))
+
     def renew(self, refused: Any) -> bool:
         """Read the credentials of the AWS chain again; False if the options give an access key.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .bind import connection_of
 from .connection import CredentialSource
@@ -34,6 +36,12 @@ class Description(NamedTuple):
         """The AWS account that the table belongs to."""
         return str(self.table["TableArn"]).split(":")[4]
 
+    @property
+    def is_in_aws(self) -> bool:
+        """Whether DynamoDB itself answered, and no stand-in: CloudWatch counts its calls."""
+        host = urlsplit(self.endpoint).hostname or ""
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+
 
 def describe_table(table: Table) -> Description:
     """Call DescribeTable once.
@@ -55,6 +63,35 @@ def credential_source(table: Table) -> CredentialSource | None:
     connection = connection_of(table.model)
     with translated(connection):
         return connection.shared.credential_source()
+
+
+def throttle_events(table: Table, seconds: int) -> int:
+    """The calls that DynamoDB has throttled lately, as CloudWatch counts them.
+
+    Args:
+        table: whose calls count.
+        seconds: how far to look back.
+
+    Raises:
+        BeakerDynamoDBError: CloudWatch did not answer, or the call is not allowed.
+    """
+    connection = connection_of(table.model)
+    end = datetime.now(timezone.utc)
+    arguments = {
+        "Namespace": "AWS/DynamoDB",
+        "Dimensions": [{"Name": "TableName", "Value": table.location["table"].rpartition("/")[2]}],
+        "StartTime": end - timedelta(seconds=seconds),
+        "EndTime": end,
+        "Period": seconds,
+        "Statistics": ["Sum"],
+    }
+    with translated(connection):
+        client = connection.shared.client_of("cloudwatch")
+        answers = [
+            client.get_metric_statistics(MetricName=f"{kind}ThrottleEvents", **arguments)
+            for kind in ("Read", "Write")
+        ]
+    return int(sum(point["Sum"] for answer in answers for point in answer["Datapoints"]))
 
 
 def _clock_difference(date: str, sent: float, seconds: float) -> float:
