@@ -3,6 +3,7 @@
 from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation
 from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
@@ -58,6 +59,7 @@ __all__ = [
     "new_token",
     "now",
     "option_rows",
+    "options_in",
     "original_key",
     "parse_options",
     "partition_key",
