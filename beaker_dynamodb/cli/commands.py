@@ -7,6 +7,7 @@ import click
 from ..version import __version__
 from .create import create_table_command
 from .demo import demo_command
+from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
 from .purge import purge_command
 from .session import delete_command, show_command
@@ -22,6 +23,7 @@ from .templates import (
 _EXAMPLES = (
     "create-table --ini production.ini",
     "create-table --url dynamodb://eu-west-1/beaker",
+    "doctor --ini production.ini",
     "purge --ini production.ini --dry-run",
     "demo",
 )
@@ -48,6 +50,7 @@ _PARTS = (
     create_table_command,
     delete_command,
     demo_command,
+    doctor_command,
     end_sessions_command,
     iam_policy_command,
     purge_command,

@@ -1,13 +1,14 @@
 """Sessions: what is written of them and when, how long they live, their new ids, their locks."""
 
 from .index import FoundSession, SessionIndex
-from .lifetime import Lifetime
+from .lifetime import BEAKER_TIMEOUT_MARGIN, Lifetime
 from .lock import SessionLock, holds_any_lock
 from .rename import rename
 from .saving import save
 from .session_row import SessionRow
 
 __all__ = [
+    "BEAKER_TIMEOUT_MARGIN",
     "FoundSession",
     "Lifetime",
     "SessionIndex",

@@ -3,6 +3,7 @@
 from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation
 from beaker_dynamodb.caches.entry import CacheEntry
+from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
@@ -14,10 +15,17 @@ from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.session_row import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import (
+    RowKey,
+    TableDefinition,
+    backoff,
+    forget_connections,
+    session_model,
+)
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -31,6 +39,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "DynamoDBConnection",
     "Marker",
     "PartsName",
     "Row",
@@ -50,11 +59,13 @@ __all__ = [
     "new_token",
     "now",
     "option_rows",
+    "options_in",
     "original_key",
     "parse_options",
     "partition_key",
     "saving",
     "session_key",
+    "session_model",
     "table_module",
     "value_key",
 ]
