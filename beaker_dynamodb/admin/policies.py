@@ -6,7 +6,7 @@ import re
 from typing import Any, get_args
 
 from ..options import Options
-from ..table import OPERATIONS, Operation, Role, index_name
+from ..table import METRICS_ACTION, OPERATIONS, Operation, Role, index_name
 
 ROLES: tuple[Role, ...] = get_args(Role)
 #: What a policy's StringLike reads as a wildcard or a variable (IAM user guide, "IAM policy
@@ -38,6 +38,8 @@ def iam_policy(options: Options, role: Role = "application", account: str = "*")
     for more in ROLES[1 : ROLES.index(role) + 1]:
         name = "".join(word.capitalize() for word in more.split("-"))
         statements.append(_statement(name, _actions(more, bound=False), [table]))
+    if role == "operator":
+        statements.append(_statement("Metrics", [METRICS_ACTION], ["*"]))
     return {"Version": "2012-10-17", "Statement": statements}
 
 

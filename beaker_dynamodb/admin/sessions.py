@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -86,7 +87,9 @@ def end_found(
 
 
 def _index(options: Options) -> SessionIndex:
-    return SessionIndex(Backend.of(options).rows, options)
+    # A search creates no table.
+    existing = dataclasses.replace(options, create_table=False)
+    return SessionIndex(Backend.of(existing).rows, existing)
 
 
 def _summary(found: FoundSession) -> SessionSummary:

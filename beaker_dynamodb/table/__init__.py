@@ -21,7 +21,7 @@ from .keys import (
     session_key,
     value_key,
 )
-from .operations import OPERATIONS, Operation, Role
+from .operations import METRICS_ACTION, OPERATIONS, Operation, Role
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
@@ -30,6 +30,7 @@ from .translate import ACCESS_DENIED, TABLE_MISSING
 __all__ = [
     "ACCESS_DENIED",
     "LONGEST_PAUSE",
+    "METRICS_ACTION",
     "OPERATIONS",
     "PART",
     "PLAIN_SETTINGS",

@@ -27,6 +27,9 @@ class Operation(NamedTuple):
     reports_capacity: bool = False
 
 
+#: What an operator's `doctor` reads of throttling; CloudWatch cannot bind it to a table.
+METRICS_ACTION = "cloudwatch:GetMetricStatistics"
+
 _OF_ITEMS = Operation("application", is_bound_to_key=True, reports_capacity=True)
 
 OPERATIONS: Mapping[str, Operation] = {

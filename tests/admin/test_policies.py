@@ -13,23 +13,23 @@ from beaker_dynamodb import (
     BeakerDynamoDBError,
     DynamoDBNamespaceManager,
     DynamoDBSession,
+    check,
     create_table,
     end_sessions,
 )
+from beaker_dynamodb.admin.doctor import examine
 from beaker_dynamodb.admin.policies import ROLES, iam_policy, table_arn
 from beaker_dynamodb.admin.purge import purge
 from beaker_dynamodb.admin.session import end_session, show_session
 from beaker_dynamodb.admin.stats import table_stats
 from beaker_dynamodb.admin.table import prepare_table
 from beaker_dynamodb.options import parse_options
-from beaker_dynamodb.table import OPERATIONS, TableSettings
+from beaker_dynamodb.table import METRICS_ACTION, OPERATIONS, TableSettings
 from tests.contract.site import Site
 from tests.support.pages import log_out
 from tests.support.wire import Call, Wire
 
 PREFIX = "shop*?$:"
-#: Calls of the application that no test here makes: `check` reads the TTL.
-MADE_ELSEWHERE = {"DescribeTimeToLive"}
 
 
 @pytest.fixture
@@ -51,9 +51,10 @@ class TestTheApplicationsPolicy:
         use_sessions(options)
         use_caches(options)
         refuse(options)
+        check(**options)
         policy = iam_policy(parse_options(options))
         assert [call for call in wire.calls if not is_allowed(policy, options, call)] == []
-        assert actions(policy) == {*wire.operations, *MADE_ELSEWHERE}
+        assert actions(policy) == set(wire.operations)
 
     def test_does_not_allow_another_prefix_or_table(
         self, options: dict[str, Any], wire: Wire
@@ -97,6 +98,7 @@ class TestTheOperator:
         Site(options).visitor(user_id=42)
         purge(parsed)
         table_stats(parsed)
+        examine(**options)
         show_session(parsed, "unknown")
         end_session(parsed, "unknown")
         end_sessions("user_id", 42, **options)
@@ -107,7 +109,10 @@ class TestTheOperator:
         assert own == {*wire.operations, "TagResource"} & own
 
     def test_may_call_whatever_the_package_can(self, dynamodb: Any) -> None:
-        assert actions(iam_policy(parse_options(dynamodb.options), "operator")) == set(OPERATIONS)
+        assert actions(iam_policy(parse_options(dynamodb.options), "operator")) == {
+            *OPERATIONS,
+            METRICS_ACTION,
+        }
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -19,6 +19,7 @@ from beaker_dynamodb.admin.purge import MARGIN, PurgeReport, Start, lambda_handl
 from beaker_dynamodb.admin.scan import Pace
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
+from beaker_dynamodb.table import schema
 from tests.contract.site import Site
 from tests.support.pages import log_out, save
 from tests.support.tables import BATCH, stored_items
@@ -299,6 +300,12 @@ class TestTheCommand:
 
     @local_alone
     def test_stops_at_ctrl_c(self, dynamodb: Any, place: list[str]) -> None:
+        # DynamoDB Local's TTL would delete the items before the command does.
+        client: Any = session_model(**dynamodb.options).table_connection().connection.client
+        name = f"{dynamodb.options['table_name']}-without-ttl"
+        client.create_table(TableName=name, **schema(parse_options(dynamodb.options)))
+        dynamodb.options["table_name"] = name
+        place = [*place, "--table-name", name]
         put_expired(dynamodb, 800)
         arguments = [sys.executable, "-m", "beaker_dynamodb", "purge", *place]
         process = subprocess.Popen(

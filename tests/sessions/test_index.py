@@ -7,6 +7,7 @@ import pytest
 from beaker_dynamodb import (
     ConfigurationError,
     DynamoDBSession,
+    TableError,
     create_table,
     end_sessions,
     session_model,
@@ -140,6 +141,12 @@ class TestSessionsOf:
     def test_need_an_indexed_key(self, options: dict[str, Any], key: str) -> None:
         with pytest.raises(ConfigurationError, match=f"set index_keys = {key}"):
             sessions_of(key, 42, **options)
+
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+    def test_need_the_index_in_the_table(self, dynamodb: Any) -> None:
+        create_table(**dynamodb.options)
+        with pytest.raises(TableError, match="create-table --dry-run --index-keys user_id"):
+            sessions_of("user_id", 42, **dynamodb.options, index_keys="user_id")
 
     def test_fill_many_pages(self, options: dict[str, Any], site: Site) -> None:
         for _ in range(103):
