@@ -26,6 +26,7 @@ from beaker_dynamodb.admin.table import prepare_table
 from beaker_dynamodb.options import parse_options
 from beaker_dynamodb.table import METRICS_ACTION, OPERATIONS, TableSettings
 from tests.contract.site import Site
+from tests.support.large import noise
 from tests.support.pages import log_out
 from tests.support.wire import Call, Wire
 
@@ -141,7 +142,7 @@ def test_the_resource_is_the_table(options: dict[str, str], arn: str) -> None:
 def use_sessions(options: dict[str, Any]) -> None:
     """Begin, change, lock, rename and end sessions, small and large."""
     site = Site(options, session_class=DynamoDBSession)
-    ada = site.visitor(user_id=42, large=[f"{n:x}" * 9 for n in range(90_000)])
+    ada = site.visitor(user_id=42, large=noise(600_000))
     ada.put(large=None)
 
     def lock(session: Any) -> None:

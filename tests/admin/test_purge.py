@@ -21,6 +21,7 @@ from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
 from beaker_dynamodb.table import schema
 from tests.contract.site import Site
+from tests.support.large import noise
 from tests.support.pages import log_out, save
 from tests.support.tables import BATCH, stored_items
 from tests.support.wire import Wire
@@ -42,20 +43,16 @@ def run_purge(dynamodb: Any, **how: Any) -> PurgeReport:
     return purge(parse_options(dynamodb.options), **how)
 
 
-def large() -> list[str]:
-    return [f"{n:x}" * 9 for n in range(90_000)]
-
-
 class TestWhatHasExpired:
     def test_is_deleted_and_nothing_else(self, dynamodb: Any, site: Site, clock: Any) -> None:
         for _ in range(3):
             site.visitor(n=1)
-        site.visitor(large=large())
+        site.visitor(large=noise(600_000))
         site.visitor(n=1).visit(log_out)  # a marker
         cache = DynamoDBNamespaceManager("prices", **dynamodb.options, stale_ttl=50)
         cache.set_value(b"old", (0, 1, 2), expiretime=LIFE)
         clock.advance(LIFE - 100)
-        live = [site.visitor(n=2), site.visitor(large=large())]
+        live = [site.visitor(n=2), site.visitor(large=noise(600_000))]
         cache.set_value(b"new", (0, 1, 2), expiretime=LIFE)
         cache.set_value(b"ever", (0, 1, 2))
         clock.advance(100 + 51 + MARGIN)

@@ -17,6 +17,7 @@ from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
 from beaker_dynamodb.table import item_size
 from tests.contract.site import Site
+from tests.support.large import noise
 from tests.support.pages import KEYS, log_out
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
@@ -39,7 +40,7 @@ class TestStats:
             site.visitor(n=1)
         clock.advance(LIFE)
         site.visitor(n=1)
-        site.visitor(large=[f"{n:x}" * 9 for n in range(90_000)])
+        site.visitor(large=noise(600_000))
         site.visitor(n=1).visit(log_out)
         for name, count in (("prices", 4), ("pages", 2)):
             cache = DynamoDBNamespaceManager(name, **dynamodb.options)

@@ -11,6 +11,7 @@ from beaker_dynamodb import DynamoDBSession, create_table
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of
 from tests.contract.site import Site
+from tests.support.large import noise
 from tests.support.pages import KEYS, log_out
 from tests.support.wire import Wire
 
@@ -80,12 +81,12 @@ class TestShow:
         assert session_id not in asked
 
     def test_prints_json(self, place: list[str], site: Site) -> None:
-        ada = site.visitor(user_id="ada", large=[f"{n:x}" * 9 for n in range(90_000)])
+        ada = site.visitor(user_id="ada", large=noise(600_000))
         details = json.loads(run("show", *place, ada.read_id(), "--json").output)
         assert details["state"] == "live"
         assert details["parts"] == 2
         assert details["indexed"] == {"user_id": "ada"}
-        assert {"name": "'large'", "type": "list", "value": None} in details["keys"]
+        assert {"name": "'large'", "type": "bytes", "value": None} in details["keys"]
 
     def test_says_if_only_the_application_can_read_it(
         self, place: list[str], options: dict[str, Any]

@@ -14,6 +14,7 @@ from beaker_dynamodb import (
     sessions_of,
 )
 from tests.contract.site import Site, Visitor
+from tests.support.large import noise
 from tests.support.pages import KINDS, log_out, read, save
 from tests.support.wire import Wire
 
@@ -88,7 +89,7 @@ class TestTheIndex:
         assert len(sessions_of("user_id", "ada", **options)) == 1
 
     def test_keeps_a_large_session_findable(self, options: dict[str, Any], site: Site) -> None:
-        log_in(site, 42, large=[f"{n:x}" * 9 for n in range(90_000)])
+        log_in(site, 42, large=noise(600_000))
         assert len(stored_items_of(options)) > 1
         assert len(sessions_of("user_id", 42, **options)) == 1
         assert len(end_sessions("user_id", 42, **options)) == 1
