@@ -96,7 +96,7 @@ class TableCheck:
         except BeakerDynamoDBError as error:
             yield from self._explain(error)
             return
-        key = f"access key ...{source.key_end} from {source.method}" if source else "no credentials"
+        key = f"access key ...{source.key_end} from {source.method}" if source else "no access key"
         yield Finding("identity", "ok", f"account {description.account}, {key}")
         milliseconds = f"{description.seconds * 1000:.0f} ms"
         message = f"{description.endpoint} answered in {milliseconds}"
@@ -170,20 +170,16 @@ class TableCheck:
         if len(keys) > 1 and types == {"S"}:
             return f"session.hash_key = {keys['HASH']}\nsession.range_key = {keys['RANGE']}"
         name = f"{self._options.table_name}-2"
-        return create_command(replace(self._options, table_name=name), self._region)
-
-    @property
-    def _region(self) -> str | None:
-        return self._table.location["region"]
+        return create_command(replace(self._table.found_options, table_name=name))
 
     @property
     def _create_command(self) -> str:
-        return create_command(self._options, self._region)
+        return create_command(self._table.found_options)
 
     @property
     def _endpoint(self) -> str:
-        region = self._region or "REGION"
-        return self._options.endpoint_url or f"https://dynamodb.{region}.amazonaws.com"
+        found = self._table.found_options
+        return found.endpoint_url or f"https://dynamodb.{found.region}.amazonaws.com"
 
     @property
     def _arn(self) -> str:
