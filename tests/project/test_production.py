@@ -64,7 +64,7 @@ def test_its_program_prints_the_findings(
     [program] = blocks("python", "Check it at each start")
     program = program.replace('"sessions"', repr(dynamodb.options["table_name"]))
     exec(compile(program, "docs/production.md", "exec"), {})
-    assert capsys.readouterr().out.splitlines()[1].startswith("warning table table")
+    assert capsys.readouterr().out.splitlines()[2].startswith("warning table table")
 
 
 def test_its_table_names_each_finding(dynamodb: Any, folder: Path) -> None:
