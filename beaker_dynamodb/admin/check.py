@@ -12,6 +12,7 @@ from ..session import check_encryption
 from ..table import (
     ACCESS_DENIED,
     TABLE_MISSING,
+    CredentialSource,
     Description,
     RowKey,
     Table,
@@ -94,22 +95,24 @@ class TableCheck:
         try:
             description = describe_table(self._table)
         except BeakerDynamoDBError as error:
-            yield from self._explain(error)
+            yield from self._explain(error, source)
             return
-        key = f"access key ...{source.key_end} from {source.method}" if source else "no credentials"
-        yield Finding("identity", "ok", f"account {description.account}, {key}")
+        yield Finding("identity", "ok", f"account {description.account}, {_in_words(source)}")
         milliseconds = f"{description.seconds * 1000:.0f} ms"
         message = f"{description.endpoint} answered in {milliseconds}"
         yield Finding("reachable", "ok", message)
         yield from self._look_at_keys(description)
         yield from _check_clock(description)
 
-    def _explain(self, error: BeakerDynamoDBError) -> Iterator[Finding]:
+    def _explain(
+        self, error: BeakerDynamoDBError, source: CredentialSource | None
+    ) -> Iterator[Finding]:
         if isinstance(error, (ConfigurationError, StoreUnavailable)):
             raise error
         if error.code == TABLE_MISSING:
             level: Level = "warning" if self._options.create_table else "error"
-            yield Finding("reachable", "ok", "DynamoDB answered")
+            yield Finding("identity", "ok", _in_words(source))
+            yield Finding("reachable", "ok", f"{self._endpoint} answered")
             yield Finding("table", level, self._missing(), self._create_command)
         elif error.code == ACCESS_DENIED:
             yield from self._look_without_description(error)
@@ -170,24 +173,24 @@ class TableCheck:
         if len(keys) > 1 and types == {"S"}:
             return f"session.hash_key = {keys['HASH']}\nsession.range_key = {keys['RANGE']}"
         name = f"{self._options.table_name}-2"
-        return create_command(replace(self._options, table_name=name), self._region)
-
-    @property
-    def _region(self) -> str | None:
-        return self._table.location["region"]
+        return create_command(replace(self._table.found_options, table_name=name))
 
     @property
     def _create_command(self) -> str:
-        return create_command(self._options, self._region)
+        return create_command(self._table.found_options)
 
     @property
     def _endpoint(self) -> str:
-        region = self._region or "REGION"
-        return self._options.endpoint_url or f"https://dynamodb.{region}.amazonaws.com"
+        found = self._table.found_options
+        return found.endpoint_url or f"https://dynamodb.{found.region}.amazonaws.com"
 
     @property
     def _arn(self) -> str:
         return self._table.arn
+
+
+def _in_words(source: CredentialSource | None) -> str:
+    return f"access key ...{source.key_end} from {source.method}" if source else "no access key"
 
 
 def _check_clock(description: Description) -> Iterator[Finding]:

@@ -75,8 +75,15 @@ def parse_options(arguments: Mapping[str, object], prefix: str = "") -> Options:
     """
     named = {name: value for name, value in arguments.items() if _is_option(name, value)}
     in_url = options_in_url(named.pop("url", None), prefix)
-    given = {**in_url, **_without_aliases(named, prefix)}
-    parsed: dict[str, Any] = {name: _parse(name, value, prefix) for name, value in given.items()}
+    beside = _without_aliases(named, prefix)
+    parsed: dict[str, Any] = {
+        **{
+            name: _parse(name, value, f"{prefix}url?")
+            for name, value in in_url.items()
+            if name not in beside
+        },
+        **{name: _parse(name, value, prefix) for name, value in beside.items()},
+    }
     return Options(**parsed)
 
 

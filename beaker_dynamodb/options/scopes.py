@@ -106,16 +106,17 @@ def _refuse_ineffective(
     foreign: Iterable[str],
     other: str,
 ) -> None:
-    in_url = options_in_url(settings.get("url"), prefix)
-    given = [name for name, value in {**in_url, **settings}.items() if value is not None]
-    for name in given:
-        if right_names.get(name):
-            raise ConfigurationError(
-                f"{prefix}{name} has no effect: set {prefix}{right_names[name]}"
-            )
+    given = dict.fromkeys(options_in_url(settings.get("url"), prefix), f"{prefix}url?")
+    given |= {name: prefix for name, value in settings.items() if value is not None}
+    for name, found in given.items():
+        right = right_names.get(name)
+        if right:
+            # A url holds the backend's options, and not Beaker's own.
+            place = found if right in OPTIONS else prefix
+            raise ConfigurationError(f"{found}{name} has no effect: set {place}{right}")
         if name in foreign or name in right_names:
             raise ConfigurationError(
-                f"{prefix}{name} has no effect, it concerns {other}s: set {other}.{name}, or "
+                f"{found}{name} has no effect, it concerns {other}s: set {other}.{name}, or "
                 "remove the key"
             )
 

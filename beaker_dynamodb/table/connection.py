@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple, TypedDict
+from urllib.parse import urlsplit
 from zlib import crc32
 
 import botocore.loaders
@@ -77,6 +79,14 @@ class SharedClient:
         """The region given, or the one that the AWS chain provided once there is a client."""
         return self._client.meta.region_name if self._client else self._options.region
 
+    @property
+    def endpoint_url(self) -> str | None:
+        """The URL given, or the one of a stand-in that the AWS chain provided."""
+        if self._client is None or self._options.endpoint_url:
+            return self._options.endpoint_url
+        found = str(self._client.meta.endpoint_url)
+        return None if is_in_aws(found) else found
+
     def missing_settings(self) -> set[str]:
         """The options without which no call can be made, as the AWS chain does not provide them."""
         session = _botocore_session(self._options)
@@ -91,7 +101,10 @@ class SharedClient:
         credentials = _botocore_session(self._options).get_credentials()
         if credentials is None:
             return None
-        return CredentialSource(credentials.method, credentials.access_key[-SHOWN_OF_A_KEY:])
+        key = credentials.access_key
+        # A key of a stand-in can be shorter than what is shown of one of AWS.
+        shown = key[-SHOWN_OF_A_KEY:] if len(key) > 2 * SHOWN_OF_A_KEY else ""
+        return CredentialSource(credentials.method, shown)
 
     def client_of(self, service: str) -> Any:
         """A client of another AWS service, with the same credentials and limits."""
@@ -145,6 +158,12 @@ class DynamoDBConnection(Connection):
         return self.shared.client
 
     @property
+    def found_options(self) -> Options:
+        """The options, with what the AWS chain provided once there is a client."""
+        shared = self.shared
+        return replace(self.options, region=shared.region, endpoint_url=shared.endpoint_url)
+
+    @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
         return {"table": self.options.table_name, "region": self.shared.region}
@@ -170,6 +189,12 @@ class DynamoDBConnection(Connection):
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
         _check_origin(answer)
         return answer
+
+
+def is_in_aws(url: str) -> bool:
+    """Whether a URL is one of AWS, and of no stand-in."""
+    host = urlsplit(url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def _botocore_session(options: Options) -> botocore.session.Session:

@@ -18,12 +18,11 @@ _REFUSAL = re.compile(
 )
 
 
-def create_command(options: Options, region: str | None) -> str:
+def create_command(options: Options) -> str:
     """The command that creates the table and switches its TTL on.
 
     Args:
         options: lead to the table; secrets are left out.
-        region: of the client, if the options give none.
     """
     shown = {*names_of("table"), "endpoint_url", "profile"}
     changed = {
@@ -31,7 +30,7 @@ def create_command(options: Options, region: str | None) -> str:
         for name in OPTIONS
         if name in shown and getattr(options, name) != getattr(Options, name)
     }
-    given = {"table_name": options.table_name, "region": region, **changed}
+    given = {"table_name": options.table_name, "region": options.region, **changed}
     words = [
         f"--{name.replace('_', '-')} {shlex.quote(_in_ini(value))}"
         for name, value in given.items()

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from .bind import connection_of
-from .connection import CredentialSource
+from .connection import CredentialSource, is_in_aws
 from .table import Table
 from .translate import translated
 
@@ -39,8 +38,7 @@ class Description(NamedTuple):
     @property
     def is_in_aws(self) -> bool:
         """Whether DynamoDB itself answered, and no stand-in: CloudWatch counts its calls."""
-        host = urlsplit(self.endpoint).hostname or ""
-        return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+        return is_in_aws(self.endpoint)
 
 
 def describe_table(table: Table) -> Description:
@@ -50,12 +48,16 @@ def describe_table(table: Table) -> Description:
         TableError: the table is missing, or the call is not allowed.
         StoreUnavailable: DynamoDB did not answer.
     """
+    connection = connection_of(table.model)
+    with translated(connection):
+        # To create it takes longer than the call.
+        client = connection.client
     sent, started = time.time(), time.monotonic()
     answer = table.call("DescribeTable", {})
     seconds = time.monotonic() - started
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     ahead = _clock_difference(date, sent, seconds) if date else None
-    return Description(answer["Table"], table.client.meta.endpoint_url, seconds, ahead)
+    return Description(answer["Table"], client.meta.endpoint_url, seconds, ahead)
 
 
 def credential_source(table: Table) -> CredentialSource | None:

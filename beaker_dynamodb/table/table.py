@@ -92,6 +92,11 @@ class Table:
         return table_arn(self.location)
 
     @property
+    def found_options(self) -> Options:
+        """The options, with what the AWS chain provided once there is a client."""
+        return self._connection.found_options
+
+    @property
     def client(self) -> Any:
         """The botocore client that makes the calls."""
         return self._connection.client

@@ -125,8 +125,7 @@ def _explain_table(code: str, text: str, connection: DynamoDBConnection) -> str:
 
 def missing_table(connection: DynamoDBConnection) -> str:
     """What to do about a table that is missing."""
-    command = create_command(connection.options, connection.location["region"])
-    return f"the table is missing: run `{command}`"
+    return f"the table is missing: run `{create_command(connection.found_options)}`"
 
 
 def _diagnose(cause: BaseException, code: str, text: str) -> tuple[type[BeakerDynamoDBError], str]:

@@ -298,7 +298,8 @@ class TestUrl:
             parse_options({"url": "dynamodb:///?ttl=1&ttl=2"})
 
     def test_with_a_typo_is_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="did you mean table_name"):
+        expected = r"unknown option url\?tablename = 'x': did you mean url\?table_name\?"
+        with pytest.raises(ConfigurationError, match=expected):
             parse_options({"url": "dynamodb:///?tablename=x"})
 
 

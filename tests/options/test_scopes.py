@@ -110,7 +110,11 @@ class TestAKeyWithoutAnEffect:
 
     def test_is_found_in_a_url_too(self) -> None:
         message = refused({"session.url": "dynamodb://eu-west-1/shop?on_outage=miss"})
-        assert "on_outage has no effect, it concerns caches" in message
+        assert message.startswith("session.url?on_outage has no effect, it concerns caches")
+        message = refused({"session.url": "dynamodb:///?serializer=json"})
+        assert message == "session.url?serializer has no effect: set session.data_serializer"
+        message = refused({"session.url": "dynamodb:///?table=shop"})
+        assert message == "session.url?table has no effect: set session.url?table_name"
 
     def test_of_a_framework_is_refused_without_it(self) -> None:
         assert "session.cookie_on_exception" in refused({"session.cookie_on_exception": "true"})

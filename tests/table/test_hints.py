@@ -107,3 +107,12 @@ def test_another_endless_recursion_is_not_taken_for_it(
     with pytest.raises(Exception, match="RecursionError") as caught:
         Site(dynamodb.options, max_retries=0).request(count)
     assert not isinstance(caught.value, ConfigurationError)
+
+
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+def test_a_missing_table_names_the_endpoint_of_the_environment(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.options["endpoint_url"])
+    message = error_of(dynamodb, create_table=False, endpoint_url=None, max_pool_connections=3)
+    assert f"--endpoint-url {dynamodb.options['endpoint_url']}`" in message

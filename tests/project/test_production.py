@@ -1,0 +1,76 @@
+"""The page "In production": its first sections are repeated, and print what the page says."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from beaker_dynamodb.cli.commands import command
+from tests.support.internals import forget_connections
+
+PAGE = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")
+SECTIONS = PAGE.split("\n## ")
+
+pytestmark = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)
+
+
+def blocks(language: str, title: str) -> list[str]:
+    [section] = [section for section in SECTIONS if section.startswith(f"{title}\n")]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def commands(title: str) -> list[tuple[str, str]]:
+    """The calls of this package's command in a section, each with its output."""
+    parts = "".join(blocks("console", title)).split("$ ")
+    pairs = [part.partition("\n")[::2] for part in parts]
+    return [(line, output) for line, output in pairs if line.startswith("beaker-dynamodb")]
+
+
+def run(line: str) -> str:
+    return CliRunner().invoke(command, shlex.split(line)[1:], prog_name="beaker-dynamodb").output
+
+
+def without_times(output: str) -> str:
+    """The output without what differs from run to run, and the width of a table's column."""
+    return re.sub(r"[\d.]+ ms", "some ms", re.sub(r"[━ ]+", " ", output))
+
+
+@pytest.fixture
+def folder(dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the page's ini file, and credentials in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    [ini] = blocks("ini", "Create the table")
+    table = dynamodb.options["table_name"]
+    (tmp_path / "production.ini").write_text(ini.replace("= sessions\n", f"= {table}\n"))
+    forget_connections()
+    return tmp_path
+
+
+def test_its_commands_print_what_it_says(dynamodb: Any, folder: Path) -> None:
+    for line, output in [*commands("Create the table"), *commands("Check it")]:
+        printed = run(line).replace(dynamodb.options["table_name"], "sessions")
+        expected = [without_times(part) for part in output.split("...\n")]
+        assert all(part in without_times(printed) for part in expected), printed
+
+
+def test_its_program_prints_the_findings(
+    dynamodb: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [program] = blocks("python", "Check it at each start")
+    program = program.replace('"sessions"', repr(dynamodb.options["table_name"]))
+    exec(compile(program, "docs/production.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[2].startswith("warning table table")
+
+
+def test_its_table_names_each_finding(dynamodb: Any, folder: Path) -> None:
+    for line, _ in commands("Create the table"):
+        run(line)
+    [section] = [section for section in SECTIONS if section.startswith("Check it\n")]
+    named = re.findall(r"^\| `([a-z ]+)` \|", section, re.MULTILINE)
+    printed = run("beaker-dynamodb doctor --ini production.ini")
+    assert set(named) - {"cipher"} == set(re.findall(r"│ ok +│ ([a-z ]+?) +│", printed))
