@@ -16,7 +16,7 @@ from ..manager import Backend
 from ..options import Options, parse_options
 from ..rows import Rows, now
 from ..table import Condition, Item, ItemResult, RowKey, Table, is_unchanged, item_size, write_units
-from .scan import Crew, Pace, number_of_segments, pages, patiently
+from .scan import Crew, Pace, item_count, number_of_segments, pages, patiently
 from .table import table_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
@@ -42,6 +42,7 @@ class PurgeReport:
 
     Attributes:
         segments: of the table.
+        items: in the segments to read, as DynamoDB has counted them in the last six hours.
         done: segments that were finished.
         scanned: items that were read.
         expired: items that had expired.
@@ -54,6 +55,7 @@ class PurgeReport:
     """
 
     segments: int
+    items: int = 0
     done: int = 0
     scanned: int = 0
     expired: int = 0
@@ -63,6 +65,11 @@ class PurgeReport:
     write_units: float = 0.0
     seconds: float = 0.0
     next: Start | None = None
+
+    @property
+    def handled(self) -> int:
+        """Items that were read, and deleted or kept if they have expired."""
+        return self.scanned - self.expired + self.deleted + self.kept
 
 
 Progress = Callable[[PurgeReport], None]
@@ -98,13 +105,20 @@ def purge(
         StoreUnavailable: DynamoDB did not answer, or throttled for half a minute.
     """
     table = table_of(options)
-    begin = start or Start(0, number_of_segments(table))
+    counted = item_count(table)
+    begin = start or Start(0, number_of_segments(counted))
     if not 0 <= begin.segment < begin.segments:
         raise ConfigurationError(f"there is no segment {begin.segment} of {begin.segments}")
     crew = Crew(workers, is_over)
     rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
     paces = (Pace(max_units), Pace(max_units))
-    run = _Purge(_Expired(table, options), rows, paces, _Count(begin, progress), dry_run=dry_run)
+    run = _Purge(
+        _Expired(table, options),
+        rows,
+        paces,
+        _Count(begin, counted.items, progress),
+        dry_run=dry_run,
+    )
     stopped = crew.run(range(begin.segment, begin.segments), lambda each: run.clean(each, crew))
     return run.count.report(None if stopped is None else Start(stopped, begin.segments))
 
@@ -191,8 +205,9 @@ class _Expired:
 class _Count:
     """The report so far, and who receives it."""
 
-    def __init__(self, start: Start, progress: Progress) -> None:
-        self._report = PurgeReport(start.segments, done=start.segment)
+    def __init__(self, start: Start, items: int, progress: Progress) -> None:
+        left = items * (start.segments - start.segment) // start.segments
+        self._report = PurgeReport(start.segments, left, done=start.segment)
         self._progress = progress
         self._lock = threading.Lock()
         self._began = time.monotonic()

@@ -47,6 +47,14 @@ class Page:
     units: float
 
 
+@dataclass(frozen=True)
+class TableCount:
+    """Items of a table, and their size in bytes."""
+
+    items: int
+    size: int
+
+
 class Pace:
     """Keeps the capacity units that several threads consume below a rate.
 
@@ -79,10 +87,15 @@ class Pace:
         self._sleep(pause)
 
 
-def number_of_segments(table: Table) -> int:
+def item_count(table: Table) -> TableCount:
+    """What DynamoDB has counted in a table in the last six hours."""
+    described = table.call("DescribeTable", {})["Table"]
+    return TableCount(described.get("ItemCount", 0), described.get("TableSizeBytes", 0))
+
+
+def number_of_segments(count: TableCount) -> int:
     """Segments in which to read a table: DynamoDB distributes its items evenly over them."""
-    size: int = table.call("DescribeTable", {})["Table"].get("TableSizeBytes", 0)
-    return min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(size / SEGMENT_SIZE)))
+    return min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(count.size / SEGMENT_SIZE)))
 
 
 def pages(table: Table, segment: int, total: int, **arguments: Any) -> Iterator[Page]:

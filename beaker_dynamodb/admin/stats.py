@@ -26,7 +26,7 @@ from ..table import (
     write_units,
 )
 from .distribution import Distribution, Summary
-from .scan import FEWEST_SEGMENTS, MOST_SEGMENTS, Crew, pages
+from .scan import FEWEST_SEGMENTS, MOST_SEGMENTS, Crew, TableCount, item_count, pages
 from .table import table_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
@@ -120,16 +120,15 @@ def table_stats(
         sample: items to read at least.
     """
     table = table_of(options)
-    described = table.call("DescribeTable", {})["Table"]
-    items, size = described.get("ItemCount", 0), described.get("TableSizeBytes", 0)
-    total = min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(items / ITEMS_OF_A_SEGMENT)))
+    counted = item_count(table)
+    total = min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(counted.items / ITEMS_OF_A_SEGMENT)))
     order = list(range(total)) if everything else random.sample(range(total), total)
     count = _Count(options, progress, total)
     # A sample ends with the segment that completes it.
     crew = Crew(WORKERS, lambda: False)
     crew.run(_until(order, lambda: not everything and count.scanned >= sample), count.reader(table))
     place = table.location
-    return count.stats(place["table"], place["region"], items, size)
+    return count.stats(place["table"], place["region"], counted)
 
 
 def _until(segments: list[int], is_enough: Callable[[], bool]) -> Iterator[int]:
@@ -211,15 +210,15 @@ class _Count:
 
         return read
 
-    def stats(self, table: str, region: str | None, items: int, size: int) -> TableStats:
+    def stats(self, table: str, region: str | None, counted: TableCount) -> TableStats:
         """The figures so far."""
         groups = [group.stats(*name) for name, group in self._groups.items()]
         groups.sort(key=lambda group: group.size, reverse=True)
         return TableStats(
             table,
             region,
-            items,
-            size,
+            counted.items,
+            counted.size,
             self.scanned,
             self._total / max(1, self._done),
             self._units,

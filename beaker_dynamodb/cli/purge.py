@@ -79,7 +79,7 @@ def purge_command(
         click.confirm(_question(parsed), abort=True, err=True)
     columns = ("{task.fields[rate]}", "{task.fields[found]}")
     with progress_bar(*map(TextColumn, columns), TimeRemainingColumn()) as bar:
-        watch = _Watch(bar)
+        watch = _Watch(bar, is_dry=dry_run)
         report = purge(
             parsed, watch, max_units=max_units, workers=workers, dry_run=dry_run, start=start
         )
@@ -94,16 +94,20 @@ def purge_command(
 class _Watch:
     """Shows a report in a bar: the rate, what was found, and the time left."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, bar: Bar, *, is_dry: bool) -> None:
         self._bar = bar
+        self._is_dry = is_dry
         self._task = bar.add_task("purging", total=None, rate="", found="")
 
     def __call__(self, report: PurgeReport) -> None:
-        rate = f"{report.scanned / max(report.seconds, 0.1):,.0f} items/s"
+        handled = report.scanned if self._is_dry else report.handled
+        is_done = report.done == report.segments
+        rate = f"{handled / max(report.seconds, 0.1):,.0f} items/s"
         self._bar.update(
             self._task,
-            total=report.segments,
-            completed=report.done,
+            # DynamoDB's count may be six hours old.
+            total=report.scanned if is_done else max(report.items, report.scanned + 1),
+            completed=handled,
             rate=rate,
             found=f"{report.deleted:,} of {report.expired:,} expired deleted",
         )

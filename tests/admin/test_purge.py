@@ -58,7 +58,9 @@ class TestWhatHasExpired:
         clock.advance(100 + 51 + MARGIN)
         parts = sum(item.item.startswith("session part:") for item in stored_items(dynamodb))
         report = run_purge(dynamodb)
-        assert report.expired == report.deleted == 3 + 1 + 1 + 1 + parts // 2
+        # A part may go with its head before its own segment is read.
+        assert 3 + 1 + 1 + 1 <= report.expired <= 3 + 1 + 1 + 1 + parts // 2
+        assert report.deleted == report.expired
         assert report.kept == 0
         assert report.next is None
         left = stored_items(dynamodb)
