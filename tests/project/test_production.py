@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from beaker_dynamodb import create_table
 from beaker_dynamodb.cli.commands import command
+from tests.contract.site import Site
 from tests.support.internals import forget_connections
 
 PAGE = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")
@@ -74,3 +76,21 @@ def test_its_table_names_each_finding(dynamodb: Any, folder: Path) -> None:
     named = re.findall(r"^\| `([a-z ]+)` \|", section, re.MULTILINE)
     printed = run("beaker-dynamodb doctor --ini production.ini")
     assert set(named) - {"cipher"} == set(re.findall(r"│ ok +│ ([a-z ]+?) +│", printed))
+
+
+def test_its_program_logs_a_user_out_everywhere(dynamodb: Any, folder: Path) -> None:
+    options = {**dynamodb.options, "index_keys": "user_id"}
+    create_table(**options)
+    site = Site(options)
+    here, there = (site.visitor(user_id=42) for _ in range(2))
+    [program] = blocks("python", "Log a user out everywhere")
+    url = f"us-east-1/{dynamodb.options['table_name']}?"
+    program = program.replace("eu-west-1/sessions?", url)
+    here.visit(lambda session: exec(program, {"session": session}))
+    assert here.read() == {"user_id": 42}
+    assert there.read() == {}
+
+
+def test_its_policy_is_printed(dynamodb: Any, folder: Path) -> None:
+    [(line, output), (_, _)] = commands("Policies and templates")
+    assert run(line).replace(dynamodb.options["table_name"], "sessions") == output
