@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from ..manager import Backend
 from ..options import Options, parse_options
-from ..rows import Rows, now
+from ..rows import now
 from ..table import Condition, Item, ItemResult, RowKey, Table, is_unchanged, item_size, write_units
 from .scan import Crew, Pace, item_count, number_of_segments, pages, patiently
 from .table import table_of
@@ -75,15 +75,32 @@ class PurgeReport:
 Progress = Callable[[PurgeReport], None]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How to purge.
+
+    Attributes:
+        max_units: most read units, and most write units, a second; None for no bound.
+        workers: threads that work at once.
+        dry_run: whether to count alone.
+        start: where an earlier purge has stopped.
+        is_over: whether to stop now; called between items.
+    """
+
+    max_units: float | None = None
+    workers: int = WORKERS
+    dry_run: bool = False
+    start: Start | None = None
+    is_over: Callable[[], bool] = lambda: False
+
+
+PLAIN_PLAN = Plan()
+
+
 def purge(
     options: Options,
+    plan: Plan = PLAIN_PLAN,
     progress: Progress = lambda _report: None,
-    *,
-    max_units: float | None = None,
-    workers: int = WORKERS,
-    dry_run: bool = False,
-    start: Start | None = None,
-    is_over: Callable[[], bool] = lambda: False,
 ) -> PurgeReport:
     """Delete what has expired a minute ago or earlier.
 
@@ -92,35 +109,24 @@ def purge(
 
     Args:
         options: of the backend; with `key_prefix`, only its own items are deleted.
+        plan: how fast, where to begin, when to stop.
         progress: receives the report so far, from any thread.
-        max_units: most read units, and most write units, a second; None for no bound.
-        workers: threads that work at once.
-        dry_run: whether to count alone.
-        start: where an earlier purge has stopped.
-        is_over: whether to stop now; called between items.
 
     Raises:
-        ConfigurationError: `start` names no segment.
+        ConfigurationError: the plan's start names no segment.
         TableError: the table is missing, or access was denied.
         StoreUnavailable: DynamoDB did not answer, or throttled for half a minute.
     """
     table = table_of(options)
     counted = item_count(table)
-    begin = start or Start(0, number_of_segments(counted))
+    begin = plan.start or Start(0, number_of_segments(counted))
     if not 0 <= begin.segment < begin.segments:
         raise ConfigurationError(f"there is no segment {begin.segment} of {begin.segments}")
-    crew = Crew(workers, is_over)
-    rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
-    paces = (Pace(max_units), Pace(max_units))
-    run = _Purge(
-        _Expired(table, options),
-        rows,
-        paces,
-        _Count(begin, counted.items, progress),
-        dry_run=dry_run,
-    )
+    crew = Crew(plan.workers, plan.is_over)
+    count = _Count(begin, counted.items, progress)
+    run = _Purge(_Expired(table, options), plan, count)
     stopped = crew.run(range(begin.segment, begin.segments), lambda each: run.clean(each, crew))
-    return run.count.report(None if stopped is None else Start(stopped, begin.segments))
+    return count.report(None if stopped is None else Start(stopped, begin.segments))
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -138,13 +144,13 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     if not url:
         raise ConfigurationError("give url in the event, or set BEAKER_DYNAMODB_URL")
     start = event.get("next")
-    report = purge(
-        parse_options({"url": url}),
+    plan = Plan(
         max_units=event.get("max_units"),
         workers=event.get("workers", WORKERS),
         start=Start(**start) if start else None,
         is_over=lambda: context.get_remaining_time_in_millis() < LAMBDA_RESERVE * 1000,
     )
+    report = purge(parse_options({"url": url}), plan)
     logger.info("purged: %s", report)
     return dataclasses.asdict(report)
 
@@ -159,6 +165,7 @@ class _Expired:
 
     def __init__(self, table: Table, options: Options) -> None:
         self.table = table
+        self.rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
         self._keys = (options.hash_key, options.range_key)
         self._options = options
         model = table.model
@@ -229,26 +236,17 @@ class _Count:
 class _Purge:
     """One purge: its threads call `clean`."""
 
-    def __init__(
-        self,
-        expired: _Expired,
-        rows: Rows,
-        paces: tuple[Pace, Pace],
-        count: _Count,
-        *,
-        dry_run: bool,
-    ) -> None:
-        self.count = count
+    def __init__(self, expired: _Expired, plan: Plan, count: _Count) -> None:
+        self._count = count
         self._expired = expired
-        self._rows = rows
-        self._reading, self._writing = paces
-        self._dry_run = dry_run
+        self._reading, self._writing = Pace(plan.max_units), Pace(plan.max_units)
+        self._dry_run = plan.dry_run
 
     def clean(self, segment: int, crew: Crew) -> None:
         """Delete what has expired in a segment."""
-        total = self.count.report(None).segments
+        total = self._count.report(None).segments
         for page in pages(self._expired.table, segment, total, **self._expired.scan):
-            self.count.add(scanned=page.scanned, expired=len(page.items), read_units=page.units)
+            self._count.add(scanned=page.scanned, expired=len(page.items), read_units=page.units)
             for item in page.items if not self._dry_run else ():
                 if crew.must_stop:
                     return
@@ -256,13 +254,13 @@ class _Purge:
             self._reading.spend(page.units)
             if crew.must_stop:
                 return
-        self.count.add(done=1)
+        self._count.add(done=1)
 
     def _delete(self, item: Item) -> None:
         key, condition = self._expired.key(item), self._expired.is_as_read(item)
-        result: ItemResult = patiently(lambda: self._rows.delete_if(key, condition))
+        result: ItemResult = patiently(lambda: self._expired.rows.delete_if(key, condition))
         units = write_units(item_size(result.item or {}))
         # Without an item, DynamoDB's TTL came first, or the part of a large value went with it.
         is_gone = result.done or result.item is None
-        self.count.add(deleted=is_gone, kept=not is_gone, write_units=units)
+        self._count.add(deleted=is_gone, kept=not is_gone, write_units=units)
         self._writing.spend(units)

@@ -8,7 +8,7 @@ import click
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeRemainingColumn
 
-from ..admin.purge import MARGIN, WORKERS, PurgeReport, Start, purge
+from ..admin.purge import MARGIN, WORKERS, Plan, PurgeReport, Start, purge
 from ..options import Options, parse_options
 from .choice import table_options, with_options, yes_option
 from .exits import Exit, help_end
@@ -75,14 +75,12 @@ def purge_command(
     goes on. What has expired in the last minute stays.
     """
     parsed = parse_options(options)
+    plan = Plan(max_units, workers, dry_run, start)
     if not (dry_run or yes):
         click.confirm(_question(parsed), abort=True, err=True)
     columns = ("{task.fields[rate]}", "{task.fields[found]}")
     with progress_bar(*map(TextColumn, columns), TimeRemainingColumn()) as bar:
-        watch = _Watch(bar, is_dry=dry_run)
-        report = purge(
-            parsed, watch, max_units=max_units, workers=workers, dry_run=dry_run, start=start
-        )
+        report = purge(parsed, plan, _Watch(bar, is_dry=dry_run))
     if as_json:
         print_json(report)
     else:

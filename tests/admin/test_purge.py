@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from beaker_dynamodb import DynamoDBNamespaceManager, StoreUnavailable, session_model
-from beaker_dynamodb.admin.purge import MARGIN, PurgeReport, Start, lambda_handler, purge
+from beaker_dynamodb.admin.purge import MARGIN, Plan, PurgeReport, Start, lambda_handler, purge
 from beaker_dynamodb.admin.scan import Pace
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
@@ -39,8 +39,8 @@ def site(dynamodb: Any) -> Site:
     return Site(dynamodb.options, ttl=LIFE)
 
 
-def run_purge(dynamodb: Any, **how: Any) -> PurgeReport:
-    return purge(parse_options(dynamodb.options), **how)
+def run_purge(dynamodb: Any, **plan: Any) -> PurgeReport:
+    return purge(parse_options(dynamodb.options), Plan(**plan))
 
 
 class TestWhatHasExpired:
@@ -156,9 +156,8 @@ class TestAnInterruption:
             site.visitor(n=1)
         clock.advance(LIFE + MARGIN)
         seen: list[PurgeReport] = []
-        first = run_purge(
-            dynamodb, progress=seen.append, is_over=lambda: bool(seen and seen[-1].deleted >= 7)
-        )
+        plan = Plan(is_over=lambda: bool(seen and seen[-1].deleted >= 7))
+        first = purge(parse_options(dynamodb.options), plan, seen.append)
         assert first.next is not None
         assert 7 <= first.deleted < 30
         second = run_purge(dynamodb, start=first.next)
