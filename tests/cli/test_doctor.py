@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from beaker import crypto
 from beaker.crypto import noencryption
+from botocore.exceptions import ClientError
 
 from beaker_dynamodb import Finding
 from beaker_dynamodb import create_table as create_another
@@ -15,6 +16,7 @@ from beaker_dynamodb.admin import doctor
 from beaker_dynamodb.admin.doctor import examine
 from tests.cli.test_cli import Ini, arguments, credentials, ini, lines_of, place, run, section
 from tests.contract.site import Site
+from tests.support.internals import SharedClient
 from tests.support.pages import count
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
@@ -190,6 +192,18 @@ class TestThrottling:
         throttling = found(dynamodb, max_retries="0")["throttling"]
         assert throttling.level == "warning"
         assert '"cloudwatch:GetMetricStatistics"' in str(throttling.remedy)
+
+    def test_that_may_not_be_read_says_so(
+        self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = f"User: {USER} is not authorized to perform: cloudwatch:GetMetricStatistics"
+        answer = {"Error": {"Code": "AccessDenied", "Message": text}}
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise ClientError(answer, "GetMetricStatistics")
+
+        monkeypatch.setattr(SharedClient, "client_of", refuse)
+        assert f"not known: access was denied: {text}" in found(dynamodb)["throttling"].message
 
 
 def test_a_stand_in_has_no_throttling(dynamodb: Any, create_table: None) -> None:
