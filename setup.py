@@ -23,15 +23,18 @@ TEST = [
     *DEMO,
     *EXAMPLES,
     "a2wsgi>=1.10",
+    "cfn-lint>=1.20",
     "cryptography>=42",
     "gevent>=24.2",
     "greenlet>=3",
     "gunicorn>=22",
     "hypothesis>=6.100",
+    "matplotlib>=3.8",
     "numpy>=1.26",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-xdist>=3.5",
+    "python-hcl2>=5",
     "webtest>=3.0",
 ]
 # Coverage-guided fuzzing: wheels for Linux only.

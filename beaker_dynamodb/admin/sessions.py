@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -44,8 +45,7 @@ def sessions_of(key: str, value: str | int, **options: object) -> list[SessionSu
         ConfigurationError: the key is not one of `index_keys`, or another option is wrong.
         StoreUnavailable: DynamoDB did not answer.
     """
-    parsed = parse_options(options)
-    return [_summary(found) for found in _index(parsed).find(key, value)]
+    return find_sessions(parse_options(options), key, value)
 
 
 def end_sessions(
@@ -69,15 +69,27 @@ def end_sessions(
         ConfigurationError: the key is not one of `index_keys`, or another option is wrong.
         StoreUnavailable: DynamoDB did not answer; some sessions may have ended.
     """
-    parsed = parse_options(options)
-    kept = {
-        session_key(parsed.key_prefix, each, hash_id=parsed.hash_ids).partition for each in keep
-    }
-    return [_summary(found) for found in _index(parsed).end(key, value, kept)]
+    return end_found(parse_options(options), key, value, keep)
+
+
+def find_sessions(options: Options, key: str, value: str | int) -> list[SessionSummary]:
+    """As `sessions_of`, for options already parsed."""
+    return [_summary(found) for found in _index(options).find(key, value)]
+
+
+def end_found(
+    options: Options, key: str, value: str | int, keep: Collection[str] = ()
+) -> list[SessionSummary]:
+    """As `end_sessions`, for options already parsed."""
+    keys = (session_key(options.key_prefix, each, hash_id=options.hash_ids) for each in keep)
+    kept = {each.partition for each in keys}
+    return [_summary(found) for found in _index(options).end(key, value, kept)]
 
 
 def _index(options: Options) -> SessionIndex:
-    return SessionIndex(Backend.of(options).rows, options)
+    # A search creates no table.
+    existing = dataclasses.replace(options, create_table=False)
+    return SessionIndex(Backend.of(existing).rows, existing)
 
 
 def _summary(found: FoundSession) -> SessionSummary:

@@ -9,11 +9,22 @@ from .create import create_table_command
 from .demo import demo_command
 from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
+from .purge import purge_command
+from .session import delete_command, show_command
+from .sessions import end_sessions_command, sessions_command
+from .stats import stats_command
+from .templates import (
+    cdk_command,
+    cloudformation_command,
+    iam_policy_command,
+    terraform_command,
+)
 
 _EXAMPLES = (
     "create-table --ini production.ini",
     "create-table --url dynamodb://eu-west-1/beaker",
     "doctor --ini production.ini",
+    "purge --ini production.ini --dry-run",
     "demo",
 )
 _COMPLETION = """\b
@@ -33,5 +44,20 @@ def command() -> None:
     """Sessions and caches for Beaker, in Amazon DynamoDB."""
 
 
-for _part in (create_table_command, demo_command, doctor_command):
+_PARTS = (
+    cdk_command,
+    cloudformation_command,
+    create_table_command,
+    delete_command,
+    demo_command,
+    doctor_command,
+    end_sessions_command,
+    iam_policy_command,
+    purge_command,
+    sessions_command,
+    show_command,
+    stats_command,
+    terraform_command,
+)
+for _part in _PARTS:
     command.add_command(_part)

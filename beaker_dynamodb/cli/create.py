@@ -13,15 +13,7 @@ from ..table import TableSettings
 from .choice import table_options
 from .exits import Exit, help_end
 from .output import as_json_option, console, print_json
-
-
-def _tags(
-    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    pairs = [tuple(each.split("=", maxsplit=1)) for each in given]
-    if not all(len(pair) > 1 and pair[0] for pair in pairs):
-        raise click.BadParameter("a tag has the form NAME=VALUE", context, parameter)
-    return tuple((name, value) for name, value in pairs)
+from .settings import table_settings
 
 
 @click.command(
@@ -33,23 +25,11 @@ def _tags(
     ),
 )
 @table_options
-@click.option("--point-in-time-recovery", is_flag=True, help="keep continuous backups of 35 days")
-@click.option("--deletion-protection", is_flag=True, help="refuse to delete the table")
-@click.option(
-    "--kms-key", metavar="ARN", help="encrypt the table with this key of AWS KMS (ARN or alias/...)"
-)
-@click.option("--tag", "tags", multiple=True, callback=_tags, metavar="NAME=VALUE")
+@table_settings
 @click.option("--dry-run", is_flag=True, help="only say what would be done, and what differs")
 @as_json_option
 def create_table_command(
-    options: dict[str, object],
-    *,
-    dry_run: bool,
-    as_json: bool,
-    point_in_time_recovery: bool,
-    deletion_protection: bool,
-    kms_key: str | None,
-    tags: tuple[tuple[str, str], ...],
+    options: dict[str, object], *, settings: TableSettings, dry_run: bool, as_json: bool
 ) -> None:
     """Create the table and enable its TTL.
 
@@ -57,7 +37,6 @@ def create_table_command(
     setting in which it differs is named, with the command that changes it, and the exit code is 3.
     Credentials come from the environment, a profile, or the ini file.
     """
-    settings = TableSettings(point_in_time_recovery, deletion_protection, kms_key, tags)
     parsed = parse_options(options)
     with _progress(is_shown=not as_json) as progress:
         report = prepare_table(parsed, settings, progress, dry_run=dry_run)

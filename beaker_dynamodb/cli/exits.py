@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -18,6 +19,12 @@ Exit codes:
   3    done, and something is left to do: the output names it
   130  interrupted
 """
+
+
+#: What click raises to print its help, since 8.2.
+_HELP: tuple[type[Exception], ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+)
 
 
 class Exit(IntEnum):
@@ -56,16 +63,32 @@ class Failure(click.ClickException):
 class OneLineErrors(click.Group):
     """A group that prints an error with its causes in one line, without a traceback."""
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """Parse the options of the command itself."""
+        with _in_one_line():
+            return super().make_context(*arguments, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the part of the command that the arguments name."""
-        try:
+        with _in_one_line():
             return super().invoke(ctx)
-        except ConfigurationError as error:
-            raise Failure(_with_causes(error), Exit.USAGE) from error
-        except BeakerDynamoDBError as error:
-            raise Failure(_with_causes(error)) from error
-        except KeyboardInterrupt as error:
-            raise Failure("interrupted", Exit.INTERRUPTED) from error
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except _HELP:
+        raise
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "beaker-dynamodb"
+        raise Failure(f"{error.format_message()} (see {path} --help)", Exit.USAGE) from error
+    except ConfigurationError as error:
+        raise Failure(_with_causes(error), Exit.USAGE) from error
+    except BeakerDynamoDBError as error:
+        raise Failure(_with_causes(error)) from error
+    except KeyboardInterrupt as error:
+        raise Failure("interrupted", Exit.INTERRUPTED) from error
 
 
 def _with_causes(error: BeakerDynamoDBError) -> str:

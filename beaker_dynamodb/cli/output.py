@@ -25,16 +25,18 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, default=_plain, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False
+) -> None:
     """Print a table; numbers are aligned to the right."""
-    table = Table(title=title or None, title_justify="left")
+    table = Table()
     cells = [[str(cell) for cell in row] for row in rows]
     for number, column in enumerate(columns):
         is_number = bool(cells) and all(_is_number(row[number]) for row in cells)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)
-    console().print(table)
+    console(stderr=err).print(table)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigurationError, CorruptItem
+from ..errors import BeakerDynamoDBError, ConfigurationError, CorruptItem, TableError
 from ..options import Options
 from ..rows import Marker, Row, Rows
 from ..table import SESSION, Item, RowKey, index_name
@@ -134,7 +134,6 @@ class SessionIndex:
             )
 
     def _keys(self, key: str, text: str) -> list[RowKey]:
-        table = self._rows.table
         names = (self._options.hash_key, self._options.range_key)
         request: dict[str, Any] = {
             "IndexName": index_name(key),
@@ -144,11 +143,24 @@ class SessionIndex:
         }
         keys: list[RowKey] = []
         while True:
-            answer = table.call("Query", dict(request))
+            answer = self._query(request, key)
             keys += [RowKey(*(item[name]["S"] for name in names)) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return [each for each in keys if each.sort == SESSION]
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _query(self, request: dict[str, Any], key: str) -> dict[str, Any]:
+        table = self._rows.table
+        try:
+            return table.call("Query", dict(request))
+        except BeakerDynamoDBError as error:
+            if error.code != "ValidationException":
+                raise
+            message = (
+                f"DynamoDB refused the query of the index {index_name(key)}: run `beaker-dynamodb "
+                f"create-table --dry-run --index-keys {key}`, which prints what adds a missing one"
+            )
+            raise table.located(TableError(message, code=error.code, cause=error)) from error
 
     def _items(self, keys: Iterable[RowKey]) -> Iterator[tuple[RowKey, Item]]:
         wanted = list(dict.fromkeys(keys))

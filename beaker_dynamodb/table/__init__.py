@@ -21,14 +21,16 @@ from .keys import (
     session_key,
     value_key,
 )
-from .operations import OPERATIONS, Operation, Role
+from .operations import METRICS_ACTION, OPERATIONS, Operation, Role
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
+from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
 from .translate import ACCESS_DENIED, TABLE_MISSING
 
 __all__ = [
     "ACCESS_DENIED",
     "LONGEST_PAUSE",
+    "METRICS_ACTION",
     "OPERATIONS",
     "PART",
     "PLAIN_SETTINGS",
@@ -60,12 +62,14 @@ __all__ = [
     "index_name",
     "is_present",
     "is_unchanged",
+    "item_size",
     "lock_key",
     "original_key",
     "part_key",
     "partition_key",
     "pauses",
     "policy_statement",
+    "read_units",
     "retry_pauses",
     "schema",
     "session_key",
@@ -73,4 +77,5 @@ __all__ = [
     "throttle_events",
     "value_key",
     "wait_until",
+    "write_units",
 ]

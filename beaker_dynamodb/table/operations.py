@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-#: `application`: serves pages. `creation`: may also create the table. `operation`: an operator.
-Role = Literal["application", "creation", "operation"]
+#: `application` serves pages, `may-create` also creates a missing table, `operator` runs the
+#: command.
+Role = Literal["application", "may-create", "operator"]
 
 
 class Operation(NamedTuple):
@@ -26,6 +27,9 @@ class Operation(NamedTuple):
     reports_capacity: bool = False
 
 
+#: What an operator's `doctor` reads of throttling; CloudWatch cannot bind it to a table.
+METRICS_ACTION = "cloudwatch:GetMetricStatistics"
+
 _OF_ITEMS = Operation("application", is_bound_to_key=True, reports_capacity=True)
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -38,11 +42,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "UpdateItem": _OF_ITEMS,
     "DescribeTable": Operation("application"),
     "DescribeTimeToLive": Operation("application"),
-    "CreateTable": Operation("creation"),
-    "UpdateTimeToLive": Operation("creation"),
-    "DescribeContinuousBackups": Operation("operation"),
-    "ListTagsOfResource": Operation("operation"),
-    "Scan": Operation("operation", reports_capacity=True),
-    "TagResource": Operation("operation"),
-    "UpdateContinuousBackups": Operation("operation"),
+    "CreateTable": Operation("may-create"),
+    "UpdateTimeToLive": Operation("may-create"),
+    "DescribeContinuousBackups": Operation("operator"),
+    "ListTagsOfResource": Operation("operator"),
+    "Scan": Operation("operator", reports_capacity=True),
+    "TagResource": Operation("operator"),
+    "UpdateContinuousBackups": Operation("operator"),
 }

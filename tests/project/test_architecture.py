@@ -42,6 +42,7 @@ CONFINED = {
     "tg": {"turbogears"},
     "click": {"cli", "demo"},
     "jinja2": {"demo"},
+    "matplotlib": {"cli"},
     "moto": {"demo"},
     "rich": {"cli"},
     "waitress": {"demo"},

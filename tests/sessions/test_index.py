@@ -7,12 +7,14 @@ import pytest
 from beaker_dynamodb import (
     ConfigurationError,
     DynamoDBSession,
+    TableError,
     create_table,
     end_sessions,
     session_model,
     sessions_of,
 )
 from tests.contract.site import Site, Visitor
+from tests.support.large import noise
 from tests.support.pages import KINDS, log_out, read, save
 from tests.support.wire import Wire
 
@@ -87,7 +89,7 @@ class TestTheIndex:
         assert len(sessions_of("user_id", "ada", **options)) == 1
 
     def test_keeps_a_large_session_findable(self, options: dict[str, Any], site: Site) -> None:
-        log_in(site, 42, large=[f"{n:x}" * 9 for n in range(90_000)])
+        log_in(site, 42, large=noise(600_000))
         assert len(stored_items_of(options)) > 1
         assert len(sessions_of("user_id", 42, **options)) == 1
         assert len(end_sessions("user_id", 42, **options)) == 1
@@ -140,6 +142,12 @@ class TestSessionsOf:
     def test_need_an_indexed_key(self, options: dict[str, Any], key: str) -> None:
         with pytest.raises(ConfigurationError, match=f"set index_keys = {key}"):
             sessions_of(key, 42, **options)
+
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+    def test_need_the_index_in_the_table(self, dynamodb: Any) -> None:
+        create_table(**dynamodb.options)
+        with pytest.raises(TableError, match="create-table --dry-run --index-keys user_id"):
+            sessions_of("user_id", 42, **dynamodb.options, index_keys="user_id")
 
     def test_fill_many_pages(self, options: dict[str, Any], site: Site) -> None:
         for _ in range(103):
