@@ -16,7 +16,7 @@ from beaker_dynamodb.admin import doctor
 from beaker_dynamodb.admin.doctor import examine
 from tests.cli.test_cli import Ini, arguments, credentials, ini, lines_of, place, run, section
 from tests.contract.site import Site
-from tests.support.internals import SharedClient
+from tests.support.internals import SharedClient, forget_connections
 from tests.support.pages import count
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
@@ -91,6 +91,7 @@ class TestTheCommand:
         assert lines_of(result)[-1] == "  curl -sS http://127.0.0.1:9"
 
     def test_without_credentials_ends_with_1(self) -> None:
+        forget_connections()
         result = run("doctor", "--region", "eu-west-1")
         assert result.exit_code == 1
         assert lines_of(result)[-1] == "  aws configure"

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def without_times(output: str) -> str:
 
 
 @pytest.fixture
-def folder(dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the page's ini file, and credentials in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
@@ -48,7 +49,8 @@ def folder(dynamodb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     table = dynamodb.options["table_name"]
     (tmp_path / "production.ini").write_text(ini.replace("= sessions\n", f"= {table}\n"))
     forget_connections()
-    return tmp_path
+    yield tmp_path
+    forget_connections()  # which have these credentials
 
 
 def test_its_commands_print_what_it_says(dynamodb: Any, folder: Path) -> None:
