@@ -36,7 +36,7 @@ def includeme(config: Any) -> None:
             if key.rpartition(".")[2] not in FRAMEWORK_SESSION_KEYS
         }
     )
-    check_cache_settings(settings)
+    check_cache_settings(settings, regions_alone=True)
     named = {name.removeprefix("beaker."): value for name, value in settings.items()}
     own = {name[8:]: value for name, value in named.items() if name.startswith("session.")}
     options = with_session_class(own)

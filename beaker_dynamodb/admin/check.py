@@ -21,6 +21,7 @@ from ..table import (
     describe_table,
     policy_statement,
 )
+from .differences import index_differences
 
 Level = Literal["ok", "warning", "error"]
 
@@ -37,7 +38,8 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        name: `identity`, `reachable`, `table`, `keys`, `ttl`, `clock` or `cipher`.
+        name: `identity`, `reachable`, `table`, `keys`, `ttl`, `index`, `clock` or
+            `cipher`.
         level: `ok`; `warning`: sessions work, but something should be mended; `error`: they don't.
         message: what was found.
         remedy: the command, the line of the ini file or the IAM statement that mends it; None if
@@ -142,6 +144,16 @@ class TableCheck:
         else:
             yield Finding("keys", "ok", "partition key and sort key are as they should be")
             yield self._ttl()
+            yield from self._indexes(description)
+
+    def _indexes(self, description: Description) -> Iterator[Finding]:
+        found = self._table.found_options
+        differing = list(index_differences(found, description.table, found.region))
+        for each in differing:
+            message = f"{each.setting}: {each.found}, wanted: {each.wanted}"
+            yield Finding("index", "warning", message, each.command)
+        if found.index_keys and not differing:
+            yield Finding("index", "ok", f"sessions are found by {', '.join(found.index_keys)}")
 
     def _ttl(self) -> Finding:
         wanted = self._options.ttl_attribute

@@ -43,7 +43,7 @@ def differences(
     aws = AwsCommand(options, table.location["region"])
     return [
         *_in_billing(options, found, aws),
-        *_in_indexes(options, found, aws),
+        *index_differences(options, found, table.location["region"]),
         *_in_ttl(table, options, aws),
         *_in_protection(settings, found, aws),
         *_in_backups(table, settings, aws),
@@ -105,9 +105,17 @@ def _in_billing(
         yield Difference("billing", has, wanted, aws.update(*words))
 
 
-def _in_indexes(
-    options: Options, found: Mapping[str, Any], aws: AwsCommand
+def index_differences(
+    options: Options, found: Mapping[str, Any], region: str | None
 ) -> Iterator[Difference]:
+    """How the indexes of a table differ from `index_keys`.
+
+    Args:
+        options: of the table.
+        found: what DescribeTable returns.
+        region: of the table.
+    """
+    aws = AwsCommand(options, region)
     existing = {each["IndexName"]: each for each in found.get("GlobalSecondaryIndexes", [])}
     for key in options.index_keys:
         name = index_name(key)

@@ -121,11 +121,12 @@ def _refuse_ineffective(
             )
 
 
-def check_cache_settings(config: Mapping[str, object]) -> None:
-    """Check the settings of all cache regions in DynamoDB, as Beaker's frameworks read them.
+def check_cache_settings(config: Mapping[str, object], *, regions_alone: bool = False) -> None:
+    """Check the settings of all caches in DynamoDB, as Beaker's frameworks read them.
 
     Args:
         config: the settings with Beaker's prefix `cache.` or `beaker.cache.` count.
+        regions_alone: whether the framework reads cache regions, and no other cache.
 
     Raises:
         ConfigurationError: for a wrong setting; it names the full key.
@@ -145,13 +146,14 @@ def check_cache_settings(config: Mapping[str, object]) -> None:
         if (region.get("type") or own.get("type")) == "ext:dynamodb":
             parse_cache_options(region, f"cache.{name}.")
     shared = {key: value for key, value in own.items() if "." not in key}
-    if names and shared.get("type") == "ext:dynamodb":
-        _refuse_unshared(shared, names[0])
+    if shared.get("type") == "ext:dynamodb":
+        parse_cache_options(shared)
+        if names and regions_alone:
+            _refuse_unshared(shared, names[0])
 
 
 def _refuse_unshared(shared: Mapping[str, object], region: str) -> None:
-    """Refuse what no region gets: Beaker hands each only a few of the keys that all share."""
-    parse_cache_options(shared)
+    """Refuse what no region gets: a framework hands on only a few of the keys that all share."""
     for name in shared:
         if name in OPTIONS or name in ALIASES:
             raise ConfigurationError(

@@ -175,7 +175,9 @@ class DynamoDBConnection(Connection):
             UnusableAnswer: it does not, or its bytes changed on the way.
         """
         try:
-            if OPERATIONS[operation_name].reports_capacity:
+            known = OPERATIONS.get(operation_name)
+            # The application may call any operation through its SessionModel.
+            if known is None or known.reports_capacity:
                 answer = super().dispatch(operation_name, operation_kwargs)
             else:
                 # PynamoDB requests the capacity that any operation unknown to it has consumed.

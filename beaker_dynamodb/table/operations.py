@@ -1,6 +1,7 @@
 """Every operation of DynamoDB that this package calls, and who needs it.
 
-The IAM policies of `admin.policies` come from this table, and the connection makes no other call.
+The IAM policies of `admin.policies` come from this table; a test compares it with the calls that
+are made.
 """
 
 from __future__ import annotations

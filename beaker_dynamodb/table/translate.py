@@ -56,7 +56,9 @@ _DENIED = {
     "MissingAuthenticationTokenException": "give credentials",
     "UnrecognizedClientException": "check the access key and the session token",
 }
-_ABOUT_THE_TABLE = {*_DENIED, ACCESS_DENIED, TABLE_MISSING}
+#: CloudWatch's code has no ending.
+_ACCESS_DENIED = {ACCESS_DENIED, "AccessDenied"}
+_ABOUT_THE_TABLE = {*_DENIED, *_ACCESS_DENIED, TABLE_MISSING}
 #: Worth a retry later (DynamoDB's developer guide, "Error handling with DynamoDB").
 _UNAVAILABLE = {
     "InternalServerError",
@@ -116,7 +118,7 @@ def _translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamo
 
 
 def _explain_table(code: str, text: str, connection: DynamoDBConnection) -> str:
-    if code == ACCESS_DENIED:
+    if code in _ACCESS_DENIED:
         return explain_refusal(text, connection.location)
     if code == TABLE_MISSING:
         return missing_table(connection)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import beaker_dynamodb
 from beaker_dynamodb import ConfigurationError, Finding, check, create_table
 from beaker_dynamodb.cli.commands import command
-from tests.support.internals import DynamoDBConnection
+from tests.support.internals import DynamoDBConnection, forget_connections
 from tests.support.wire import Wire
 from tests.table.test_table import make_table
 
@@ -169,6 +169,7 @@ class TestWhatLeadsToTheTable:
         assert levels(found(dynamodb)) == {"identity": "error"}
 
     def test_is_an_error_without_credentials(self) -> None:
+        forget_connections()
         [finding] = check(region="eu-west-1")
         assert (finding.name, finding.level) == ("identity", "error")
         assert finding.remedy == "aws configure"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from beaker import crypto
 from beaker.crypto import noencryption
+from botocore.exceptions import ClientError
 
 from beaker_dynamodb import Finding
 from beaker_dynamodb import create_table as create_another
@@ -15,6 +16,7 @@ from beaker_dynamodb.admin import doctor
 from beaker_dynamodb.admin.doctor import examine
 from tests.cli.test_cli import Ini, arguments, credentials, ini, lines_of, place, run, section
 from tests.contract.site import Site
+from tests.support.internals import SharedClient, forget_connections
 from tests.support.pages import count
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
@@ -34,6 +36,20 @@ def found(dynamodb: Any, **options: Any) -> dict[str, Finding]:
     levels = ["ok", "warning", "error"]
     findings = examine(**{**dynamodb.options, **options})
     return {each.name: each for each in sorted(findings, key=lambda each: levels.index(each.level))}
+
+
+class TestTheIndex:
+    def test_is_looked_for_with_index_keys(self, dynamodb: Any) -> None:
+        create_another(**dynamodb.options)
+        assert "index" not in found(dynamodb)
+        missing = found(dynamodb, index_keys="user_id")["index"]
+        assert missing.level == "warning"
+        assert str(missing.remedy).startswith("aws dynamodb update-table")
+        assert "user_id-index" in str(missing.remedy)
+
+    def test_is_there_if_the_table_was_created_with_it(self, dynamodb: Any) -> None:
+        create_another(**dynamodb.options, index_keys="user_id")
+        assert found(dynamodb, index_keys="user_id")["index"].level == "ok"
 
 
 class TestTheCommand:
@@ -89,6 +105,7 @@ class TestTheCommand:
         assert lines_of(result)[-1] == "  curl -sS http://127.0.0.1:9"
 
     def test_without_credentials_ends_with_1(self) -> None:
+        forget_connections()
         result = run("doctor", "--region", "eu-west-1")
         assert result.exit_code == 1
         assert lines_of(result)[-1] == "  aws configure"
@@ -190,6 +207,18 @@ class TestThrottling:
         throttling = found(dynamodb, max_retries="0")["throttling"]
         assert throttling.level == "warning"
         assert '"cloudwatch:GetMetricStatistics"' in str(throttling.remedy)
+
+    def test_that_may_not_be_read_says_so(
+        self, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = f"User: {USER} is not authorized to perform: cloudwatch:GetMetricStatistics"
+        answer = {"Error": {"Code": "AccessDenied", "Message": text}}
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise ClientError(answer, "GetMetricStatistics")
+
+        monkeypatch.setattr(SharedClient, "client_of", refuse)
+        assert f"not known: access was denied: {text}" in found(dynamodb)["throttling"].message
 
 
 def test_a_stand_in_has_no_throttling(dynamodb: Any, create_table: None) -> None:

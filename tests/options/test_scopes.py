@@ -223,5 +223,11 @@ class TestCacheRegions:
             self.build(**keys)
         assert hint in str(caught.value)
 
+    def test_may_have_a_cache_beside_them_in_turbogears(self, tmp_path: Path) -> None:
+        settings = {"cache.regions": "short", "cache.type": "ext:dynamodb"}
+        build_turbogears({**settings, "cache.table_name": "shop"}, tmp_path)
+        with pytest.raises(ConfigurationError, match=r"did you mean cache\.table_name"):
+            build_turbogears({**settings, "cache.tabel_name": "shop"}, tmp_path)
+
     def test_of_other_types_are_left_to_beaker(self) -> None:
         self.build(short__type="memory", short__zone="x")

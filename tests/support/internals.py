@@ -25,7 +25,7 @@ from beaker_dynamodb.table import (
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
-from beaker_dynamodb.table.connection import DynamoDBConnection
+from beaker_dynamodb.table.connection import DynamoDBConnection, SharedClient
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "RowKey",
     "Rows",
     "SavedSession",
+    "SharedClient",
     "Signer",
     "Successor",
     "TableDefinition",
