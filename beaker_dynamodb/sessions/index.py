@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import BeakerDynamoDBError, ConfigurationError, CorruptItem, TableError
 from ..options import Options
 from ..rows import Marker, Row, Rows
-from ..table import SESSION, Item, RowKey, index_name
+from ..table import SESSION, Item, RowKey, index_name, is_of_session
 from .ending import end
 from .lifetime import Lifetime
 
@@ -146,8 +146,12 @@ class SessionIndex:
             answer = self._query(request, key)
             keys += [RowKey(*(item[name]["S"] for name in names)) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
-                return [each for each in keys if each.sort == SESSION]
+                return list(filter(self._is_own, keys))
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _is_own(self, key: RowKey) -> bool:
+        """Whether a key is that of a session of this application, by its prefix."""
+        return key.sort == SESSION and is_of_session(self._options.key_prefix, key.partition)
 
     def _query(self, request: dict[str, Any], key: str) -> dict[str, Any]:
         table = self._rows.table

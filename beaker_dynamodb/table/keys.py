@@ -28,6 +28,7 @@ LONGEST_SORT_KEY = 1024
 _HASHED = "sha256:"
 #: A UUID in hexadecimal digits (beaker/session.py, _session_id).
 BEAKERS_ID = re.compile(r"[0-9a-f]{32}")
+_SESSION_PARTITION = re.compile(rf"[0-9a-f]{{64}}|{BEAKERS_ID.pattern}|{_HASHED}[0-9a-f]{{64}}")
 #: How the sort keys of a large value's parts begin; those of a session's parts begin "session ".
 PART = "part:"
 
@@ -63,6 +64,16 @@ def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:
         return RowKey(prefix + sha256(_bytes(session_id)).hexdigest(), SESSION)
     is_beakers = BEAKERS_ID.fullmatch(session_id) is not None
     return RowKey(prefix + (session_id if is_beakers else _hashed(_bytes(session_id))), SESSION)
+
+
+def is_of_session(prefix: str, partition: str) -> bool:
+    """Whether a partition key is one that `session_key` makes with a prefix.
+
+    The prefix `a` is also how the keys of the prefix `ab` begin.
+    """
+    if not partition.startswith(prefix):
+        return False
+    return _SESSION_PARTITION.fullmatch(partition.removeprefix(prefix)) is not None
 
 
 def lock_key(session: RowKey) -> RowKey:

@@ -3,12 +3,14 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -297,6 +299,27 @@ class TestTheCommand:
         assert "Traceback" not in result.output
 
     @local_alone
+    def test_shows_rate_and_time_left_in_a_terminal(self, dynamodb: Any, place: list[str]) -> None:
+        pty = pytest.importorskip("pty")
+        put_expired(dynamodb, 60)
+        terminal, standard_error = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "beaker_dynamodb", "purge", *place, "--yes", "--max-units=60"],
+            stdout=subprocess.PIPE,
+            stderr=standard_error,
+            text=True,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+        )
+        os.close(standard_error)
+        shown = read_terminal(terminal)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "items/s" in shown
+        assert re.search(r"\d+ of \d+ expired deleted", shown)
+        assert re.search(r"\d:\d\d:\d\d", shown)
+        assert "items/s" not in out
+
+    @local_alone
     def test_stops_at_ctrl_c(self, dynamodb: Any, place: list[str]) -> None:
         # DynamoDB Local's TTL would delete the items before the command does.
         client: Any = session_model(**dynamodb.options).table_connection().connection.client
@@ -402,6 +425,16 @@ def keys_of(dynamodb: Any) -> set[str]:
         TableName=dynamodb.options["table_name"], ProjectionExpression="id", ConsistentRead=True
     )
     return {item["id"]["S"] for page in found for item in page["Items"]}
+
+
+def read_terminal(terminal: int) -> str:
+    """What a process shows in a terminal, until it ends."""
+    shown = b""
+    with os.fdopen(terminal, "rb", buffering=0) as file, suppress(OSError):
+        # Linux reports the end of a pseudo-terminal as an error.
+        while part := file.read(4096):
+            shown += part
+    return shown.decode()
 
 
 def threading_run(function: Callable[[], None]) -> None:

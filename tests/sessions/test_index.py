@@ -141,6 +141,19 @@ class TestSessionsOf:
         log_in(site, 42)
         assert sessions_of("user_id", 42, **options, key_prefix="other:") == []
 
+    @pytest.mark.parametrize("hash_ids", [True, False])
+    def test_are_their_own_if_one_prefix_begins_another(
+        self, options: dict[str, Any], hash_ids: bool
+    ) -> None:
+        shop, forum = (
+            {**options, "key_prefix": each, "hash_ids": hash_ids} for each in ("a", "ab")
+        )
+        log_in(Site(forum), "1")
+        mine = log_in(Site(shop), "b1")
+        assert len(end_sessions("user_id", "b1", **shop)) == 1
+        assert mine.read() == {}
+        assert len(sessions_of("user_id", "1", **forum)) == 1
+
     @pytest.mark.parametrize("key", ["user", "data"])
     def test_need_an_indexed_key(self, options: dict[str, Any], key: str) -> None:
         with pytest.raises(ConfigurationError, match=f"set index_keys = {key}"):
