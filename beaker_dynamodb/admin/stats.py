@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ ACTIVE = 300
 #: Namespaces with a line of their own; all others share one.
 MOST_NAMESPACES = 50
 WORKERS = 4
+_HASHED = re.compile(r"sha256:[0-9a-f]{8}(?=[0-9a-f]{56}$)")
 
 
 @dataclass(frozen=True)
@@ -244,8 +246,7 @@ class _Count:
     def _group(self, kind: str, partition: str) -> _Group:
         namespace = ""
         if kind == "cache values":
-            # A long name is stored as its hash.
-            namespace = partition.removeprefix(self._options.key_prefix)
+            namespace = _shortened(partition.removeprefix(self._options.key_prefix))
             if (kind, namespace) not in self._groups and len(self._groups) > MOST_NAMESPACES:
                 namespace = "(others)"
         return self._groups.setdefault((kind, namespace), _Group())
@@ -276,6 +277,12 @@ def created_at(item: Item, options: Options) -> float | None:
         return None
     value: Any = (session.content or {}).get(CREATION_TIME)
     return float(value) if type(value) in {int, float} else None
+
+
+def _shortened(namespace: str) -> str:
+    """A namespace; of one that is stored as its hash, the first digits."""
+    hashed = _HASHED.match(namespace)
+    return f"{hashed[0]}..." if hashed else namespace
 
 
 def _number(item: Item, name: str, otherwise: float) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,12 @@ class TestStats:
         )
         assert everything.scanned == 60
         assert max(seen) == (16, 16, 60)
+
+    def test_shortens_the_hash_of_a_namespace(self, dynamodb: Any) -> None:
+        long = "é" * 2000
+        DynamoDBNamespaceManager(long, **dynamodb.options).set_value(b"a", (0, None, 1))
+        [group] = self.read(dynamodb).groups
+        assert re.fullmatch(r"sha256:[0-9a-f]{8}\.\.\.", group.namespace)
 
     def test_counts_only_what_is_under_the_prefix(self, dynamodb: Any) -> None:
         for prefix in ("a:", "b:"):
