@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION_FILE = (HERE / "beaker_dynamodb" / "version.py").read_text(encoding="utf-8")
 VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group(1)
 
-CLI = ["click>=8.1"]
+CLI = ["click>=8.1", "rich>=13.7"]
 DEMO = [*CLI, "jinja2>=3.1", "moto>=5.0.10", "waitress>=3.0"]
 PYRAMID = ["pyramid_beaker>=0.9"]
 EXAMPLES = [
@@ -23,6 +23,7 @@ TEST = [
     *DEMO,
     *EXAMPLES,
     "a2wsgi>=1.10",
+    "cfn-lint>=1.20",
     "cryptography>=42",
     "flask>=3",
     "flask-cors>=4",
@@ -30,10 +31,12 @@ TEST = [
     "greenlet>=3",
     "gunicorn>=22",
     "hypothesis>=6.100",
+    "matplotlib>=3.8",
     "numpy>=1.26",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-xdist>=3.5",
+    "python-hcl2>=5",
     "webtest>=3.0",
 ]
 # Coverage-guided fuzzing: wheels for Linux only.

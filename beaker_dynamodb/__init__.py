@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .admin.check import Finding, check
+    from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -32,6 +34,7 @@ __all__ = [
     "CorruptItem",
     "DynamoDBNamespaceManager",
     "DynamoDBSession",
+    "Finding",
     "ItemTooLarge",
     "LockTimeout",
     "Options",
@@ -40,18 +43,25 @@ __all__ = [
     "StoreUnavailable",
     "TableError",
     "__version__",
+    "check",
     "create_table",
+    "end_sessions",
     "session_model",
+    "sessions_of",
 ]
 
 _MODULES = {
     "DynamoDBNamespaceManager": ".manager",
     "DynamoDBSession": ".session",
+    "Finding": ".admin.check",
     "Options": ".options",
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
+    "check": ".admin.check",
     "create_table": ".admin.table",
+    "end_sessions": ".admin.sessions",
     "session_model": ".table",
+    "sessions_of": ".admin.sessions",
 }
 
 

@@ -8,13 +8,14 @@ import sys
 def main() -> None:
     """Run the command with this process's arguments."""
     try:
-        # Imported here: click comes with an extra.
+        # Imported here: click and rich come with an extra.
         from .cli.commands import command  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "click":
+        library = str(error.name).partition(".")[0]
+        if library not in {"click", "rich"}:
             raise
-        sys.exit("the command needs click: pip install 'beaker-dynamodb[cli]'")
-    command()
+        sys.exit(f"the command needs {library}: pip install 'beaker-dynamodb[cli]'")
+    command(prog_name="beaker-dynamodb")
 
 
 if __name__ == "__main__":

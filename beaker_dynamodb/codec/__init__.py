@@ -1,6 +1,7 @@
 """Bytes in, bytes out: an item's `data`, its signature, and the session inside. No I/O."""
 
 from .data import UNREADABLE, Content, decode_value, encode_value
+from .safe_pickle import type_in_words
 from .session import CREATION_TIME, PLAIN, Encoding, Format, SavedSession, SessionContent, format_of
 from .signature import Field, Signer
 
@@ -18,4 +19,5 @@ __all__ = [
     "decode_value",
     "encode_value",
     "format_of",
+    "type_in_words",
 ]

@@ -227,3 +227,15 @@ class _SlowReader(_Unpickler):
         super().load_pop()  # type: ignore[misc]
 
     dispatch[pickle.POP[0]] = load_pop
+
+
+def type_in_words(value: Any) -> str:
+    """The name of a value's type; for a stand-in, of what makes the object in the application."""
+    if not isinstance(value, StandIn):
+        return type(value).__name__
+    maker = value.maker
+    # A function such as `copyreg._reconstructor` receives the class.
+    first = value.arguments[0] if value.arguments else None
+    named_class = first if isinstance(first, StandInClass) else maker
+    reference = getattr(named_class, "reference", ("", ""))
+    return ".".join(filter(None, reference)) or "object"

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zlib import crc32
 
 import botocore.loaders
@@ -25,8 +26,17 @@ _NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"
 #: How long connections are kept without a call, in seconds: NATs forget them after one minute or
 #: more, a NAT gateway of AWS after 350 s.
 LONGEST_IDLE = 50.0
+#: Characters of an access key ID that are printed, as many as `aws configure list` prints.
+SHOWN_OF_A_KEY = 4
 #: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
 _USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
+
+
+class CredentialSource(NamedTuple):
+    """Where credentials come from, as botocore names it, and the end of the access key."""
+
+    method: str
+    key_end: str
 
 
 class SharedClient:
@@ -73,6 +83,14 @@ class SharedClient:
         """The region given, or the one that the AWS chain provided once there is a client."""
         return self._client.meta.region_name if self._client else self._options.region
 
+    @property
+    def endpoint_url(self) -> str | None:
+        """The URL given, or the one of a stand-in that the AWS chain provided."""
+        if self._client is None or self._options.endpoint_url:
+            return self._options.endpoint_url
+        found = str(self._client.meta.endpoint_url)
+        return None if is_in_aws(found) else found
+
     def missing_settings(self) -> set[str]:
         """The options without which no call can be made, as the AWS chain does not provide them."""
         session = _botocore_session(self._options)
@@ -81,6 +99,21 @@ class SharedClient:
         if session.get_credentials() is None:
             missing |= {"aws_access_key_id", "aws_secret_access_key"}
         return missing
+
+    def credential_source(self) -> CredentialSource | None:
+        """Where the credentials come from; None if there are none."""
+        credentials = _botocore_session(self._options).get_credentials()
+        if credentials is None:
+            return None
+        key = credentials.access_key
+        # A key of a stand-in can be shorter than what is shown of one of AWS.
+        shown = key[-SHOWN_OF_A_KEY:] if len(key) > 2 * SHOWN_OF_A_KEY else ""
+        return CredentialSource(credentials.method, shown)
+
+    def client_of(self, service: str) -> Any:
+        """A client of another AWS service, with the same credentials and limits."""
+        session = _botocore_session(self._options)
+        return session.create_client(service, self.region, config=_config(self._options))
 
     def renew(self, refused: Any) -> bool:
         """Read the credentials of the AWS chain again; False if the options give an access key.
@@ -157,6 +190,12 @@ class SharedClient:
         if session.get_credentials() is not None:
             self._client = client
         return client
+
+
+def is_in_aws(url: str) -> bool:
+    """Whether a URL is one of AWS, and of no stand-in."""
+    host = urlsplit(url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 def _botocore_session(options: Options) -> botocore.session.Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypedDict
 
@@ -11,6 +12,7 @@ from pynamodb.connection import Connection
 
 from ..options import Options
 from .client import ALTERED, SharedClient
+from .operations import OPERATIONS
 from .retry import Attempts, UnusableAnswer, response_of
 
 
@@ -26,8 +28,8 @@ class DynamoDBConnection(Connection):
 
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
+        self.options = options
         self.shared = shared
-        self._options = options
 
     @property
     def client(self) -> Any:
@@ -35,13 +37,19 @@ class DynamoDBConnection(Connection):
         return self.shared.client
 
     @property
+    def found_options(self) -> Options:
+        """The options, with what the AWS chain provided once there is a client."""
+        shared = self.shared
+        return replace(self.options, region=shared.region, endpoint_url=shared.endpoint_url)
+
+    @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
-        return {"table": self._options.table_name, "region": self.shared.region}
+        return {"table": self.options.table_name, "region": self.shared.region}
 
     def attempts(self) -> Attempts:
         """The attempts of a call that has not begun."""
-        return Attempts(self._options, self.shared.replace_connections)
+        return Attempts(self.options, self.shared.replace_connections)
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         """Make a call with all its attempts; PynamoDB's own methods use it.
@@ -59,7 +67,13 @@ class DynamoDBConnection(Connection):
         """
         self.shared.close_after_quiet()
         try:
-            answer = super().dispatch(operation, arguments)
+            known = OPERATIONS.get(operation)
+            # The application may call any operation through its SessionModel.
+            if known is None or known.reports_capacity:
+                answer = super().dispatch(operation, arguments)
+            else:
+                # PynamoDB requests the capacity that any operation unknown to it has consumed.
+                answer = self._make_api_call(operation, arguments)
         except ClientError as error:
             _check_origin(response_of(error))
             raise

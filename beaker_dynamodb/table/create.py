@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
 from pynamodb.exceptions import TableDoesNotExist
 from pynamodb.exceptions import TableError as PynamoDBTableError
 
-from ..errors import TableError
+from ..errors import BeakerDynamoDBError, TableError
 from .bind import connection_of
+from .hints import policy_statement, table_arn
 from .item import SessionModel
-from .translate import TABLE_IN_USE, error_code, translated
+from .schema import PLAIN_SETTINGS, TableSettings, chosen
+from .translate import ACCESS_DENIED, TABLE_IN_USE, error_code, missing_table, translated
 
 logger = logging.getLogger("beaker_dynamodb.table")
 
@@ -43,6 +46,8 @@ _NOT_CREATED = {
     TABLE_IN_USE: "table exists",
     "LimitExceededException": "DynamoDB creates no further table for now",
 }
+#: The tables whose TTL this process has looked at.
+_known_ttl: set[tuple[str | None, ...]] = set()
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -52,6 +57,18 @@ class TableState(NamedTuple):
 
     status: str
     keys: tuple[tuple[str, str], ...]
+
+
+class TimeToLive(NamedTuple):
+    """What DescribeTimeToLive returns: the status, and the attribute that says when."""
+
+    status: str
+    attribute: str | None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether DynamoDB deletes expired items, now or in a moment."""
+        return self.status in {"ENABLED", "ENABLING"}
 
 
 class TableDefinition:
@@ -64,6 +81,9 @@ class TableDefinition:
     def __init__(self, model: type[SessionModel]) -> None:
         self._model = model
         self._connection = connection_of(model)
+        self._name = model.Meta.table_name
+        options = self._connection.options
+        self._place = (*options.place(), options.profile, options.aws_access_key_id)
 
     def create(
         self,
@@ -71,6 +91,7 @@ class TableDefinition:
         limit: float = LONGEST_WAIT,
         sleep: Sleep = time.sleep,
         clock: Clock = time.monotonic,
+        settings: TableSettings = PLAIN_SETTINGS,
     ) -> bool:
         """Create the table if it is missing, and wait until it is active.
 
@@ -82,6 +103,7 @@ class TableDefinition:
             limit: longest wait in seconds.
             sleep: waits for a number of seconds.
             clock: returns a time in seconds, from any starting point.
+            settings: of a table that is missing; an existing one stays as it is.
 
         Returns:
             Whether this call created the table.
@@ -90,13 +112,39 @@ class TableDefinition:
             TableError: the table has another key schema, cannot be used in its state, or is not
                 active within the limit.
         """
-        created = self._make_active(progress, limit, sleep, clock)
+        created = self._make_active(progress, limit, sleep, clock, settings)
         error = self.find_error()
         if error is not None:
             raise error
-        if self._switch_ttl_on():
-            progress("TTL switched on")
+        _known_ttl.discard(self._place)
+        self.ensure_ttl(progress)
         return created
+
+    def ensure_ttl(self, progress: Progress = logger.info) -> None:
+        """Switch the TTL on if it is off; once per process.
+
+        A TTL that stays off, or is on for another attribute, is logged as a warning that says what
+        to do, and is no error: an expired item counts as missing even if DynamoDB keeps it.
+
+        Args:
+            progress: receives a line if the TTL is switched on.
+        """
+        if self._place in _known_ttl:
+            return
+        _known_ttl.add(self._place)
+        try:
+            warning = self._switch_ttl_on(progress)
+        except BeakerDynamoDBError as error:
+            warning = f"the TTL could not be switched on: {self._explain_ttl(error)}"
+        if warning:
+            logger.warning("table %s: expired items stay stored. %s", self._name, warning)
+
+    def time_to_live(self) -> TimeToLive:
+        """The TTL of the table as DescribeTimeToLive returns it."""
+        with translated(self._connection):
+            table = {"TableName": self._name}
+            found = self._connection.dispatch("DescribeTimeToLive", table)["TimeToLiveDescription"]
+        return TimeToLive(found["TimeToLiveStatus"], found.get("AttributeName"))
 
     def describe(self) -> TableState | None:
         """Status and keys of the table; None if it is missing."""
@@ -111,7 +159,7 @@ class TableDefinition:
         """The error for a table that is missing or has other keys; None if all is well."""
         state = self.describe()
         if state is None:
-            return self._error("the table is missing: run `beaker-dynamodb create-table`")
+            return self._error(missing_table(self._connection))
         if state.status in _UNUSABLE:
             return self._error(_UNUSABLE[state.status])
         if state.status in _CHANGING:
@@ -124,10 +172,17 @@ class TableDefinition:
             "set hash_key and range_key, or name another table"
         )
 
-    def _make_active(self, progress: Progress, limit: float, sleep: Sleep, clock: Clock) -> bool:
+    def _make_active(
+        self,
+        progress: Progress,
+        limit: float,
+        sleep: Sleep,
+        clock: Clock,
+        settings: TableSettings,
+    ) -> bool:
         """Create the table if it is missing, also if it is so only after a while."""
         deadline = clock() + limit
-        created = self._request_creation(progress)
+        created = self._request_creation(progress, settings)
         while not self._is_active(state := self.describe()):
             status = state.status if state else "not visible yet"
             if clock() >= deadline:
@@ -138,23 +193,17 @@ class TableDefinition:
             progress(f"table is {status}, waiting")
             sleep(POLL_INTERVAL)
             if state is None:
-                created |= self._request_creation(progress)
+                created |= self._request_creation(progress, settings)
         return created
 
-    def _request_creation(self, progress: Progress) -> bool:
+    def _request_creation(self, progress: Progress, settings: TableSettings) -> bool:
         """Request the creation; False if the table exists, or if it is refused for now."""
-        connection = self._model.table_connection()
-        schema = connection.get_meta_table().data
+        meta = self._model.Meta
+        table = {"TableName": meta.table_name, **meta.schema, **chosen(settings)}
         with translated(self._connection):
             try:
-                connection.create_table(
-                    attribute_definitions=schema["AttributeDefinitions"],
-                    key_schema=schema["KeySchema"],
-                    billing_mode=self._model.Meta.billing_mode,
-                    read_capacity_units=self._model.Meta.read_capacity_units,
-                    write_capacity_units=self._model.Meta.write_capacity_units,
-                )
-            except PynamoDBTableError as error:
+                self._connection.dispatch("CreateTable", table)
+            except ClientError as error:
                 outcome = _NOT_CREATED.get(error_code(error) or "")
                 if outcome is None:
                     raise
@@ -168,18 +217,39 @@ class TableDefinition:
             raise self._error(_UNUSABLE[state.status])
         return state is not None and state.status not in _CHANGING
 
-    def _switch_ttl_on(self) -> bool:
+    def _switch_ttl_on(self, progress: Progress) -> str | None:
+        """Switch the TTL on if it is off; what is wrong with it otherwise."""
+        wanted, found = self._model.expires.attr_name, self.time_to_live()
+        if found.is_on and found.attribute == wanted:
+            return None
+        if found.is_on:
+            return (
+                f"Its TTL is on for the attribute {found.attribute}, not {wanted}: "
+                f"set ttl_attribute = {found.attribute}"
+            )
+        # Another application's table keeps its items.
+        wrong = self.find_error()
+        if wrong is not None:
+            return str(wrong)
         with translated(self._connection):
             try:
                 self._model.update_ttl(ignore_update_ttl_errors=False)
             except PynamoDBTableError as error:
-                if error_code(error) == "UnknownOperationException":
-                    logger.warning("this stand-in has no TTL: what has expired stays in the table")
-                    return False
                 if any(text in str(error.cause) for text in _TTL_IS_SET):
-                    return False
+                    return None
                 raise
-        return True
+        progress("TTL switched on")
+        return None
+
+    def _explain_ttl(self, error: BeakerDynamoDBError) -> str:
+        """What to do if DynamoDB or a stand-in refuses to show or to change the TTL."""
+        actions = ("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive")
+        if error.code != ACCESS_DENIED or any(action in error.message for action in actions):
+            return str(error)
+        policies = " and ".join(
+            policy_statement(action, table_arn(self._connection.location)) for action in actions
+        )
+        return f"{error}, namely {policies}"
 
     def _error(self, message: str) -> TableError:
         return TableError(message, **self._connection.location)

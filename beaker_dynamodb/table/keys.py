@@ -31,6 +31,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HASHED_EMPTY = _HASHED + sha256(b"").hexdigest()
 #: A UUID in hexadecimal digits (beaker/session.py, _session_id).
 BEAKERS_ID = re.compile(r"[0-9a-f]{32}")
+_SESSION_PARTITION = re.compile(rf"[0-9a-f]{{64}}|{BEAKERS_ID.pattern}|{_HASHED}[0-9a-f]{{64}}")
 #: How the sort keys of a large value's parts begin; those of a session's parts begin "session ".
 PART = "part:"
 
@@ -47,8 +48,12 @@ class RowKey:
     original: bytes | None = None
 
     def __repr__(self) -> str:
-        digest = sha256(_bytes(self.partition)).hexdigest()
-        return f"{digest[:8]}.../{self.sort if belongs_to_session(self.sort) else 'value'}"
+        return f"{self.fingerprint}.../{self.sort if belongs_to_session(self.sort) else 'value'}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What the log and the command show of the partition key."""
+        return sha256(_bytes(self.partition)).hexdigest()[:8]
 
 
 def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:
@@ -62,6 +67,16 @@ def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:
         return RowKey(prefix + sha256(_bytes(session_id)).hexdigest(), SESSION)
     is_beakers = BEAKERS_ID.fullmatch(session_id) is not None
     return RowKey(prefix + (session_id if is_beakers else _hashed(_bytes(session_id))), SESSION)
+
+
+def is_of_session(prefix: str, partition: str) -> bool:
+    """Whether a partition key is one that `session_key` makes with a prefix.
+
+    The prefix `a` is also how the keys of the prefix `ab` begin.
+    """
+    if not partition.startswith(prefix):
+        return False
+    return _SESSION_PARTITION.fullmatch(partition.removeprefix(prefix)) is not None
 
 
 def lock_key(session: RowKey) -> RowKey:

@@ -22,6 +22,7 @@ from .backoff import pauses
 from .bind import bound_model, connection_of
 from .connection import Location
 from .create import TableDefinition
+from .hints import table_arn
 from .item import SessionModel
 from .keys import RowKey
 from .retry import response_of
@@ -88,6 +89,16 @@ class Table:
     def location(self) -> Location:
         """Table and region; the AWS chain's region once there is a client."""
         return self._connection.location
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the table, in any account."""
+        return table_arn(self.location)
+
+    @property
+    def found_options(self) -> Options:
+        """The options, with what the AWS chain provided once there is a client."""
+        return self._connection.found_options
 
     @property
     def client(self) -> Any:
@@ -191,6 +202,18 @@ class Table:
         items: list[Item] = self._request("Query", RowKey(partition, "*"), all_pages)
         return items
 
+    def call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make a call that is not about one item.
+
+        Args:
+            operation: one of `OPERATIONS`.
+            arguments: its arguments; the table's name is added unless they name a resource.
+        """
+        named = {} if "ResourceArn" in arguments else {"TableName": self._name}
+        call = partial(self._connection.dispatch, operation, {**named, **arguments})
+        answer: dict[str, Any] = self._request(operation, RowKey("", "*"), call)
+        return answer
+
     def parse(self, item: Item) -> SessionModel:
         """The model of an item.
 
@@ -244,11 +267,14 @@ class Table:
         """Make a call, and retry it once if the cause of its failure can be repaired."""
         client = self._connection.shared.current
         try:
-            return self._attempt(operation, key, call)
+            answer = self._attempt(operation, key, call)
         except BeakerDynamoDBError as error:
             if not self._repair(error, client):
                 raise self._explain(error) from error.cause
-        return self._attempt(operation, key, call)
+            answer = self._attempt(operation, key, call)
+        if self._creates_missing:
+            self.definition.ensure_ttl()
+        return answer
 
     def _attempt(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
         """The answer to a call; the `ClientError` itself if a condition was not met."""

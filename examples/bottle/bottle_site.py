@@ -57,4 +57,4 @@ def main(ini_file):
 
 
 if __name__ == "__main__":
-    bottle.run(main(sys.argv[1]), host="127.0.0.1", port=8080)
+    bottle.run(main(sys.argv[1]), host="127.0.0.1", port=8082)

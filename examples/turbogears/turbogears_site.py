@@ -10,7 +10,7 @@ from tg import MinimalApplicationConfigurator, TGController, expose, session
 from tg.configurator.components.caching import CachingConfigurationComponent
 from tg.configurator.components.session import SessionConfigurationComponent
 
-from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb.turbogears import DynamoDBSessions
 
 
 @cache_region("short", "square")
@@ -50,11 +50,11 @@ def main(ini_file):
     parser.read(ini_file)
     config = MinimalApplicationConfigurator()
     config.register(SessionConfigurationComponent)
+    config.register(DynamoDBSessions)
     config.register(CachingConfigurationComponent)
     config.update_blueprint({"root_controller": RootController()})
-    settings = {**parser["site"], "session.session_class": DynamoDBSession}
-    return config.make_wsgi_app({}, settings)
+    return config.make_wsgi_app({}, dict(parser["site"]))
 
 
 if __name__ == "__main__":
-    make_server("127.0.0.1", 8080, main(sys.argv[1])).serve_forever()
+    make_server("127.0.0.1", 8081, main(sys.argv[1])).serve_forever()

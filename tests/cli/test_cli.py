@@ -13,8 +13,6 @@ from click.testing import CliRunner, Result
 import beaker_dynamodb
 from beaker_dynamodb import __main__, session_model
 from beaker_dynamodb.cli.commands import command
-from beaker_dynamodb.cli.configuration import options_in
-from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.options import names_of
 from beaker_dynamodb.table import TableDefinition
 
@@ -104,17 +102,17 @@ class TestCreateTable:
 
     @pytest.mark.parametrize("prefix", ["session.", "beaker.session."])
     def test_takes_an_ini_file(self, place: dict[str, str], ini: Ini, prefix: str) -> None:
-        result = run("create-table", "--config", ini(section(place, prefix)))
+        result = run("create-table", "--ini", ini(section(place, prefix)))
         assert lines_of(result)[-1].startswith(f"table {place['table_name']} in us-east-1 is ready")
 
     def test_takes_credentials_from_an_ini_file(self, dynamodb: Any, ini: Ini) -> None:
-        result = run("create-table", "--config", ini(section(dynamodb.options)))
+        result = run("create-table", "--ini", ini(section(dynamodb.options)))
         assert result.exit_code == 0
 
     def test_lets_the_command_line_win(self, place: dict[str, str], ini: Ini) -> None:
         config = ini(section({**place, "table_name": "another"}))
         table = place["table_name"]
-        result = run("create-table", "--config", config, "--table-name", table)
+        result = run("create-table", "--ini", config, "--table-name", table)
         assert lines_of(result)[-1].startswith(f"table {table} in")
 
     def test_prints_an_error_in_one_line(self, place: dict[str, str]) -> None:
@@ -129,7 +127,8 @@ class TestItsOptions:
         given = {name for option in command.commands["create-table"].params for name in option.opts}
         names = {*names_of("table"), *names_of("client"), "host"} - {*names_of("secret")}
         words = {f"--{name.replace('_', '-')}" for name in names}
-        assert given == words | {"--url", "--config"}
+        settings = {"--point-in-time-recovery", "--deletion-protection", "--kms-key", "--tag"}
+        assert given == words | settings | {"--url", "--ini", "--dry-run", "--json"}
 
     def test_include_no_secret(self) -> None:
         assert "aws" not in run("create-table", "--help").output.replace("the AWS chain", "")
@@ -142,81 +141,50 @@ class TestItsOptions:
 
     def test_are_checked_as_in_an_ini_file(self) -> None:
         result = run("create-table", "--read-capacity-units", "many")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert lines_of(result) == [
-            "Error: option read_capacity_units must be a whole number from 1 to 1000000"
+            "Error: option read_capacity_units must be a whole number from 1 to 1000000, not 'many'"
         ]
 
     def test_are_given_by_a_file_or_a_url_but_not_both(self, ini: Ini) -> None:
         config = ini(section({}))
-        result = run("create-table", "--config", config, "--url", "dynamodb://eu-west-1/beaker")
+        result = run("create-table", "--ini", config, "--url", "dynamodb://eu-west-1/beaker")
         assert result.exit_code == 2
         assert "not both" in result.output
 
 
-class TestAnIniFile:
-    def test_leaves_out_what_does_not_concern_the_table(self, ini: Ini) -> None:
-        own = {
-            "key": "sid",
-            "secret": "s",
-            "timeout": "60",
-            "ttl": "60",
-            "cookie_on_exception": "no",
-        }
-        config = ini(section({**own, "table_name": "a"}))
-        assert options_in(config) == {"table_name": "a"}
+def test_an_ini_file_with_an_unknown_option_is_an_error_that_names_the_nearest(ini: Ini) -> None:
+    result = run("create-table", "--ini", ini(section({"tabel_name": "a"})))
+    assert result.exit_code == 2
+    assert lines_of(result) == [
+        "Error: unknown option session.tabel_name = 'a': did you mean session.table_name?"
+    ]
 
-    def test_may_compose_values_that_are_not_needed(self, ini: Ini) -> None:
-        config = ini(section({"data_dir": "%(here)s/data", "table_name": "50%"}))
-        assert options_in(config) == {"table_name": "50%"}
 
-    def test_gives_sections_precedence_over_its_defaults(self, ini: Ini) -> None:
-        default = "[DEFAULT]\nsession.table_name = a\nsession.region = eu-west-1\n"
-        config = ini(section({"table_name": "b"}) + default)
-        assert options_in(config) == {"table_name": "b", "region": "eu-west-1"}
-
-    def test_takes_an_alias_for_the_option(self, ini: Ini) -> None:
-        assert options_in(ini(section({"host": "http://h"}))) == {"endpoint_url": "http://h"}
-
-    @pytest.mark.parametrize(
-        ("content", "reason"),
-        [
-            ("[app:main]\ndebug = true\n", "site.ini has no key that begins with session."),
-            (section({"table_name": "%(table)s"}), "composes session.table_name from other keys"),
-            (
-                section({"region": "a"}) + "[app:other]\nsession.region = b\n",
-                "gives session.region two different values",
-            ),
-            ("session.aws_secret_access_key = hush\n", "site.ini, line 1 cannot be read as an ini"),
-            ("[app:main]\nhush\n", "site.ini cannot be read as an ini file"),
-        ],
-    )
-    def test_that_cannot_be_used_is_an_error(self, ini: Ini, content: str, reason: str) -> None:
-        with pytest.raises(ConfigurationError, match=reason) as caught:
-            options_in(ini(content))
-        assert "hush" not in str(caught.value)
-
-    def test_with_an_unknown_option_is_an_error_that_names_the_nearest(self, ini: Ini) -> None:
-        result = run("create-table", "--config", ini(section({"tabel_name": "a"})))
-        assert lines_of(result) == ["Error: unknown option tabel_name: did you mean table_name?"]
-
-    def test_that_is_missing_is_an_error(self) -> None:
-        assert run("create-table", "--config", "nowhere.ini").exit_code == 2
+def test_an_ini_file_that_is_missing_is_an_error() -> None:
+    assert run("create-table", "--ini", "nowhere.ini").exit_code == 2
 
 
 class TestTheCommand:
     def test_prints_its_version(self) -> None:
         assert run("--version").output == f"beaker-dynamodb {beaker_dynamodb.__version__}\n"
 
-    def test_names_the_extra_if_click_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "click", None)
-        monkeypatch.delitem(sys.modules, "beaker_dynamodb.cli.commands")
+    @pytest.mark.parametrize(
+        ("library", "module"), [("click", "commands"), ("rich.table", "output")]
+    )
+    def test_names_the_extra_if_a_library_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch, library: str, module: str
+    ) -> None:
+        monkeypatch.setitem(sys.modules, library.split(".", maxsplit=1)[0], None)
+        monkeypatch.setitem(sys.modules, library, None)
+        for name in ("commands", "create", module):
+            monkeypatch.delitem(sys.modules, f"beaker_dynamodb.cli.{name}", raising=False)
         with pytest.raises(SystemExit, match=r"pip install 'beaker-dynamodb\[cli\]'"):
             __main__.main()
 
     def test_hides_no_other_missing_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "configparser", None)
-        for name in ("configuration", "commands"):
+        for name in ("configuration", "choice", "create", "commands"):
             monkeypatch.delitem(sys.modules, f"beaker_dynamodb.cli.{name}")
         with pytest.raises(ModuleNotFoundError, match="configparser"):
             __main__.main()

@@ -1,6 +1,7 @@
 """The example applications, run with their ini files unchanged."""
 
 import importlib
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from beaker_dynamodb import StoreUnavailable, create_table, session_model
 from tests.support.internals import forget_connections
 from tests.support.wire import Wire
 
+#: The sites' cookies are secure, and WebTest sends such a cookie over https alone.
+HTTPS = {"wsgi.url_scheme": "https"}
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 TABLE = {"region": "eu-west-1", "table_name": "beaker-example"}
 
@@ -58,7 +61,7 @@ def application(framework: str, module: Any) -> Any:
 
 @pytest.fixture
 def browser(application: Any) -> TestApp:
-    return TestApp(application)
+    return TestApp(application, extra_environ=HTTPS)
 
 
 def test_a_user_logs_in_returns_and_logs_out(browser: TestApp) -> None:
@@ -77,7 +80,7 @@ def test_a_page_that_only_reads_is_one_read(browser: TestApp, wire: Wire) -> Non
 
 
 def test_two_users_are_kept_apart(application: Any) -> None:
-    alice, bob = TestApp(application), TestApp(application)
+    alice, bob = (TestApp(application, extra_environ=HTTPS) for _ in range(2))
     alice.get("/login?name=alice")
     bob.get("/login?name=bob")
     assert alice.get("/").text == "alice, visits: 1\n"
@@ -85,12 +88,23 @@ def test_two_users_are_kept_apart(application: Any) -> None:
 
 
 def test_an_old_cookie_opens_nothing_after_the_logout(application: Any) -> None:
-    browser, thief = TestApp(application), TestApp(application)
+    browser, thief = (TestApp(application, extra_environ=HTTPS) for _ in range(2))
     browser.get("/login?name=alice")
     thief.set_cookie("beaker.session.id", browser.cookies["beaker.session.id"])
     assert thief.get("/").text == "alice, visits: 1\n"
     browser.get("/logout")
     assert thief.get("/").text == "nobody is logged in\n"
+
+
+def test_the_cookie_is_protected(browser: TestApp) -> None:
+    cookie = browser.get("/login?name=alice").headers["Set-Cookie"].lower()
+    assert {"secure", "httponly", "samesite=lax"} <= {part.strip() for part in cookie.split(";")}
+
+
+def test_an_id_that_an_attacker_has_chosen_is_not_adopted(browser: TestApp) -> None:
+    browser.set_cookie("beaker.session.id", "a" * 32)
+    browser.get("/login?name=alice")
+    assert "a" * 32 not in browser.cookies["beaker.session.id"]
 
 
 def test_a_slow_function_runs_once(
@@ -130,3 +144,15 @@ def test_sessions_and_caches_share_one_table(browser: TestApp, dynamodb: Any) ->
     items = {row.item for row in session_model(**TABLE).scan()}
     assert "session" in items
     assert len(items) > 1
+
+
+def test_no_two_sites_listen_at_one_port() -> None:
+    """The demo listens at 8080, and DynamoDB Local at 8000."""
+    files = [
+        *EXAMPLES.glob("*/*_site.py"),
+        EXAMPLES / "pyramid/site.ini",
+        EXAMPLES / "../README.md",
+    ]
+    listening = re.compile(r"(?:port=|listen = 127\.0\.0\.1:|make_server\(\"127\.0\.0\.1\", )(\d+)")
+    ports = [port for path in files for port in listening.findall(path.read_text())]
+    assert len({*ports, "8000", "8080"}) == len(ports) + 2 == 6

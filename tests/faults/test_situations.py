@@ -177,7 +177,7 @@ class TestATable:
         site.request(count)
         cookie = site.cookie
         self.delete(dynamodb)
-        with pytest.raises(TableError, match="run `beaker-dynamodb create-table`") as caught:
+        with pytest.raises(TableError, match="beaker-dynamodb create-table --table-name") as caught:
             site.request(read)
         assert f"table {dynamodb.options['table_name']}" in str(caught.value)
         assert site.cookie == cookie

@@ -32,8 +32,10 @@ EXAMPLES = {
     "keep_expired": ("true", True, "2"),
     "consistent_read": ("no", False, 0),
     "hash_ids": ("off", False, "nope"),
+    "index_keys": ("user_id, shop", ("user_id", "shop"), "user.id"),
     "save_empty": ("yes", True, []),
     "opaque_sessions": ("true", True, "perhaps"),
+    "startup_check": ("fail", "fail", "yes"),
     "on_conflict": ("raise", "raise", "ask"),
     "compression": ("none", "none", "zip"),
     "serializer": ("json", "json", "yaml"),
@@ -192,7 +194,7 @@ class TestFlags:
         assert {*names_of("client")} == CREDENTIALS | place | times
 
     def test_table_is_on_what_table_it_is_and_how_it_is_created(self) -> None:
-        names = {"table_name", "hash_key", "range_key", "ttl_attribute"}
+        names = {"table_name", "hash_key", "range_key", "ttl_attribute", "index_keys"}
         units = {"billing_mode", "read_capacity_units", "write_capacity_units"}
         assert {*names_of("table")} == names | units
 
@@ -218,7 +220,9 @@ class TestFlags:
     ],
 )
 def test_an_unknown_option_names_the_nearest_known_one(typo: str, nearest: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"unknown option {typo}: did you mean {nearest}"):
+    with pytest.raises(
+        ConfigurationError, match=f"unknown option {typo}.*: did you mean {nearest}"
+    ):
         parse_options({typo: "x"})
 
 
@@ -227,9 +231,19 @@ def test_an_option_like_no_other_lists_the_known_ones() -> None:
         parse_options({"zzzzzz": "x"})
 
 
-def test_index_keys_are_not_there_yet() -> None:
-    with pytest.raises(ConfigurationError, match="unknown option index_keys"):
-        parse_options({"index_keys": "user_id"})
+@pytest.mark.parametrize(
+    "wrong", [" ", "a,b", "user_id,user_id", "user id", "x" * 201, "k01,k02,k03,k04,k05,k06", 7]
+)
+def test_index_keys_are_names_that_an_index_can_have(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="index_keys must be one name or several"):
+        parse_options({"index_keys": wrong})
+
+
+def test_index_keys_need_readable_sessions_and_names_of_their_own() -> None:
+    with pytest.raises(ConfigurationError, match="leave opaque_sessions out"):
+        parse_options({"index_keys": "user_id", "opaque_sessions": True})
+    with pytest.raises(ConfigurationError, match="two attributes have the name data"):
+        parse_options({"index_keys": "data"})
 
 
 def test_zstd_is_not_there_yet() -> None:
@@ -285,7 +299,8 @@ class TestUrl:
             parse_options({"url": "dynamodb:///?ttl=1&ttl=2"})
 
     def test_with_a_typo_is_refused(self) -> None:
-        with pytest.raises(ConfigurationError, match="did you mean table_name"):
+        expected = r"unknown option url\?tablename = 'x': did you mean url\?table_name\?"
+        with pytest.raises(ConfigurationError, match=expected):
             parse_options({"url": "dynamodb:///?tablename=x"})
 
 

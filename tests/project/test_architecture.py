@@ -25,9 +25,11 @@ ROOMS = [
     "caches",
     "manager",
     "session",
+    "admin",
+    "startup",
     "middleware",
     "pyramid",
-    "admin",
+    "turbogears",
     "demo",
     "cli",
 ]
@@ -37,9 +39,12 @@ CONFINED = {
     "botocore": {"table"},
     "beaker": {"manager", "session", "middleware"},
     "pyramid_beaker": {"pyramid"},
+    "tg": {"turbogears"},
     "click": {"cli", "demo"},
     "jinja2": {"demo"},
+    "matplotlib": {"cli"},
     "moto": {"demo"},
+    "rich": {"cli"},
     "waitress": {"demo"},
 }
 PRINTING = {"cli", "demo"}

@@ -1,18 +1,17 @@
 """README agrees with the code."""
 
-import configparser
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from beaker.cache import Cache
-from beaker.middleware import SessionMiddleware
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession
 from tests.contract.site import Site
-from tests.support.internals import parse_options
+from tests.support.internals import options_in
 from tests.support.option_table import README, table, table_in
 from tests.support.pages import count, log_out
 from tests.support.wire import Wire
@@ -29,14 +28,18 @@ def test_its_table_of_options_matches_the_options() -> None:
 
 
 @pytest.mark.parametrize("block", blocks("ini"), ids=range(len(blocks("ini"))))
-def test_its_ini_lines_are_accepted(block: str) -> None:
-    parser = configparser.RawConfigParser()
-    parser.read_string(block if block.startswith("[") else f"[app:main]\n{block}")
-    lines = [line for section in parser.sections() for line in parser.items(section)]
-    for name, value in lines:
-        _, _, option = re.sub(r"^(cache|session)\.(short\.)?", r"\1 ", name).partition(" ")
-        if option not in {"use", "expire"}:
-            assert parse_options({option: value})
+def test_its_ini_lines_are_accepted(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.ini"
+    path.write_text(block if block.startswith("[") else f"[app:main]\n{block}")
+    assert options_in(path)
+    if "cache.regions" in block:
+        assert options_in(path, "short")
+
+
+@pytest.mark.parametrize("block", blocks("ini"), ids=range(len(blocks("ini"))))
+def test_its_ini_lines_protect_the_cookie(block: str) -> None:
+    for name in ("secure", "httponly", "samesite", "secret"):
+        assert re.search(rf"^(session\.)?{name} = ", block, re.MULTILINE)
 
 
 def test_its_list_of_permissions_matches_the_calls(dynamodb: Any, wire: Wire) -> None:
@@ -67,10 +70,12 @@ def hold(session: Any) -> None:
     session.unlock()
 
 
-def test_its_program_runs(dynamodb: Any) -> None:
-    [program] = [block for block in blocks("python") if "SessionMiddleware(" in block]
+def test_its_program_runs(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSION_SECRET", "a-secret-of-my-own")
+    [program] = [block for block in blocks("python") if "make_server" in block]
     names: dict[str, Any] = {}
     exec(compile(program.split("if __name__")[0], "README.md", "exec"), names)
     settings = {f"session.{name}": value for name, value in dynamodb.options.items()}
-    browser = TestApp(SessionMiddleware(names["application"], {**names["settings"], **settings}))
+    site = names["SessionMiddleware"](names["application"], {**names["settings"], **settings})
+    browser = TestApp(site, extra_environ={"wsgi.url_scheme": "https"})
     assert [browser.get("/").text for _ in range(2)] == ["visit 1\n", "visit 2\n"]

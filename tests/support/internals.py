@@ -4,6 +4,7 @@ from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heartbeat
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.caches.heartbeat import Heartbeat
+from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
@@ -33,6 +34,7 @@ from beaker_dynamodb.table import (
     create,
     forget_connections,
     retry,
+    session_model,
 )
 from beaker_dynamodb.table import client as client_module
 from beaker_dynamodb.table import table as table_module
@@ -40,6 +42,7 @@ from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
 from beaker_dynamodb.table.breaker import Breaker
 from beaker_dynamodb.table.client import SharedClient
+from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "DynamoDBConnection",
     "Heartbeat",
     "Marker",
     "PartsName",
@@ -83,12 +87,14 @@ __all__ = [
     "new_token",
     "now",
     "option_rows",
+    "options_in",
     "original_key",
     "parse_options",
     "partition_key",
     "retry",
     "saving",
     "session_key",
+    "session_model",
     "table_module",
     "value_key",
 ]
