@@ -76,4 +76,5 @@ class Breaker:
             rest = min(FIRST_REST * (1 << min(self._failures, 10)), LONGEST_REST)
             self._failures += 1
             self._rest_ends, self._probe_ends = now + rest, 0.0
-        logger.warning("an outage: caches that may miss do not call for %g s: %s", rest, error)
+        # Each lookup that misses is a warning already, and a command prints the error itself.
+        logger.info("an outage: caches that may miss do not call for %g s: %s", rest, error)
