@@ -137,6 +137,7 @@ class TestBesideLiveTraffic:
 
         wire.before_next("DeleteItem", lambda: threading_run(acquire))
         report = run_purge(dynamodb)
+        manager.release_write_lock()
         assert (report.expired, report.kept) == (1, 1)
 
     def test_what_somebody_else_deletes_counts_as_gone(

@@ -51,6 +51,7 @@ class TestStats:
         assert "session" not in manager
         manager.acquire_write_lock()
         stats = self.read(dynamodb, everything=True)
+        manager.release_write_lock()
         counts = {(each.kind, each.namespace): (each.live, each.expired) for each in stats.groups}
         parts = sum(":" in item.item for item in stored_items(dynamodb))
         assert counts == {
