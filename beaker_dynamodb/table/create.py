@@ -16,7 +16,14 @@ from .bind import connection_of
 from .hints import policy_statement, table_arn
 from .item import SessionModel
 from .schema import PLAIN_SETTINGS, TableSettings, chosen
-from .translate import ACCESS_DENIED, TABLE_IN_USE, error_code, missing_table, translated
+from .translate import (
+    ACCESS_DENIED,
+    TABLE_IN_USE,
+    UNKNOWN_OPERATION,
+    error_code,
+    missing_table,
+    translated,
+)
 
 logger = logging.getLogger("beaker_dynamodb.table")
 
@@ -135,7 +142,7 @@ class TableDefinition:
         try:
             warning = self._switch_ttl_on(progress)
         except BeakerDynamoDBError as error:
-            warning = f"the TTL could not be switched on: {self._explain_ttl(error)}"
+            warning = self._explain_ttl(error)
         if warning:
             logger.warning("table %s: expired items stay stored. %s", self._name, warning)
 
@@ -243,13 +250,16 @@ class TableDefinition:
 
     def _explain_ttl(self, error: BeakerDynamoDBError) -> str:
         """What to do if DynamoDB or a stand-in refuses to show or to change the TTL."""
+        if error.code == UNKNOWN_OPERATION:
+            return "This stand-in for DynamoDB has no TTL: delete them by `beaker-dynamodb purge`"
         actions = ("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive")
+        refusal = f"The TTL could not be switched on: {error}"
         if error.code != ACCESS_DENIED or any(action in error.message for action in actions):
-            return str(error)
+            return refusal
         policies = " and ".join(
             policy_statement(action, table_arn(self._connection.location)) for action in actions
         )
-        return f"{error}, namely {policies}"
+        return f"{refusal}, namely {policies}"
 
     def _error(self, message: str) -> TableError:
         return TableError(message, **self._connection.location)

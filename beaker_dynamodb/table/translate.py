@@ -37,6 +37,8 @@ ACCESS_DENIED = "AccessDeniedException"
 CONDITION_FAILED = "ConditionalCheckFailedException"
 TABLE_IN_USE = "ResourceInUseException"
 TABLE_MISSING = "ResourceNotFoundException"
+#: Of a stand-in that lacks the operation, such as dynalite for the TTL.
+UNKNOWN_OPERATION = "UnknownOperationException"
 #: DynamoDB's codes for temporary credentials that have expired and for keys that were replaced.
 OUTDATED_CREDENTIALS = {"ExpiredTokenException", "UnrecognizedClientException"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partialmethod
 from typing import Any
 
@@ -10,7 +9,7 @@ import botocore.session
 import pytest
 
 import beaker_dynamodb
-from beaker_dynamodb import StoreUnavailable, TableError, session_model
+from beaker_dynamodb import TableError, session_model
 from tests.contract.site import Site
 from tests.support.internals import TableDefinition, create
 from tests.support.pages import count, read
@@ -127,19 +126,3 @@ def test_every_state_of_the_service_model_is_known() -> None:
     model = botocore.session.get_session().get_service_model("dynamodb")
     known = USABLE | create._CHANGING.keys() | create._UNUSABLE.keys()
     assert set(model.shape_for("TableStatus").enum) <= known
-
-
-class TestTheTtl:
-    def test_that_a_stand_in_lacks_is_one_warning(
-        self, dynamodb: Any, wire: Wire, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        wire.fail_next("UpdateTimeToLive", (400, "UnknownOperationException"))
-        with caplog.at_level(logging.WARNING, "beaker_dynamodb"):
-            site = Site(dynamodb.options)
-            assert [site.request(count) for _ in range(2)] == [1, 2]
-        assert caplog.text.count("has no TTL") == 1
-
-    def test_that_is_refused_otherwise_is_an_error(self, dynamodb: Any, wire: Wire) -> None:
-        wire.fail_next("UpdateTimeToLive", (500, "InternalServerError"))
-        with pytest.raises(StoreUnavailable):
-            beaker_dynamodb.create_table(**dynamodb.options, max_retries=0)

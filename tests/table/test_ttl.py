@@ -92,21 +92,35 @@ class TestARefusal:
         arn = f"arn:aws:dynamodb:us-east-1:*:table/{name}"
         assert f'"Action": "dynamodb:UpdateTimeToLive", "Resource": "{arn}"' in warnings.text
 
-    def test_by_a_stand_in_that_has_no_ttl_is_a_warning(
-        self, dynamodb: Any, wire: Wire, warnings: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("action", ["DescribeTimeToLive", "UpdateTimeToLive"])
+    def test_by_a_stand_in_that_has_no_ttl_is_one_plain_warning(
+        self, dynamodb: Any, wire: Wire, warnings: pytest.LogCaptureFixture, action: str
     ) -> None:
-        wire.fail_next("DescribeTimeToLive", (400, "UnknownOperationException"))
-        assert Site(dynamodb.options).request(count) == 1
-        assert "the TTL could not be switched on" in warnings.text
-        assert "UnknownOperationException" in warnings.text
+        wire.fail_next(action, (400, "UnknownOperationException"))
+        site = Site(dynamodb.options)
+        assert [site.request(count) for _ in range(2)] == [1, 2]
+        [message] = warnings.messages
+        name = dynamodb.options["table_name"]
+        assert message == (
+            f"table {name}: expired items stay stored. This stand-in for DynamoDB has no TTL: "
+            "delete them by `beaker-dynamodb purge`"
+        )
 
+    @pytest.mark.parametrize(
+        "refusal", [(400, "AccessDeniedException"), (500, "InternalServerError")]
+    )
     def test_is_no_error_of_create_table(
-        self, dynamodb: Any, wire: Wire, warnings: pytest.LogCaptureFixture
+        self,
+        dynamodb: Any,
+        wire: Wire,
+        warnings: pytest.LogCaptureFixture,
+        refusal: tuple[int, str],
     ) -> None:
-        wire.fail_next("UpdateTimeToLive", (400, "AccessDeniedException"))
-        assert create_table(**dynamodb.options) is True
-        assert "the TTL could not be switched on" in warnings.text
-        assert create_table(**dynamodb.options) is False
+        wire.fail_next("UpdateTimeToLive", refusal)
+        options = {**dynamodb.options, "max_retries": 0}
+        assert create_table(**options) is True
+        assert "The TTL could not be switched on" in warnings.text
+        assert create_table(**options) is False
         assert is_ttl_on(dynamodb)
 
 
