@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -53,8 +54,10 @@ _NOT_CREATED = {
     TABLE_IN_USE: "table exists",
     "LimitExceededException": "DynamoDB creates no further table for now",
 }
-#: The tables whose TTL this process has looked at.
-_known_ttl: set[tuple[str | None, ...]] = set()
+#: So many tables are remembered: renewed credentials that are given as options name one again.
+MOST_KNOWN_TTL = 256
+#: The tables whose TTL this process has looked at, the latest last.
+_known_ttl: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -123,7 +126,7 @@ class TableDefinition:
         error = self.find_error()
         if error is not None:
             raise error
-        _known_ttl.discard(self._place)
+        _known_ttl.pop(self._place, None)
         self.ensure_ttl(progress)
         return created
 
@@ -138,7 +141,9 @@ class TableDefinition:
         """
         if self._place in _known_ttl:
             return
-        _known_ttl.add(self._place)
+        _known_ttl[self._place] = None
+        while len(_known_ttl) > MOST_KNOWN_TTL:
+            _known_ttl.popitem(last=False)
         try:
             warning = self._switch_ttl_on(progress)
         except BeakerDynamoDBError as error:

@@ -1,13 +1,14 @@
 """A table's TTL is never left off silently, and never fails a page."""
 
 import logging
+from collections import OrderedDict
 from typing import Any
 
 import pytest
 
 from beaker_dynamodb import TableError, create_table
 from tests.contract.site import Site
-from tests.support.internals import session_model, table_module
+from tests.support.internals import create, session_model, table_module
 from tests.support.pages import count
 from tests.support.wire import Wire
 from tests.table.test_table import client, make_table, ttl_of
@@ -61,6 +62,17 @@ def test_a_process_looks_at_the_ttl_once(dynamodb: Any, wire: Wire) -> None:
     with wire.expect("GetItem", "PutItem", "PutItem"):
         site.request(count)
         another.request(count)
+
+
+def test_a_process_remembers_a_bounded_number_of_tables(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renewed credentials that are given as options name a table again."""
+    monkeypatch.setattr(create, "_known_ttl", OrderedDict())
+    monkeypatch.setattr(create, "MOST_KNOWN_TTL", 2)
+    for number in range(4):
+        create_table(**{**dynamodb.options, "aws_access_key_id": f"renewed{number}"})
+    assert [place[-1] for place in create._known_ttl] == ["renewed2", "renewed3"]
 
 
 def test_a_process_that_may_not_create_the_table_leaves_its_ttl_alone(
