@@ -43,7 +43,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
     Raises:
         ConfigurationError: the session is opaque, and the options do not allow that.
         ConflictError: other requests have changed it again and again, or `on_conflict` is `raise`,
-            or what is stored cannot be read.
+            or what is stored cannot be read, or another session has begun under the id meanwhile.
         ItemTooLarge: it takes more than `max_value_size`.
     """
     baseline = row.baseline
@@ -78,14 +78,18 @@ def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Ne
 
     what was read is still stored? -- yes --> written, with a new birth
       | no: what is stored now?
-      |-- nothing, or the marker of another session --> the next attempt, over that
+      |-- nothing, or the marker of another session that has ended --> the next attempt, over that
       |-- our own row          --> an attempt whose answer was lost has written it
       |-- our own birth's marker --> another request has ended it since: nothing is written
       |-- a session under an id that was assigned, not loaded --> ConflictError
       |-- another session      --> replaced if this one was begun by `clear`; merged if both began
       |                            in an empty place; otherwise nothing is written
-      '-- the renamed marker of the session that was cleared --> it ends under its other ids
-                                   first, then the next attempt, over the marker
+      |-- the renamed marker of the session that was cleared --> it ends under its other ids
+      |                            first, then the next attempt, over the marker
+      |-- the renamed marker of another session --> ConflictError: who ends that session must
+      |                            find the marker
+      '-- another session or marker, and the first attempt may have been done --> ConflictError:
+                                   the session may have begun, and ended since
     """
     is_whole = row.baseline is not None or saved.begins_anew(None)
     birth = (WHOLE if is_whole else "") + row.birth
@@ -115,8 +119,9 @@ def _next_beginning(
     cleared = row.baseline.row.identity if row.baseline else None
     identity = found.birth if isinstance(found, Marker) else found.identity
     if is_repeated and identity not in {cleared, first.birth}:
-        # The first attempt may have begun the session, and others have ended or replaced it since.
-        return None
+        raise row.conflict(
+            "another session has begun under the id while a request began one: begin it again"
+        )
     if isinstance(found, Marker):
         return _begin_over(row, first, found, cleared)
     return _begin_beside(row, saved, first, found)
@@ -129,6 +134,10 @@ def _begin_over(
         end_successors(row.rows, marker)
     elif marker.birth == first.birth:
         return None
+    elif marker.is_renamed:
+        raise row.conflict(
+            "another session has given up the id while a request began one: begin it again"
+        )
     return first._replace(condition=row.rows.if_unchanged(marker))
 
 
@@ -195,12 +204,12 @@ def _compete(
         if attempt is None:
             logger.warning("%s: ended or given up while a request ran, not written", row.key)
             return
+        row.verify_lock()
         result = row.write(saved, attempt)
         if result.done:
             return
         if not result.is_readable:
             raise row.conflict(_UNREADABLE)
-        row.verify_lock()
         is_repeated = is_repeated or result.is_repeated
         attempt = next_attempt(result.found, is_repeated)
     raise row.conflict(

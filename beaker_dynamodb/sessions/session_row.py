@@ -285,6 +285,8 @@ class SessionRow:
         if result.done or is_own:
             self.remember(saved, attempt.session, row)
             return WriteResult(done=True)
+        if not result.is_repeated:
+            del self._unanswered[row.version]
         return result
 
     def touch_if_due(self, saved: SavedSession, baseline: Baseline) -> None:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from beaker_dynamodb import DynamoDBSession
+from beaker_dynamodb import ConflictError, DynamoDBSession
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS
 from tests.support.plugin import Clock
@@ -177,6 +177,12 @@ class Table:
         elif self.places.get(request.id) is request.found:
             self._change(request, request.found, saved)
 
+    def refuses(self, request: Request, saved: Content) -> bool:
+        """Whether a request begins a session where another one's successors must be found."""
+        place = self.places.get(request.id)
+        begins = bool(content(saved)) and (request.found is None or request.begins_anew(saved))
+        return begins and isinstance(place, Renamed) and place.session is not request.found
+
     def end(self, session_id: str, session: Stored | None) -> None:
         """A session ends under an id, and wherever it goes on."""
         place = self.places.get(session_id)
@@ -204,8 +210,7 @@ class Table:
         replaces_all = request.found is not None or "_creation_time" not in saved
         place = self.places.get(request.id)
         if isinstance(place, Renamed):
-            if place.session is request.found:
-                self.end(request.id, request.found)
+            self.end(request.id, request.found)
             place = None
         if place is None or replaces_all:
             if not content(saved):
@@ -294,8 +299,7 @@ class Requests(RuleBasedStateMachine):
         if action.renames:
             self._rename(request)
         else:
-            session.save()
-            self._table.save(request, session)
+            self._save(request)
 
     @rule(request=requests, changes=CHANGES)
     def touch(self, request: Request, changes: Changes) -> None:
@@ -362,6 +366,16 @@ class Requests(RuleBasedStateMachine):
     def _load(self, session_id: str) -> Any:
         session_class = self._options["session_class"]
         return session_class({}, use_cookies=False, id=session_id, **self._options)
+
+    def _save(self, request: Request) -> None:
+        session = request.session
+        try:
+            session.save()
+        except ConflictError:
+            assert self._table.refuses(request, session)
+        else:
+            assert not self._table.refuses(request, session)
+            self._table.save(request, session)
 
     def _rename(self, request: Request) -> None:
         session = request.session

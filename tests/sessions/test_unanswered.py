@@ -1,21 +1,24 @@
 """A request that begins or renames a session, gets no answer, and then ends the session."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from beaker_dynamodb import StoreUnavailable
+from beaker_dynamodb import ConflictError, StoreUnavailable
 from tests.contract.site import Site
 from tests.support.overlap import (
     EVERY_KIND,
     OWN_CLASS,
     Page,
+    begin_by_clear,
     browsers,
     contents,
     delete,
     kinds,
     renew,
+    while_loaded,
 )
 from tests.support.wire import Wire
 
@@ -124,10 +127,10 @@ def test_a_new_id_that_is_assigned_does_not_mix_two_sessions(dynamodb: Any) -> N
     def page(session: Any) -> None:
         inner = session._session()
         inner.id = bob.cookie
-        with pytest.raises(Exception, match="another session has the id that was assigned"):
-            inner.save()
+        inner.save()
 
-    ada.request(page)
+    with pytest.raises(ConflictError, match="another session has the id that was assigned"):
+        ada.request(page)
     assert contents(bob) == {"user": "bob", "own": 1}
 
 
@@ -139,3 +142,45 @@ def lose_answer(wire: Wire) -> Callable[[], None]:
 def opens_nothing(site: Site, cookie: str) -> bool:
     site.use_cookie(cookie)
     return contents(site) == {}
+
+
+@pytest.mark.parametrize("kind", kinds(*EVERY_KIND))
+def test_a_login_that_may_have_been_replaced_is_refused(
+    dynamodb: Any, wire: Wire, kind: str
+) -> None:
+    slow, other = browsers({**dynamodb.options, "max_retries": 1, **EVERY_KIND[kind]})
+
+    def log_in(session: Any) -> None:
+        begin_by_clear(user="ada")(session)
+        wire.lose_answer_of("PutItem")
+
+    page = while_loaded(partial(other.request, begin_by_clear(user="bob")), log_in)
+    with pytest.raises(ConflictError, match="begin it again"):
+        slow.request(page)
+    assert contents(other) == {"user": "bob"}
+
+
+@pytest.mark.parametrize("kind", kinds(*OWN_CLASS))
+def test_a_login_does_not_hide_where_another_session_goes_on(dynamodb: Any, kind: str) -> None:
+    slow, other, leaving = browsers(dynamodb.options, 3, **EVERY_KIND[kind])
+    new_ids: list[str] = []
+
+    def renew_and_note(session: Any) -> None:
+        renew(session)
+        new_ids.append(session.id)
+
+    def page(session: Any) -> None:
+        session.get("user")
+        other.request(begin_by_clear(user="bob"))
+        leaving.request(while_loaded(partial(log_in_while_bob_renews, session), delete))
+
+    def log_in_while_bob_renews(session: Any) -> None:
+        other.request(renew_and_note)
+        inner = session._session()
+        inner.clear()
+        inner["user"] = "ada"
+        with pytest.raises(ConflictError, match="given up the id"):
+            inner.save()
+
+    slow.request(page)
+    assert opens_nothing(slow, new_ids[0])

@@ -79,7 +79,7 @@ def log_in_after_delete(visit: Visit) -> None:
 
 def _begin(visit: Visit) -> None:
     # What was cleared ends under its other ids, too.
-    visit.may_repeat = True
+    visit.may_repeat = visit.may_conflict = True
     application, replaced = visit.application, visit.session
     visit.session = None
     # A login that is under way may store its session once more, and comes last then.
@@ -233,11 +233,12 @@ def _count_locked(visit: Visit) -> None:
     visit.beaker.persist()
 
     def finish(is_answered: bool, moment: float) -> None:
-        is_lost = number in session.counted and visit.application.conflict != "overwrite"
-        if is_answered and is_lost:
+        # What meets a marker is not stored.
+        is_stored = is_answered and not (session.may_be_renamed or session.may_have_ended)
+        is_merged = visit.application.conflict != "overwrite"
+        if is_stored and is_merged and number in session.counted:
             visit.report("two pages under the lock have stored the same count")
-        # What meets a renamed marker is not stored.
-        if is_answered and not session.may_be_renamed:
+        if is_stored:
             session.counted.add(number)
 
     visit.finally_(finish)

@@ -173,8 +173,8 @@ class Visit:
         self.is_alone = application.enter(self)
         self.is_reading = False
         self.most_reads, self.most_writes = 1, 1
-        #: Whether conflicts may cost more than one call each.
-        self.may_repeat = False
+        #: Whether conflicts may cost more than one call each, and whether one may refuse the page.
+        self.may_repeat = self.may_conflict = False
         #: Beaker's session, once the request has reached the application.
         self.beaker: Any = None
         self._changes: list[tuple[Register, Attempt]] = []
@@ -257,7 +257,7 @@ class Visit:
     def refuse(self, error: Exception) -> None:
         """The page was answered with an error of this package's."""
         is_undisturbed = self.client.calls.faults == 0
-        is_merged = self.application.conflict == "merge"
+        is_merged = self.application.conflict == "merge" and not self.may_conflict
         if isinstance(error, ConflictError) and is_merged and is_undisturbed:
             self.report("a change is refused")
         elif isinstance(error, (ConflictError, LockTimeout)) and self._is_unexplained:
