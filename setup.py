@@ -28,10 +28,15 @@ TEST = [
     "greenlet>=3",
     "gunicorn>=22",
     "hypothesis>=6.100",
+    "mongomock>=4.3",
     "numpy>=1.26",
+    "psycopg[binary]>=3.2",
+    "pymongo>=4.10",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-xdist>=3.5",
+    "redis>=5.2",
+    "sqlalchemy>=2.0",
     "webtest>=3.0",
 ]
 # Coverage-guided fuzzing: wheels for Linux only.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .admin.migrate import Migration, migrate
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -34,6 +35,7 @@ __all__ = [
     "DynamoDBSession",
     "ItemTooLarge",
     "LockTimeout",
+    "Migration",
     "Options",
     "SessionMiddleware",
     "SessionModel",
@@ -41,6 +43,7 @@ __all__ = [
     "TableError",
     "__version__",
     "create_table",
+    "migrate",
     "session_model",
 ]
 
@@ -48,9 +51,11 @@ _MODULES = {
     "DynamoDBNamespaceManager": ".manager",
     "DynamoDBSession": ".session",
     "Options": ".options",
+    "Migration": ".admin.migrate",
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
     "create_table": ".admin.table",
+    "migrate": ".admin.migrate",
     "session_model": ".table",
 }
 

@@ -1,10 +1,21 @@
 """Bytes in, bytes out: an item's `data`, its signature, and the session inside. No I/O."""
 
 from .data import UNREADABLE, Content, decode_value, encode_value
-from .session import CREATION_TIME, PLAIN, Encoding, Format, SavedSession, SessionContent, format_of
+from .safe_pickle import read_pickle
+from .session import (
+    ACCESSED_TIME,
+    CREATION_TIME,
+    PLAIN,
+    Encoding,
+    Format,
+    SavedSession,
+    SessionContent,
+    format_of,
+)
 from .signature import Field, Signer
 
 __all__ = [
+    "ACCESSED_TIME",
     "CREATION_TIME",
     "PLAIN",
     "UNREADABLE",
@@ -18,4 +29,5 @@ __all__ = [
     "decode_value",
     "encode_value",
     "format_of",
+    "read_pickle",
 ]

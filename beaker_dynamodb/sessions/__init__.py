@@ -1,9 +1,20 @@
 """Sessions: what is written of them and when, how long they live, their new ids, their locks."""
 
-from .lifetime import Lifetime
+from .lifetime import BEAKER_TIMEOUT_MARGIN, Lifetime
 from .lock import SessionLock, holds_any_lock
+from .old_copy import OldCopy, first_row
 from .rename import rename
 from .saving import save
 from .session_row import SessionRow
 
-__all__ = ["Lifetime", "SessionLock", "SessionRow", "holds_any_lock", "rename", "save"]
+__all__ = [
+    "BEAKER_TIMEOUT_MARGIN",
+    "Lifetime",
+    "OldCopy",
+    "SessionLock",
+    "SessionRow",
+    "first_row",
+    "holds_any_lock",
+    "rename",
+    "save",
+]
