@@ -14,6 +14,7 @@ from beaker.container import NamespaceManager
 from .caches import MISSING, CacheValues, CreationLock, ThreadState
 from .codec import PLAIN, Encoding, SavedSession, Signer
 from .errors import BeakerDynamoDBError, CorruptItem
+from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
 from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename, save
@@ -215,9 +216,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def _new_session_row(self) -> SessionRow:
         backend = self._backend
-        return SessionRow(
-            backend.rows, backend.options, self._session_key(), self._lifetime(), self._encoding
-        )
+        old_copy = FallbackCopy(backend.fallback, self.namespace) if backend.fallback else None
+        key, lifetime = self._session_key(), self._lifetime()
+        return SessionRow(backend.rows, backend.options, key, lifetime, self._encoding, old_copy)
 
     def _lifetime(self) -> Lifetime:
         age = self._cookie_age()
@@ -279,6 +280,7 @@ class Backend(NamedTuple):
     leases: Leases
     listing: Listing
     lifetime: Lifetime
+    fallback: Fallback | None
 
     @classmethod
     def of(cls, options: Options) -> Backend:
@@ -286,7 +288,8 @@ class Backend(NamedTuple):
         lifetime = Lifetime.of(options, None)
         table = Table(options)
         rows = Rows(table, Parts(table, options.max_value_size), Signer(options.signing_key))
-        return cls(options, rows, Leases(table, rows), Listing(table), lifetime)
+        fallback = Fallback(options) if options.fallback_type else None
+        return cls(options, rows, Leases(table, rows), Listing(table), lifetime, fallback)
 
 
 def _backend(arguments: dict[str, Any]) -> Backend:

@@ -21,6 +21,16 @@ class OldCopy(Protocol):
         """Delete the session there; nothing happens if there is none."""
 
 
+class NoCopy:
+    """The session in the old backend of a site that comes from none."""
+
+    def read(self) -> None:
+        """There is none."""
+
+    def delete(self) -> None:
+        """There is none."""
+
+
 def first_row(
     key: RowKey, session: SavedSession, lifetime: Lifetime, accessed: float | None = None
 ) -> Row:

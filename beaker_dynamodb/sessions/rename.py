@@ -9,8 +9,9 @@ from ..codec import SavedSession
 from ..errors import ConflictError, CorruptItem
 from ..rows import Marker, Row, Successor, now
 from ..table import SESSION, RowKey, retry_pauses
+from .attempt import Attempt, Baseline
 from .saving import LONGEST_CONFLICT, save
-from .session_row import Attempt, Baseline, SessionRow
+from .session_row import SessionRow
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
@@ -42,7 +43,11 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         save(new, saved)
         old.end()
         return True
-    return _Renaming(old, new, saved, baseline).run()
+    if not old.is_stored:
+        # Stored as it is, and not as this request has changed it: another may know the old id.
+        save(old, baseline.session)
+    old.old_copy.delete()
+    return _Renaming(old, new, saved, old.baseline or baseline).run()
 
 
 class _Renaming:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..codec import PLAIN, Encoding, SavedSession
 from ..errors import (
@@ -17,46 +16,12 @@ from ..errors import (
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
 from ..table import Condition, RowKey
+from .attempt import WHOLE, Attempt, Baseline
 from .ending import end
 from .lifetime import Lifetime
+from .old_copy import NoCopy, OldCopy, first_row
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
-
-#: How the birth of a session begins that replaced whatever was stored.
-WHOLE = "="
-
-
-class Baseline(NamedTuple):
-    """The session as this request last read or wrote it.
-
-    Attributes:
-        session: as the application has it.
-        stored: what the row contains; after a merge it is more than `session`.
-        row: the row.
-    """
-
-    session: SavedSession
-    stored: SavedSession
-    row: Row
-
-    def __repr__(self) -> str:
-        return f"<session as loaded, {self.row!r}>"
-
-
-class Attempt(NamedTuple):
-    """What to write.
-
-    Attributes:
-        session: its content.
-        birth: of the session.
-        condition: of the write.
-        before: the row that goes on, with its creation and its life; None for a beginning.
-    """
-
-    session: SavedSession
-    birth: str
-    condition: Condition
-    before: Row | None = None
 
 
 class SessionRow:
@@ -70,6 +35,7 @@ class SessionRow:
         key: of the session.
         lifetime: how long the session lives, and when it is touched.
         encoding: how the session becomes text.
+        old_copy: the session in the backend that the site comes from, if it comes from one.
     """
 
     def __init__(
@@ -79,6 +45,7 @@ class SessionRow:
         key: RowKey,
         lifetime: Lifetime,
         encoding: Encoding = PLAIN,
+        old_copy: OldCopy | None = None,
     ) -> None:
         self.rows = rows
         self.key = key
@@ -88,6 +55,9 @@ class SessionRow:
         self.verify_lock: Callable[[], None] = _hold_nothing
         self.options = options
         self._encoding = encoding
+        self.old_copy = old_copy or NoCopy()
+        #: Whether the table had what was loaded, and not only the old backend.
+        self.is_stored = True
         self._baseline: Baseline | None = None
         self._marker: Marker | None = None
         self._is_read = False
@@ -122,10 +92,32 @@ class SessionRow:
         self._forget(stored if isinstance(stored, Marker) else None)
         self._has_ended = False
         if not isinstance(stored, Row):
-            return None
+            return self._load_old_copy() if stored is None else None
         session = self.decode(stored)
         self.remember(session, session, stored)
         return session.text
+
+    def _load_old_copy(self) -> str | None:
+        """The text in the backend that the site comes from; None if it has none, or has expired."""
+        text = self.old_copy.read()
+        if text is None:
+            return None
+        session = SavedSession.from_text(text, self._encoding)
+        row = first_row(self.key, session, self.lifetime)
+        if self.lifetime.has_ended(row):
+            return None
+        self.remember(session, session, row)
+        self.is_stored = False
+        return text
+
+    def if_loaded(self, row: Row) -> Condition:
+        """The condition that what was loaded is unchanged."""
+        return self.rows.if_unchanged(row) if self.is_stored else self.rows.if_absent(now())
+
+    def if_same_session(self, identity: str) -> Condition:
+        """The condition that what is stored belongs to the session that was loaded."""
+        condition = self.rows.if_session(identity)
+        return condition if self.is_stored else condition | self.rows.if_absent(now())
 
     def read(self, *, consistent: bool) -> Row | Marker | None:
         """The row or the marker; None if there is none, or it has expired."""
@@ -153,13 +145,21 @@ class SessionRow:
 
     def end(self) -> None:
         """End the session that was loaded or, if this request has loaded none, what is stored."""
-        loaded = self._baseline.row if self._baseline else None
-        found = loaded if self._is_read else self.read(consistent=True)
+        found = self._found_to_end()
+        # Before the marker: if this fails, the request can be repeated.
+        self.old_copy.delete()
         if isinstance(found, Row):
-            self._forget(end(self.rows, self.key, found.identity))
+            condition = self.if_same_session(found.identity)
+            self._forget(end(self.rows, self.key, found.identity, condition))
             self._has_ended = True
         elif found is not None and found.is_renamed:
             self._forget(end(self.rows, self.key, found.birth))
+
+    def _found_to_end(self) -> Row | Marker | None:
+        found = None if self._is_read else self.read(consistent=True)
+        if found is None and not self._is_read:
+            self._load_old_copy()
+        return found or (self._baseline.row if self._baseline else None)
 
     def has_given_up(self, saved: SavedSession) -> bool:
         """Whether this request has ended the session that it saves, or begun another one.
@@ -178,7 +178,7 @@ class SessionRow:
         """End the session that was loaded, unless another request has written or touched it."""
         if self._baseline:
             row = self._baseline.row
-            self.rows.write(self.key, Marker.of(row.identity), self.rows.if_unchanged(row))
+            self.rows.write(self.key, Marker.of(row.identity), self.if_loaded(row))
 
     def remember(self, saved: SavedSession, stored: SavedSession, row: Row) -> None:
         """Take what was read or written as the baseline of this request.
@@ -262,9 +262,11 @@ class SessionRow:
         return bool(self._unanswered)
 
     def has_changed(self, saved: SavedSession) -> bool:
-        """Whether the application has changed the session, or an answer to that was lost."""
+        """Whether a write is due: the application has changed the session, or no row has it yet."""
         baseline = self._baseline
-        return baseline is None or bool(self._unanswered) or saved.has_changed(baseline.session)
+        if baseline is None or self._unanswered or not self.is_stored:
+            return True
+        return saved.has_changed(baseline.session)
 
     def conflict(self, message: str) -> ConflictError:
         """The error for a session that other requests have changed."""
@@ -341,6 +343,7 @@ class SessionRow:
     def _forget(self, marker: Marker | None) -> None:
         """Start from a place that was read, and holds a marker or nothing."""
         self._baseline, self._marker, self._is_read = None, marker, True
+        self.is_stored = True
         self._birth = None
         self._unanswered.clear()
 

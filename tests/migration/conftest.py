@@ -13,9 +13,16 @@ import redis
 from mongomock import MongoClient
 from mongomock.store import ServerStore
 
-from tests.contract.site import Site
+from tests.contract.site import Site, Visitor
 
 BACKENDS = ["file", "sqlite", "postgresql", "redis", "mongodb"]
+
+on_dynamodb_local = pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+
+
+def id_of(visitor: Visitor) -> str:
+    """The id in the browser's cookie; WebTest puts it in quotes."""
+    return (visitor.cookie_value or "").strip('"')
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ ROOMS = [
     "rows",
     "sessions",
     "caches",
+    "fallback",
     "manager",
     "session",
     "middleware",
@@ -35,7 +36,7 @@ ROOMS = [
 CONFINED = {
     "pynamodb": {"table"},
     "botocore": {"table"},
-    "beaker": {"manager", "session", "middleware"},
+    "beaker": {"fallback", "manager", "session", "middleware"},
     "pyramid_beaker": {"pyramid"},
     "click": {"cli", "demo"},
     "jinja2": {"demo"},

@@ -13,7 +13,7 @@ from beaker_dynamodb.rows import Marker, Row, Rows, Successor, WriteResult, new_
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
-from beaker_dynamodb.sessions.session_row import Baseline
+from beaker_dynamodb.sessions.attempt import Baseline
 from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
