@@ -9,6 +9,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .admin.migrate import Migration, migrate
+    from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
     from .errors import (
         BeakerDynamoDBError,
@@ -43,8 +44,10 @@ __all__ = [
     "TableError",
     "__version__",
     "create_table",
+    "end_sessions",
     "migrate",
     "session_model",
+    "sessions_of",
 ]
 
 _MODULES = {
@@ -56,7 +59,9 @@ _MODULES = {
     "SessionModel": ".table",
     "create_table": ".admin.table",
     "migrate": ".admin.migrate",
+    "end_sessions": ".admin.sessions",
     "session_model": ".table",
+    "sessions_of": ".admin.sessions",
 }
 
 

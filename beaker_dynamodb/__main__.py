@@ -11,9 +11,10 @@ def main() -> None:
         # Imported here: click and rich come with an extra.
         from .cli.commands import command  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name not in {"click", "rich"}:
+        library = str(error.name).partition(".")[0]
+        if library not in {"click", "rich"}:
             raise
-        sys.exit(f"the command needs {error.name}: pip install 'beaker-dynamodb[cli]'")
+        sys.exit(f"the command needs {library}: pip install 'beaker-dynamodb[cli]'")
     command(prog_name="beaker-dynamodb")
 
 

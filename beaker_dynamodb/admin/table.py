@@ -1,17 +1,54 @@
-"""Create the table ahead of time."""
+"""Create the table ahead of time, and compare an existing one with what is wanted."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from ..options import parse_options
-from ..table import Table
+from ..errors import BeakerDynamoDBError, TableError
+from ..options import Options, parse_options
+from ..table import PLAIN_SETTINGS, Table, TableSettings, retry_pauses
+from .differences import Difference, differences
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
+Progress = Callable[[str], None]
+Sleep = Callable[[float], None]
 
-def create_table(progress: Callable[[str], None] = logger.info, **options: object) -> bool:
+#: In seconds. A new table has continuous backups a moment later.
+LONGEST_WAIT = 120.0
+#: DynamoDB's code until then (API reference, UpdateContinuousBackups).
+_BACKUPS_NOT_READY = "ContinuousBackupsUnavailableException"
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What there is of a table, and what was done.
+
+    Attributes:
+        table: its name.
+        region: its region.
+        state: `created`, `existed`, or in a dry run `missing`.
+        items: that it holds; DynamoDB counts them every six hours. None if it is missing.
+        size: in bytes, likewise.
+        steps: that were done, or in a dry run would be.
+        differences: between an existing table and what is wanted.
+    """
+
+    table: str
+    region: str | None
+    state: str
+    items: int | None
+    size: int | None
+    steps: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def create_table(progress: Progress = logger.info, **options: object) -> bool:
     """Create the table that the options name, with its TTL switched on, and wait for it.
 
     Does nothing if the table exists and is as it should be. Safe to call from any number of
@@ -31,3 +68,92 @@ def create_table(progress: Callable[[str], None] = logger.info, **options: objec
         StoreUnavailable: DynamoDB did not answer.
     """
     return Table(parse_options(options)).definition.create(progress)
+
+
+def table_of(options: Options) -> Table:
+    """The table for an operator: a missing one is an error, except for `create_table`."""
+    return Table(dataclasses.replace(options, create_table=False))
+
+
+def prepare_table(
+    options: Options,
+    settings: TableSettings = PLAIN_SETTINGS,
+    progress: Progress = logger.info,
+    *,
+    dry_run: bool = False,
+    sleep: Sleep = time.sleep,
+) -> TableReport:
+    """Create a missing table, or say how an existing one differs from what is wanted.
+
+    An existing table only gets its TTL switched on; each difference comes with the command that
+    removes it.
+
+    Args:
+        options: of the table.
+        settings: what else the operator wants of it.
+        progress: receives a line for each step.
+        dry_run: whether only to say what would be done.
+        sleep: waits for a number of seconds.
+
+    Raises:
+        TableError, StoreUnavailable: as `create_table`.
+    """
+    table = table_of(options)
+    steps: list[str] = []
+
+    def report_step(step: str) -> None:
+        steps.append(step)
+        progress(step)
+
+    if dry_run:
+        existed = table.definition.describe() is not None
+        steps += [] if existed else _plan(settings)
+        return _report(table, options, settings, "existed" if existed else "missing", steps)
+    created = table.definition.create(report_step, sleep=sleep, settings=settings)
+    if created and settings.point_in_time_recovery:
+        _keep_backups(table, sleep)
+        report_step("point-in-time recovery switched on")
+    return _report(table, options, settings, "created" if created else "existed", steps)
+
+
+def _plan(settings: TableSettings) -> list[str]:
+    backups = ["switch point-in-time recovery on"] if settings.point_in_time_recovery else []
+    return ["create the table", "switch TTL on", *backups]
+
+
+def _keep_backups(table: Table, sleep: Sleep) -> None:
+    specification = {"PointInTimeRecoveryEnabled": True}
+    arguments = {"PointInTimeRecoverySpecification": specification}
+    for pause in retry_pauses(LONGEST_WAIT):
+        sleep(pause)
+        try:
+            table.call("UpdateContinuousBackups", arguments)
+        except BeakerDynamoDBError as error:
+            if error.code != _BACKUPS_NOT_READY:
+                raise
+        else:
+            return
+    raise table.error(
+        TableError,
+        f"continuous backups are not available after {LONGEST_WAIT:.0f} s: "
+        "run `beaker-dynamodb create-table` again later, it names the command that is missing",
+    )
+
+
+def _report(
+    table: Table, options: Options, settings: TableSettings, state: str, steps: Sequence[str]
+) -> TableReport:
+    place = table.location
+    found: dict[str, Any] = {}
+    if state != "missing":
+        found = table.call("DescribeTable", {})["Table"]
+    differing = differences(table, options, settings, found) if state == "existed" else ()
+    return TableReport(
+        place["table"],
+        place["region"],
+        state,
+        found.get("ItemCount"),
+        found.get("TableSizeBytes"),
+        tuple(steps),
+        tuple(differing),
+    )

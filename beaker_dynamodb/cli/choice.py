@@ -41,6 +41,29 @@ def table_options(function: Command) -> Command:
     return _ini(_url(command))
 
 
+def with_options(*names: str) -> Callable[[Command], Command]:
+    """Add more options of the backend to a command; stands below `table_options`."""
+
+    def add(function: Command) -> Command:
+        @wraps(function)
+        def with_more(*arguments: Any, options: dict[str, object], **given: Any) -> Any:
+            values = {name: given.pop(name) for name in names}
+            chosen = {name: value for name, value in values.items() if value is not None}
+            return function(*arguments, options={**options, **chosen}, **given)
+
+        command: Command = with_more
+        for name in reversed(names):
+            command = _option_of(name)(command)
+        return command
+
+    return add
+
+
+yes_option: Callable[[Command], Command] = click.option(
+    "--yes", is_flag=True, help="do not ask before something is destroyed"
+)
+
+
 def _read(
     context: click.Context, parameter: click.Parameter, file: str | None
 ) -> dict[str, str] | None:

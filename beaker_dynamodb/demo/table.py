@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..codec import SavedSession
 from ..options import Options, parse_options
-from ..table import Table, session_key
+from ..table import Table, item_size, session_key
 from .calls import counted_by
 
 TABLE = "beaker-demo"
@@ -106,25 +105,3 @@ def endpoint_at(url: str) -> Endpoint:
     missing = Table(parse_options({"endpoint_url": url})).missing_settings()
     defaults = {name: value for name, value in DEFAULTS.items() if name in missing}
     return Endpoint(url, {"endpoint_url": url, **defaults}, reports_units=True)
-
-
-def item_size(attributes: Mapping[str, Mapping[str, Any]]) -> int:
-    """The size of an item as DynamoDB charges for it, in bytes.
-
-    Names and values, a number with a byte for two digits and one more (developer guide,
-    "DynamoDB item sizes and formats").
-    """
-    return sum(
-        len(name.encode()) + _value_size(kind, value)
-        for name, attribute in attributes.items()
-        for kind, value in attribute.items()
-    )
-
-
-def _value_size(kind: str, value: str | bytes) -> int:
-    if isinstance(value, bytes):
-        return len(value)
-    if kind == "N":
-        digits = value.replace(".", "").strip("0")
-        return (len(digits) + 1) // 2 + 1
-    return len(value.encode())

@@ -16,6 +16,7 @@ from .parsers import (
     credential,
     endpoint,
     flag,
+    index_keys,
     keys,
     prefix,
     seconds,
@@ -202,6 +203,14 @@ class Options:
         "consistent read follows",
     )
     hash_ids: bool = option(True, flag, "store the SHA-256 of each session id instead of the id")
+    index_keys: tuple[str, ...] = option(
+        (),
+        index_keys,
+        "keys of a session, such as `user_id`, by which `sessions_of` and `end_sessions` find it; "
+        "each has an index of its own; several are separated by commas",
+        shown="none",
+        table=True,
+    )
     save_empty: bool = option(
         False, flag, "also store a new session into which the application has put nothing"
     )
@@ -309,6 +318,7 @@ class Options:
         _check_credentials(self)
         _check_billing(self)
         _check_fallback(self)
+        _check_index(self)
 
     @property
     def longest_call(self) -> float:
@@ -362,12 +372,14 @@ def option_rows() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _check_attribute_names(options: Options) -> None:
-    names = [options.hash_key, options.range_key, options.ttl_attribute, *RESERVED_ATTRIBUTES]
+    own = [options.hash_key, options.range_key, options.ttl_attribute, *options.index_keys]
+    names = [*own, *RESERVED_ATTRIBUTES]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigurationError(
-            f"two attributes have the name {repeated[0]}: give hash_key, range_key and "
-            f"ttl_attribute names of their own, other than {', '.join(RESERVED_ATTRIBUTES)}"
+            f"two attributes have the name {repeated[0]}: give hash_key, range_key, "
+            "ttl_attribute and index_keys names of their own, other than "
+            f"{', '.join(RESERVED_ATTRIBUTES)}"
         )
 
 
@@ -390,3 +402,11 @@ def _check_fallback(options: Options) -> None:
     given = [name for name in FALLBACK_OPTIONS if getattr(options, name) is not None]
     if given and options.fallback_type is None:
         raise ConfigurationError(f"{given[0]} needs fallback_type: give both")
+
+
+def _check_index(options: Options) -> None:
+    if options.index_keys and options.opaque_sessions:
+        raise ConfigurationError(
+            "index_keys reads each session, and opaque_sessions stores those that nobody can "
+            "read: use beaker_dynamodb.SessionMiddleware, and leave opaque_sessions out"
+        )

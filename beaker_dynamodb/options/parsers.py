@@ -18,6 +18,11 @@ Number = TypeVar("Number", int, float)
 LONGEST_PREFIX = 1024
 #: Of the name of a key attribute or TTL attribute, in bytes.
 LONGEST_ATTRIBUTE_NAME = 255
+#: The keys of a session that become attributes and names of indexes (developer guide, "Naming
+#: rules"); PynamoDB reads a dot in an attribute's name as a path.
+INDEX_KEY = re.compile(r"[a-zA-Z0-9_-]{3,200}")
+#: A row has 9,600 bytes for its keys and for what its indexes find it by (`rows.parts`).
+MOST_INDEXES = 5
 #: Of a key for HMAC-SHA256, in characters.
 SHORTEST_KEY = 32
 #: DynamoDB's developer guide, "Naming rules".
@@ -126,6 +131,20 @@ def keys(value: object) -> tuple[str, ...]:
     if min(map(len, parsed), default=0) < SHORTEST_KEY or not _is_utf8("".join(parsed)):
         raise ValueError(expected)
     return parsed
+
+
+def index_keys(value: object) -> tuple[str, ...]:
+    """Names of keys of a session, separated by commas."""
+    given = value.split(",") if isinstance(value, str) else value
+    names = tuple(str(name).strip() for name in given) if isinstance(given, (list, tuple)) else ()
+    if not all(map(INDEX_KEY.fullmatch, names)) or not 0 < len(set(names)) == len(names):
+        names = ()
+    if 0 < len(names) <= MOST_INDEXES:
+        return names
+    raise ValueError(
+        "one name or several, comma separated, each of 3 to 200 of the characters "
+        f"a-z, A-Z, 0-9, _ and -; at most {MOST_INDEXES}"
+    )
 
 
 def choice(*choices: str) -> Parser:

@@ -92,7 +92,7 @@ class Parts:
 
     def _put(self, head: RowKey, name: PartsName, row: Row) -> None:
         items = [
-            row._replace(data=chunk, version=name.token, created=None).to_item(
+            row._replace(data=chunk, version=name.token, created=None, indexed=()).to_item(
                 self._table.model, key, None
             )
             for key, chunk in zip(name.keys(head), _chunks(row.data), strict=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..codec import Field
 from ..errors import CorruptItem
-from ..table import PART, RowKey, SessionModel, original_key, part_key
+from ..table import PART, RowKey, SessionModel, index_attribute, original_key, part_key
 
 #: BatchGetItem takes 100 keys; `max_value_size` is bounded to as many parts.
 _TOTALS = frozenset(map(str, range(1, 101)))
@@ -60,6 +60,8 @@ class Row(NamedTuple):
         parts: where the parts of a large value are; None for any other.
         birth: a random token, new when a session begins and kept by each later write of it; None
             for a cache value, and for a session that a release without births has written.
+        indexed: keys of the session and their values, as its indexes have them; only for a row
+            that is written.
     """
 
     data: bytes
@@ -69,6 +71,7 @@ class Row(NamedTuple):
     created: float | None = None
     parts: PartsName | None = None
     birth: str | None = None
+    indexed: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"<row of {len(self.data)} bytes, touched at {self.touched}>"
@@ -104,6 +107,7 @@ class Row(NamedTuple):
             key: of the row.
             signature: of `signed_fields`; None if rows are not signed.
         """
+        indexed: dict[str, Any] = {index_attribute(name): value for name, value in self.indexed}
         return model(
             key.partition,
             key.sort,
@@ -116,6 +120,7 @@ class Row(NamedTuple):
             parts=str(self.parts) if self.parts else None,
             signature=signature,
             key=key.original,
+            **indexed,
         )
 
     @property

@@ -1,5 +1,6 @@
 """Sessions: what is written of them and when, how long they live, their new ids, their locks."""
 
+from .index import FoundSession, SessionIndex
 from .lifetime import BEAKER_TIMEOUT_MARGIN, Lifetime
 from .lock import SessionLock, holds_any_lock
 from .old_copy import OldCopy, first_row
@@ -9,8 +10,10 @@ from .session_row import SessionRow
 
 __all__ = [
     "BEAKER_TIMEOUT_MARGIN",
+    "FoundSession",
     "Lifetime",
     "OldCopy",
+    "SessionIndex",
     "SessionLock",
     "SessionRow",
     "first_row",

@@ -18,6 +18,7 @@ from ..rows import Marker, Row, Rows, WriteResult, new_token, now
 from ..table import Condition, RowKey
 from .attempt import WHOLE, Attempt, Baseline
 from .ending import end
+from .index import indexed_values
 from .lifetime import Lifetime
 from .old_copy import NoCopy, OldCopy, first_row
 
@@ -203,7 +204,13 @@ class SessionRow:
         created = self.lifetime.created(saved.content, attempt.before)
         life = self.lifetime.life(touched, created, attempt.before)
         return Row(
-            self._encode(attempt.session), version, touched, life, created, None, attempt.birth
+            self._encode(attempt.session),
+            version,
+            touched,
+            life,
+            created,
+            birth=attempt.birth,
+            indexed=self._indexed(attempt.session),
         )
 
     def over_stored(self, saved: SavedSession, baseline: Baseline) -> SavedSession:
@@ -352,6 +359,11 @@ class SessionRow:
             return session.data(self.options.compression, self.options.max_value_size)
         except ItemTooLarge as error:
             raise self.rows.table.located(error) from error
+
+    def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:
+        if not self.options.index_keys:
+            return ()
+        return indexed_values(session.content or {}, self.options)
 
     def check_readable(self, saved: SavedSession) -> None:
         """Raise ConfigurationError for an opaque session, unless the options accept it."""

@@ -12,7 +12,8 @@ from pynamodb.models import MetaModel
 
 from ..options import Options, parse_options
 from .connection import DynamoDBConnection, SharedClient
-from .item import SessionModel
+from .item import SessionModel, index_attribute
+from .schema import schema
 
 
 def session_model(**options: object) -> type[SessionModel]:
@@ -80,6 +81,10 @@ def _bind(options: Options, client: SharedClient) -> type[SessionModel]:
         "id": UnicodeAttribute(hash_key=True, attr_name=options.hash_key),
         "item": UnicodeAttribute(range_key=True, attr_name=options.range_key),
         "expires": TTLAttribute(null=True, attr_name=options.ttl_attribute),
+        **{
+            index_attribute(key): UnicodeAttribute(null=True, attr_name=key)
+            for key in options.index_keys
+        },
         "__module__": __name__,
     }
     model = cast("type[SessionModel]", MetaModel("SessionModel", (SessionModel,), attributes))
@@ -95,6 +100,8 @@ def _meta(options: Options) -> dict[str, Any]:
         "table_name": options.table_name,
         "region": options.region,
         "host": options.endpoint_url,
+        "schema": schema(options),
+        "index_keys": options.index_keys,
     }
     if options.is_provisioned:
         meta["billing_mode"] = PROVISIONED_BILLING_MODE

@@ -16,6 +16,7 @@ from pynamodb.connection import Connection
 
 from ..options import Options
 from ..version import __version__
+from .operations import OPERATIONS
 
 #: The key that marks an answer whose bytes changed on the way.
 _ALTERED = "AlteredInTransit"
@@ -134,7 +135,11 @@ class DynamoDBConnection(Connection):
             UnusableAnswer: it does not, or its bytes changed on the way.
         """
         try:
-            answer = super().dispatch(operation_name, operation_kwargs)
+            if OPERATIONS[operation_name].reports_capacity:
+                answer = super().dispatch(operation_name, operation_kwargs)
+            else:
+                # PynamoDB requests the capacity that any operation unknown to it has consumed.
+                answer = self._make_api_call(operation_name, operation_kwargs)
         except ClientError as error:
             if isinstance(error.__cause__, ClientError):
                 _check_origin(error.__cause__.response)

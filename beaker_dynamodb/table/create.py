@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
 from pynamodb.exceptions import TableDoesNotExist
 from pynamodb.exceptions import TableError as PynamoDBTableError
 
 from ..errors import TableError
 from .bind import connection_of
 from .item import SessionModel
+from .schema import PLAIN_SETTINGS, TableSettings, chosen
 from .translate import TABLE_IN_USE, error_code, translated
 
 logger = logging.getLogger("beaker_dynamodb.table")
@@ -52,6 +54,7 @@ class TableDefinition:
         limit: float = LONGEST_WAIT,
         sleep: Sleep = time.sleep,
         clock: Clock = time.monotonic,
+        settings: TableSettings = PLAIN_SETTINGS,
     ) -> bool:
         """Create the table if it is missing, and wait until it is active.
 
@@ -62,6 +65,7 @@ class TableDefinition:
             limit: longest wait in seconds.
             sleep: waits for a number of seconds.
             clock: returns a time in seconds, from any starting point.
+            settings: of a table that is missing; an existing one stays as it is.
 
         Returns:
             Whether this call created the table.
@@ -69,7 +73,7 @@ class TableDefinition:
         Raises:
             TableError: the table has another key schema, or is not active within the limit.
         """
-        created = self._request_creation()
+        created = self._request_creation(settings)
         progress("table created" if created else "table exists")
         self._wait_until_active(progress, limit, sleep, clock)
         error = self.find_error()
@@ -103,19 +107,13 @@ class TableDefinition:
             "set hash_key and range_key, or name another table"
         )
 
-    def _request_creation(self) -> bool:
-        connection = self._model.table_connection()
-        schema = connection.get_meta_table().data
+    def _request_creation(self, settings: TableSettings) -> bool:
+        meta = self._model.Meta
+        table = {"TableName": meta.table_name, **meta.schema, **chosen(settings)}
         with translated(self._connection):
             try:
-                connection.create_table(
-                    attribute_definitions=schema["AttributeDefinitions"],
-                    key_schema=schema["KeySchema"],
-                    billing_mode=self._model.Meta.billing_mode,
-                    read_capacity_units=self._model.Meta.read_capacity_units,
-                    write_capacity_units=self._model.Meta.write_capacity_units,
-                )
-            except PynamoDBTableError as error:
+                self._connection.dispatch("CreateTable", table)
+            except ClientError as error:
                 if error_code(error) != TABLE_IN_USE:
                     raise
                 return False

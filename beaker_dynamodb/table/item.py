@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from pynamodb.attributes import (
     BinaryAttribute,
     NumberAttribute,
@@ -27,6 +29,10 @@ class SessionModel(Model):
         billing_mode = PAY_PER_REQUEST_BILLING_MODE
         read_capacity_units: int | None = None
         write_capacity_units: int | None = None
+        #: What CreateTable gets, but for the table's name.
+        schema: ClassVar[dict[str, Any]] = {}
+        #: The sessions' keys that have an index each; the attributes have the same names.
+        index_keys: tuple[str, ...] = ()
 
     id = UnicodeAttribute(hash_key=True)
     item = UnicodeAttribute(range_key=True)
@@ -52,3 +58,8 @@ class SessionModel(Model):
     def table_connection(cls) -> TableConnection:
         """PynamoDB's connection to the table; connects on first use."""
         return cls._get_connection()
+
+
+def index_attribute(key: str) -> str:
+    """The model's name for the attribute of an indexed key: `key` may be `save` or `query`."""
+    return f"index:{key}"

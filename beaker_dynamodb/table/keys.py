@@ -44,8 +44,12 @@ class RowKey:
     original: bytes | None = None
 
     def __repr__(self) -> str:
-        digest = sha256(_bytes(self.partition)).hexdigest()
-        return f"{digest[:8]}.../{self.sort if belongs_to_session(self.sort) else 'value'}"
+        return f"{self.fingerprint}.../{self.sort if belongs_to_session(self.sort) else 'value'}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What the log and the command show of the partition key."""
+        return sha256(_bytes(self.partition)).hexdigest()[:8]
 
 
 def session_key(prefix: str, session_id: str, *, hash_id: bool) -> RowKey:

@@ -175,6 +175,18 @@ class Table:
         items: list[Item] = self._request("Query", RowKey(partition, "*"), all_pages)
         return items
 
+    def call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make a call that is not about one item.
+
+        Args:
+            operation: one of `OPERATIONS`.
+            arguments: its arguments; the table's name is added unless they name a resource.
+        """
+        named = {} if "ResourceArn" in arguments else {"TableName": self._name}
+        call = partial(self._connection.dispatch, operation, {**named, **arguments})
+        answer: dict[str, Any] = self._request(operation, RowKey("", "*"), call)
+        return answer
+
     def parse(self, item: Item) -> SessionModel:
         """The model of an item.
 

@@ -129,7 +129,8 @@ class TestItsOptions:
         given = {name for option in command.commands["create-table"].params for name in option.opts}
         names = {*names_of("table"), *names_of("client"), "host"} - {*names_of("secret")}
         words = {f"--{name.replace('_', '-')}" for name in names}
-        assert given == words | {"--url", "--ini"}
+        settings = {"--point-in-time-recovery", "--deletion-protection", "--kms-key", "--tag"}
+        assert given == words | settings | {"--url", "--ini", "--dry-run", "--json"}
 
     def test_include_no_secret(self) -> None:
         assert "aws" not in run("create-table", "--help").output.replace("the AWS chain", "")
@@ -208,13 +209,15 @@ class TestTheCommand:
     def test_prints_its_version(self) -> None:
         assert run("--version").output == f"beaker-dynamodb {beaker_dynamodb.__version__}\n"
 
-    @pytest.mark.parametrize(("library", "module"), [("click", "commands")])
+    @pytest.mark.parametrize(
+        ("library", "module"), [("click", "commands"), ("rich.table", "output")]
+    )
     def test_names_the_extra_if_a_library_is_missing(
         self, monkeypatch: pytest.MonkeyPatch, library: str, module: str
     ) -> None:
         monkeypatch.setitem(sys.modules, library.split(".", maxsplit=1)[0], None)
         monkeypatch.setitem(sys.modules, library, None)
-        for name in ("commands", module):
+        for name in ("commands", "create", module):
             monkeypatch.delitem(sys.modules, f"beaker_dynamodb.cli.{name}", raising=False)
         with pytest.raises(SystemExit, match=r"pip install 'beaker-dynamodb\[cli\]'"):
             __main__.main()

@@ -21,7 +21,8 @@ from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.demo import server, visits, wording
 from beaker_dynamodb.demo.calls import CallCounter
 from beaker_dynamodb.demo.site import demo_application
-from beaker_dynamodb.demo.table import TABLE, DemoTable, Endpoint, endpoint_at, item_size
+from beaker_dynamodb.demo.table import TABLE, DemoTable, Endpoint, endpoint_at
+from beaker_dynamodb.table import item_size
 from tests.support.wire import Wire
 
 READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"

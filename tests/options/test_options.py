@@ -38,6 +38,7 @@ EXAMPLES = {
     "keep_expired": ("true", True, "2"),
     "consistent_read": ("no", False, 0),
     "hash_ids": ("off", False, "nope"),
+    "index_keys": ("user_id, shop", ("user_id", "shop"), "user.id"),
     "save_empty": ("yes", True, []),
     "opaque_sessions": ("true", True, "perhaps"),
     "on_conflict": ("raise", "raise", "ask"),
@@ -215,7 +216,7 @@ class TestFlags:
         assert {*names_of("client")} == CREDENTIALS | place | times
 
     def test_table_is_on_what_table_it_is_and_how_it_is_created(self) -> None:
-        names = {"table_name", "hash_key", "range_key", "ttl_attribute"}
+        names = {"table_name", "hash_key", "range_key", "ttl_attribute", "index_keys"}
         units = {"billing_mode", "read_capacity_units", "write_capacity_units"}
         assert {*names_of("table")} == names | units
 
@@ -250,9 +251,19 @@ def test_an_option_like_no_other_lists_the_known_ones() -> None:
         parse_options({"zzzzzz": "x"})
 
 
-def test_index_keys_are_not_there_yet() -> None:
-    with pytest.raises(ConfigurationError, match="unknown option index_keys"):
-        parse_options({"index_keys": "user_id"})
+@pytest.mark.parametrize(
+    "wrong", [" ", "a,b", "user_id,user_id", "user id", "x" * 201, "k01,k02,k03,k04,k05,k06", 7]
+)
+def test_index_keys_are_names_that_an_index_can_have(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="index_keys must be one name or several"):
+        parse_options({"index_keys": wrong})
+
+
+def test_index_keys_need_readable_sessions_and_names_of_their_own() -> None:
+    with pytest.raises(ConfigurationError, match="leave opaque_sessions out"):
+        parse_options({"index_keys": "user_id", "opaque_sessions": True})
+    with pytest.raises(ConfigurationError, match="two attributes have the name data"):
+        parse_options({"index_keys": "data"})
 
 
 def test_zstd_is_not_there_yet() -> None:

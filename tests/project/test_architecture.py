@@ -40,6 +40,7 @@ CONFINED = {
     "pyramid_beaker": {"pyramid"},
     "click": {"cli", "demo"},
     "jinja2": {"demo"},
+    "matplotlib": {"cli"},
     "moto": {"demo"},
     "rich": {"cli"},
     "waitress": {"demo"},

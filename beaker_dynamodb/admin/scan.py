@@ -1,0 +1,184 @@
+"""Read a whole table in segments, several at a time, at a bounded rate."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..errors import StoreUnavailable
+from ..table import Item, Table, retry_pauses
+
+logger = logging.getLogger("beaker_dynamodb.admin")
+
+#: In bytes. A segment of this size takes a few seconds, so little is done again after a stop.
+SEGMENT_SIZE = 4 * 1024 * 1024
+#: Also for a small table: its segments are then shared evenly by the threads.
+FEWEST_SEGMENTS = 16
+#: DynamoDB's limit is a million.
+MOST_SEGMENTS = 100_000
+#: Items of one page, so that a page consumes few units at once.
+PAGE_SIZE = 250
+#: In seconds. How long a throttled call is repeated.
+LONGEST_THROTTLING = 30.0
+#: In seconds. How often the main thread looks for Ctrl-C.
+POLL_INTERVAL = 0.2
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items that one call has read.
+
+    Attributes:
+        items: those that the filter lets through.
+        scanned: items that were read.
+        units: read capacity units that it has consumed.
+    """
+
+    items: list[Item]
+    scanned: int
+    units: float
+
+
+class Pace:
+    """Keeps the capacity units that several threads consume below a rate.
+
+    Args:
+        units_per_second: the rate; None for no bound.
+        clock: returns a time in seconds, from any starting point.
+        sleep: waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        units_per_second: float | None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = units_per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_at = -math.inf
+
+    def spend(self, units: float) -> None:
+        """Count units that a call has consumed, and wait until the rate allows the next call."""
+        if self._rate is None:
+            return
+        with self._lock:
+            now = self._clock()
+            self._free_at = max(self._free_at, now) + units / self._rate
+            pause = self._free_at - now
+        self._sleep(pause)
+
+
+def number_of_segments(table: Table) -> int:
+    """Segments in which to read a table: DynamoDB distributes its items evenly over them."""
+    size: int = table.call("DescribeTable", {})["Table"].get("TableSizeBytes", 0)
+    return min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(size / SEGMENT_SIZE)))
+
+
+def pages(table: Table, segment: int, total: int, **arguments: Any) -> Iterator[Page]:
+    """The pages of one segment, by eventually consistent reads at half the price.
+
+    Args:
+        table: to read.
+        segment: from 0.
+        total: number of segments.
+        arguments: of DynamoDB's Scan.
+    """
+    request = {"Limit": PAGE_SIZE, **arguments, "Segment": segment, "TotalSegments": total}
+    while True:
+        answer = patiently(partial(table.call, "Scan", request))
+        units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        yield Page(answer["Items"], answer["ScannedCount"], units)
+        if "LastEvaluatedKey" not in answer:
+            return
+        request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def patiently(call: Callable[[], Any]) -> Any:
+    """The answer to a call, repeated for a while if DynamoDB throttles it."""
+    refusal: StoreUnavailable | None = None
+    for pause in retry_pauses(LONGEST_THROTTLING):
+        time.sleep(pause)
+        try:
+            return call()
+        except StoreUnavailable as error:
+            if error.code is None:
+                raise
+            logger.info("throttled: %s", error)
+            refusal = error
+    raise refusal or StoreUnavailable("no call was made")
+
+
+class Crew:
+    """Threads that work on segments in their order, until all are done or one is told to stop.
+
+    Args:
+        size: number of threads.
+        is_over: whether to stop before the end; checked between items.
+    """
+
+    def __init__(self, size: int, is_over: Callable[[], bool]) -> None:
+        self._size = size
+        self._is_over = is_over
+        self._is_stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._unfinished: set[int] = set()
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the work on a segment must stop."""
+        if not self._is_stopped.is_set() and self._is_over():
+            self._is_stopped.set()
+        return self._is_stopped.is_set()
+
+    def run(self, segments: Iterable[int], work: Callable[[int], None]) -> int | None:
+        """Work on segments; Ctrl-C stops like `is_over`, after the calls that run.
+
+        Args:
+            segments: in their order.
+            work: on one segment; returns early if `must_stop`.
+
+        Returns:
+            The first segment that is not done; None if all are.
+        """
+        queue = iter(segments)
+        with ThreadPoolExecutor(self._size, thread_name_prefix="segment") as threads:
+            futures = {threads.submit(self._work, queue, work) for _ in range(self._size)}
+            self._wait(futures)
+        for future in futures:
+            future.result()
+        rest = itertools.chain(self._unfinished, itertools.islice(queue, 1))
+        return min(rest, default=None)
+
+    def _wait(self, futures: set[Future[None]]) -> None:
+        pending = futures
+        while pending:
+            try:
+                done, pending = wait(pending, POLL_INTERVAL, FIRST_EXCEPTION)
+                if any(future.exception() for future in done):
+                    self._is_stopped.set()
+            except KeyboardInterrupt:
+                self._is_stopped.set()
+
+    def _work(self, queue: Iterator[int], work: Callable[[int], None]) -> None:
+        while not self.must_stop:
+            with self._lock:
+                segment = next(queue, None)
+                if segment is None:
+                    return
+                self._unfinished.add(segment)
+            work(segment)
+            if self.must_stop:
+                return
+            with self._lock:
+                self._unfinished.discard(segment)
