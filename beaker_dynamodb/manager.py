@@ -17,7 +17,7 @@ from .errors import BeakerDynamoDBError, CorruptItem
 from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
-from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename, save
+from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, marker_life, rename, save
 from .table import SESSION, RowKey, Table, session_key
 
 logger = logging.getLogger("beaker_dynamodb.manager")
@@ -287,7 +287,8 @@ class Backend(NamedTuple):
         """The parts of a backend, put together."""
         lifetime = Lifetime.of(options, None)
         table = Table(options)
-        rows = Rows(table, Parts(table, options.max_value_size), Signer(options.signing_key))
+        parts, signer = Parts(table, options.max_value_size), Signer(options.signing_key)
+        rows = Rows(table, parts, signer, marker_life(options))
         fallback = Fallback(options) if options.fallback_type else None
         return cls(options, rows, Leases(table, rows), Listing(table), lifetime, fallback)
 

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..codec import SavedSession
-from ..errors import ItemTooLarge
+from ..errors import ConfigurationError, ItemTooLarge
 from ..manager import Backend
 from ..options import Options, parse_options
 from ..rows import Row
-from ..sessions import BEAKER_TIMEOUT_MARGIN, first_row
+from ..sessions import BEAKER_TIMEOUT_MARGIN, first_row, indexed_values
 from ..table import RowKey, session_key
 from .sources import OldSession, open_source
 
@@ -136,7 +136,15 @@ class _Storing:
         except ItemTooLarge as error:
             logger.warning("%s: %s", key, error)
             return Outcome.TOO_LARGE
-        return Outcome.STORED if self._dry_run else self._store(key, row._replace(data=data))
+        row = row._replace(data=data, indexed=self._indexed(key, saved))
+        return Outcome.STORED if self._dry_run else self._store(key, row)
+
+    def _indexed(self, key: RowKey, saved: SavedSession) -> tuple[tuple[str, str], ...]:
+        try:
+            return indexed_values(saved.content or {}, self._options)
+        except ConfigurationError as error:
+            logger.warning("%s: stored, and in no index: %s", key, error)
+            return ()
 
     def _store(self, key: RowKey, row: Row) -> Outcome:
         rows = self._backend.rows

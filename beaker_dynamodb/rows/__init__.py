@@ -3,11 +3,12 @@
 from .leases import ACQUIRE_TRIES, Leases, Slot, StoredVersion
 from .listing import Listing
 from .parts import READ_TRIES, Parts
-from .row import Marker, Row, Successor, new_token, now
+from .row import MARKER_LIFE, Marker, Row, Successor, new_token, now
 from .rows import Rows, WriteResult
 
 __all__ = [
     "ACQUIRE_TRIES",
+    "MARKER_LIFE",
     "READ_TRIES",
     "Leases",
     "Listing",

@@ -27,7 +27,7 @@ def end(
     Returns:
         The marker that is stored now; None if there is none, or a row.
     """
-    marker = Marker.of(identity)
+    marker = rows.marker(identity)
     if condition is None:
         condition = rows.if_session(identity)
     result = rows.write(key, marker, condition)

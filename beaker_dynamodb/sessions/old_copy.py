@@ -6,9 +6,13 @@ from hashlib import sha256
 from typing import Protocol
 
 from ..codec import ACCESSED_TIME, SavedSession
-from ..rows import Row, new_token, now
+from ..options import ONE_DAY, Options
+from ..rows import MARKER_LIFE, Row, new_token, now
 from ..table import RowKey
 from .lifetime import Lifetime, past_time
+
+#: In seconds. Browsers keep no cookie for longer (RFC 6265bis, "Max-Age").
+LONGEST_COOKIE = 400 * ONE_DAY
 
 
 class OldCopy(Protocol):
@@ -52,6 +56,16 @@ def first_row(
     created = None if created is None else min(created, touched)
     life = lifetime.life(touched, created, None)
     return Row(b"", new_token(), touched, life, created, None, _birth(key))
+
+
+def marker_life(options: Options) -> int:
+    """Seconds for which a marker is kept: with a fallback, as long as a session can live there.
+
+    Whoever ends the sessions of a user knows none of their ids, and cannot delete them there.
+    """
+    if options.fallback_type is None:
+        return MARKER_LIFE
+    return max(MARKER_LIFE, options.ttl or options.timeout or LONGEST_COOKIE)
 
 
 def _birth(key: RowKey) -> str:

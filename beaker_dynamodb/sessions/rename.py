@@ -156,7 +156,7 @@ class _Renaming:
 
     def _marker(self, stored: Row | Marker) -> Marker:
         others = stored.successors if isinstance(stored, Marker) else ()
-        return Marker.of(self._baseline.row.identity, *others, self._successor)
+        return self._old.rows.marker(self._baseline.row.identity, *others, self._successor)
 
     def _withdraw(self) -> None:
         if self._new.baseline is not None:

@@ -179,7 +179,7 @@ class SessionRow:
         """End the session that was loaded, unless another request has written or touched it."""
         if self._baseline:
             row = self._baseline.row
-            self.rows.write(self.key, Marker.of(row.identity), self.if_loaded(row))
+            self.rows.write(self.key, self.rows.marker(row.identity), self.if_loaded(row))
 
     def remember(self, saved: SavedSession, stored: SavedSession, row: Row) -> None:
         """Take what was read or written as the baseline of this request.

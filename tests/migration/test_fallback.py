@@ -1,5 +1,6 @@
 """fallback_type: a session that the table lacks is read from the old backend."""
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from beaker_dynamodb import (
     DynamoDBNamespaceManager,
     DynamoDBSession,
     StoreUnavailable,
+    create_table,
+    end_sessions,
 )
 from tests.contract.site import Site, Visitor
 from tests.support.pages import KEYS
@@ -144,17 +147,19 @@ class TestANewId:
         assert tab.read() == {}
 
     @in_redis
-    def test_never_shows_the_change_under_the_old_id(self, move: Move, dynamodb: Any) -> None:
+    def test_never_shows_the_change_under_the_old_id(self, move: Move, wire: Any) -> None:
         user = move.user(user="alice")
+        tab = move.arrives(user, move.without)
         seen: list[Any] = []
 
         def renew(session: Any) -> None:
             session.regenerate_id()
             session["role"] = "admin"
+            # The session is stored under its old id, and read there again.
+            wire.before_next("GetItem", lambda: seen.append(tab.read()))
 
-        tab = move.arrives(user, move.without)
-        user.change(lambda session: (renew(session), seen.append(tab.read())))
-        assert {"role": "admin"} not in seen
+        user.change(renew)
+        assert seen == [{"user": "alice"}]
 
     @in_redis
     def test_goes_on_under_both_ids_of_a_double_submit(self, move: Move) -> None:
@@ -183,6 +188,7 @@ def test_a_login_by_clear_replaces_the_old_session(move: Move, clock: Any) -> No
 
     user.change(log_in)
     assert user.read() == {"user": "bob"}
+    assert move.arrives(user, move.old).read() == {}
     user.change(lambda session: session.delete())
     clock.advance(1000)
     assert user.read() == {}
@@ -207,6 +213,21 @@ class TestTwoRequests:
         wire.before_next("PutItem", lambda: tab.put(tab=1))
         user.put(cart=1)
         assert user.read() == {"user": "alice", "tab": 1, "cart": 1}
+
+
+@in_redis
+def test_a_session_that_was_ended_by_its_user_does_not_return(
+    old_backend: OldBackend, dynamodb: Any, clock: Any
+) -> None:
+    name = f"test-{uuid.uuid4().hex}"
+    options = {**dynamodb.options, "table_name": name, "index_keys": "user", "ttl": 3600}
+    create_table(**options)
+    user = Move(old_backend, options).user(user="alice")
+    user.read()
+    end_sessions("user", "alice", **old_backend.fallback, **options)
+    assert user.read() == {}
+    clock.advance(1000)
+    assert user.read() == {}
 
 
 @in_two
