@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .admin.check import Finding, check
     from .admin.migrate import Migration, migrate
     from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
@@ -34,6 +35,7 @@ __all__ = [
     "CorruptItem",
     "DynamoDBNamespaceManager",
     "DynamoDBSession",
+    "Finding",
     "ItemTooLarge",
     "LockTimeout",
     "Migration",
@@ -43,6 +45,7 @@ __all__ = [
     "StoreUnavailable",
     "TableError",
     "__version__",
+    "check",
     "create_table",
     "end_sessions",
     "migrate",
@@ -53,10 +56,12 @@ __all__ = [
 _MODULES = {
     "DynamoDBNamespaceManager": ".manager",
     "DynamoDBSession": ".session",
+    "Finding": ".admin.check",
     "Options": ".options",
     "Migration": ".admin.migrate",
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
+    "check": ".admin.check",
     "create_table": ".admin.table",
     "migrate": ".admin.migrate",
     "end_sessions": ".admin.sessions",

@@ -9,8 +9,7 @@ from typing import Any
 from beaker import middleware
 
 from .session import DynamoDBSession, session_by_id, with_session_class
-
-_PREFIXES = ("session.", "beaker.session.")
+from .startup import PREFIXES, prepare_sessions
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Beaker has no types
@@ -26,7 +25,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         settings: settings without a prefix; they take precedence.
 
     Raises:
-        ConfigurationError: in the first request, for an unknown option or a wrong value.
+        ConfigurationError: for an unknown option, one without an effect, or a wrong value. It
+            names the full key.
+        BeakerDynamoDBError: with `startup_check = fail`, for an error in the table.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         environ_key: str = "beaker.session",
         **settings: Any,
     ) -> None:
+        prepare_sessions(config or {}, **settings)
         super().__init__(wrap_app, dict(config or {}), environ_key, **settings)
         self.options: dict[str, Any] = with_session_class(self.options)
         self.wrap_app = self._respond
@@ -70,4 +72,4 @@ def session_filter(
 
 
 def _prefixed(name: str) -> str:
-    return name if name.startswith(_PREFIXES) else f"session.{name}"
+    return name if name.startswith(PREFIXES) else f"session.{name}"

@@ -9,7 +9,9 @@ from typing import Any
 
 import pyramid_beaker
 
+from .options import FRAMEWORK_SESSION_KEYS, check_cache_settings
 from .session import DynamoDBSession, session_by_id, with_session_class
+from .startup import prepare_sessions
 
 
 def includeme(config: Any) -> None:
@@ -20,8 +22,21 @@ def includeme(config: Any) -> None:
 
     Args:
         config: Pyramid's `Configurator`.
+
+    Raises:
+        ConfigurationError: for an unknown option, one without an effect, or a wrong value. It
+            names the full key.
+        BeakerDynamoDBError: with `startup_check = fail`, for an error in the table.
     """
     settings = config.registry.settings
+    prepare_sessions(
+        {
+            key: value
+            for key, value in settings.items()
+            if key.rpartition(".")[2] not in FRAMEWORK_SESSION_KEYS
+        }
+    )
+    check_cache_settings(settings)
     named = {name.removeprefix("beaker."): value for name, value in settings.items()}
     own = {name[8:]: value for name, value in named.items() if name.startswith("session.")}
     options = with_session_class(own)

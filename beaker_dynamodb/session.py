@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
@@ -14,11 +15,15 @@ from beaker.session import Session
 from .codec import PLAIN, Encoding, format_of
 from .errors import BeakerDynamoDBError, ConfigurationError, CorruptItem
 from .manager import DynamoDBNamespaceManager
+from .options import Options, parse_session_options, shown_value
+from .sessions import BEAKER_TIMEOUT_MARGIN, Lifetime
 
 #: What `session.type` may be: this backend, or nothing.
-_OWN_TYPES = ("ext:dynamodb", None)
+OWN_TYPES = ("ext:dynamodb", None)
 #: The end of a cookie that never expires (beaker/session.py, Session._set_cookie_expires).
 _LATEST_COOKIE = 0x7FFFFFFF
+#: Options that Beaker converts to no type, and what they may be.
+_CHOICES = {"data_serializer": ("pickle", "json"), "samesite": ("lax", "strict", "none")}
 
 
 class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
@@ -38,12 +43,12 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
     """
 
     def __init__(self, request: Any, **options: Any) -> None:
-        if options.get("type") not in _OWN_TYPES:
+        if options.get("type") not in OWN_TYPES:
             raise ConfigurationError(
                 f"DynamoDBSession stores sessions in DynamoDB, but session.type is "
                 f"{options['type']}: set ext:dynamodb, or leave session_class out"
             )
-        _check_encryption(options)
+        check_encryption(options)
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._locked: list[DynamoDBNamespaceManager] = []
@@ -144,15 +149,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             self.serializer = serializer
 
     def _cookie_age(self) -> int | None:
-        """Seconds until the cookie expires; None if the browser decides."""
-        expires = self.cookie_expires
-        if isinstance(expires, timedelta):
-            return int(expires.total_seconds())
-        if isinstance(expires, datetime):
-            # Beaker writes a datetime without a zone into the cookie as one in GMT.
-            moment = expires if expires.tzinfo else expires.replace(tzinfo=timezone.utc)
-            return int(moment.timestamp() - time.time())
-        return int(_LATEST_COOKIE - time.time()) if expires is False else None
+        return _cookie_age(self.cookie_expires)
 
 
 def session_by_id(options: Mapping[str, Any], session_id: str) -> DynamoDBSession | None:
@@ -173,13 +170,65 @@ def with_session_class(options: Mapping[str, Any]) -> dict[str, Any]:
 
     Options that name another backend, or a class, stay as they are.
     """
-    if options.get("type") not in _OWN_TYPES:
+    if options.get("type") not in OWN_TYPES:
         return dict(options)
     # For Beaker, a missing type means memory.
     return {"session_class": DynamoDBSession, **options, "type": "ext:dynamodb"}
 
 
-def _check_encryption(options: Mapping[str, Any]) -> None:
+def parse_settings(settings: Mapping[str, Any], prefix: str = "session.") -> Options:
+    """The backend's options among all settings of sessions, checked without a call.
+
+    A `ttl` shorter than `timeout` is logged.
+
+    Args:
+        settings: as the application gave them, without the prefix.
+        prefix: of the application's keys, for the errors.
+
+    Raises:
+        ConfigurationError: for an unknown name, a name without an effect, a wrong value, options
+            that contradict each other, or an encryption that does not protect. It names the full
+            key, and quotes the value unless it is a secret.
+    """
+    options = parse_session_options(settings, prefix)
+    coerced = {name: _coerced(name, value, prefix) for name, value in settings.items()}
+    timeout = options.timeout and options.timeout + BEAKER_TIMEOUT_MARGIN
+    try:
+        age = _cookie_age(coerced.get("cookie_expires", True))
+        Lifetime.of(replace(options, timeout=timeout), age)
+        check_encryption(settings)
+    except ConfigurationError as error:
+        if prefix in error.message:
+            raise
+        raise ConfigurationError(f"{prefix}*: {error.message}") from error
+    return options
+
+
+def _coerced(name: str, value: Any, prefix: str) -> Any:
+    """The value of one of Beaker's own options, as its middleware converts it."""
+    choices = _CHOICES.get(name)
+    if choices and isinstance(value, str) and value.lower() not in choices:
+        reason = f"{' or '.join(choices)}{shown_value(name, value)}"
+        raise ConfigurationError(f"option {prefix}{name} must be {reason}")
+    try:
+        return util.coerce_session_params({name: value})[name]
+    except Exception as error:  # noqa: BLE001  # Beaker raises no class of its own
+        reason = f"{str(error).strip('.')}{shown_value(name, value)}"
+        raise ConfigurationError(f"option {prefix}{name}: {reason}") from None
+
+
+def _cookie_age(expires: object) -> int | None:
+    """Seconds until a cookie expires; None if the browser decides."""
+    if isinstance(expires, timedelta):
+        return int(expires.total_seconds())
+    if isinstance(expires, datetime):
+        # Beaker writes a datetime without a zone into the cookie as one in GMT.
+        moment = expires if expires.tzinfo else expires.replace(tzinfo=timezone.utc)
+        return int(moment.timestamp() - time.time())
+    return int(_LATEST_COOKIE - time.time()) if expires is False else None
+
+
+def check_encryption(options: Mapping[str, Any]) -> None:
     """Refuse an encryption that does not encrypt, or does not notice an altered row."""
     if not options.get("encrypt_key"):
         return

@@ -11,9 +11,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..options import ALIASES, OPTIONS, names_of
-from .configuration import options_in
+from .configuration import settings_in
 
 Command: TypeAlias = Callable[..., Any]
+
+#: Under which the context of a command holds the settings of its ini file.
+_SETTINGS = "beaker_dynamodb.settings"
 
 
 def table_options(function: Command) -> Command:
@@ -67,12 +70,24 @@ yes_option: Callable[[Command], Command] = click.option(
 def _read(
     context: click.Context, parameter: click.Parameter, file: str | None
 ) -> dict[str, str] | None:
-    """The options in an ini file."""
+    """The options in an ini file, or in a part of it."""
     if file is None:
         return None
-    if not Path(file).is_file():
-        raise click.BadParameter(f"{file} is no file", context, parameter)
-    return options_in(Path(file))
+    name, _, part = file.partition("#")
+    if not Path(name).is_file():
+        raise click.BadParameter(f"{name} is no file", context, parameter)
+    settings = settings_in(Path(name), part)
+    context.meta[_SETTINGS] = settings
+    return settings.backend_options()
+
+
+def settings_of_beaker() -> dict[str, str]:
+    """What the ini file of the running command sets besides the backend's options."""
+    settings = click.get_current_context().meta.get(_SETTINGS)
+    if settings is None:
+        return {}
+    options = {*settings.backend_options(), *ALIASES}
+    return {name: value for name, value in settings.values.items() if name not in options}
 
 
 def _complete(
@@ -86,8 +101,9 @@ _ini = click.option(
     "--ini",
     callback=_read,
     shell_complete=_complete,
-    metavar="FILE.ini",
-    help="read the options from the session.* keys of an ini file; those given here win",
+    metavar="FILE.ini[#NAME]",
+    help="read the options from an ini file, as the application does: those of its sessions, or "
+    "of its caches; NAME is a section or a cache region. Options that are given here win",
 )
 _url = click.option(
     "--url",

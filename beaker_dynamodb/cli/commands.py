@@ -7,6 +7,7 @@ import click
 from ..version import __version__
 from .create import create_table_command
 from .demo import demo_command
+from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
 from .purge import purge_command
 from .stats import stats_command
@@ -15,6 +16,7 @@ _EXAMPLES = (
     "create-table --ini production.ini",
     "create-table --url dynamodb://eu-west-1/beaker",
     "purge --ini production.ini --dry-run",
+    "doctor --ini production.ini",
     "demo",
 )
 _COMPLETION = """\b
@@ -34,5 +36,11 @@ def command() -> None:
     """Sessions and caches for Beaker, in Amazon DynamoDB."""
 
 
-for _part in (create_table_command, demo_command, purge_command, stats_command):
+for _part in (
+    create_table_command,
+    demo_command,
+    doctor_command,
+    purge_command,
+    stats_command,
+):
     command.add_command(_part)

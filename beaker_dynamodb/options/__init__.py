@@ -5,24 +5,37 @@ from .fields import (
     LONGEST_LIFE,
     ONE_DAY,
     OPTIONS,
-    Option,
     Options,
     names_of,
     option_rows,
 )
-from .parse import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, parse_options
+from .option import Option
+from .parse import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, parse_options, shown_value
+from .scopes import (
+    FRAMEWORK_SESSION_KEYS,
+    backend_options,
+    check_cache_settings,
+    parse_cache_options,
+    parse_session_options,
+)
 
 __all__ = [
     "ALIASES",
     "BEAKER_KEYS",
     "BEAKER_SESSION_OPTIONS",
     "FALLBACK_OPTIONS",
+    "FRAMEWORK_SESSION_KEYS",
     "LONGEST_LIFE",
     "ONE_DAY",
     "OPTIONS",
     "Option",
     "Options",
+    "backend_options",
+    "check_cache_settings",
     "names_of",
     "option_rows",
+    "parse_cache_options",
     "parse_options",
+    "parse_session_options",
+    "shown_value",
 ]

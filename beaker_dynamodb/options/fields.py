@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from ..errors import ConfigurationError
+from .option import Flag, Option, option
 from .parsers import (
-    Parser,
     attribute_name,
     choice,
     credential,
@@ -37,55 +37,6 @@ RESERVED_ATTRIBUTES = (
 )
 
 _AWS_CHAIN = "the AWS chain"
-
-Flag = Literal["table", "client", "secret"]
-
-
-class Option(NamedTuple):
-    """One option, without its name.
-
-    Attributes:
-        parser: makes its value from an ini string or a Python value.
-        meaning: in words, for the documentation.
-        unit: of a quantity, such as `seconds`; otherwise empty.
-        default: in words, for the documentation.
-        flags: `table`, `client` and `secret`, as far as they are set; see `option`.
-    """
-
-    parser: Parser
-    meaning: str
-    unit: str
-    default: str
-    flags: frozenset[str]
-
-
-def option(
-    default: Any,
-    parser: Parser,
-    meaning: str,
-    *,
-    unit: str = "",
-    shown: str = "",
-    table: bool = False,
-    client: bool = False,
-    secret: bool = False,
-) -> Any:
-    """A field of `Options`.
-
-    Args:
-        default: the value if the option is not given.
-        parser: makes the value from an ini string or a Python value.
-        meaning: in words, for the documentation.
-        unit: of a quantity.
-        shown: the default in words, if it depends on something.
-        table: whether it says which table is used, or how the package creates it.
-        client: whether it says how the client reaches DynamoDB, or with which credentials.
-        secret: whether it is never printed, and never accepted on a command line.
-    """
-    given = {"table": table, "client": client, "secret": secret}
-    flags = frozenset(name for name, is_set in given.items() if is_set)
-    described = Option(parser, meaning, unit, shown or f"`{str(default).lower()}`", flags)
-    return dataclasses.field(default=default, repr=not secret, metadata={"option": described})
 
 
 @dataclass(frozen=True)
@@ -171,6 +122,7 @@ class Options:
         "life of a session after its last touch; 0 = never expires",
         unit="seconds",
         shown="Beaker's `timeout`, or 86400 (one day) if there is none",
+        session=True,
     )
     timeout: int | None = option(
         None,
@@ -185,6 +137,7 @@ class Options:
         "a session expires this long after its creation, even if it is in use",
         unit="seconds",
         shown="none",
+        session=True,
     )
     touch_interval: float | None = option(
         None,
@@ -192,9 +145,13 @@ class Options:
         "least time between two writes that only renew a session; 0 = every request writes",
         unit="seconds",
         shown="30, or a tenth of the session's life if that is less",
+        session=True,
     )
     keep_expired: bool = option(
-        False, flag, "leave expired sessions to DynamoDB's TTL instead of deleting them on a read"
+        False,
+        flag,
+        "leave expired sessions to DynamoDB's TTL instead of deleting them on a read",
+        session=True,
     )
     consistent_read: bool = option(
         True,
@@ -202,29 +159,45 @@ class Options:
         "`false` halves the cost of reads; if such a read does not find a session, a strongly "
         "consistent read follows",
     )
-    hash_ids: bool = option(True, flag, "store the SHA-256 of each session id instead of the id")
+    hash_ids: bool = option(
+        True, flag, "store the SHA-256 of each session id instead of the id", session=True
+    )
     index_keys: tuple[str, ...] = option(
         (),
         index_keys,
         "keys of a session, such as `user_id`, by which `sessions_of` and `end_sessions` find it; "
         "each has an index of its own; several are separated by commas",
         shown="none",
+        session=True,
         table=True,
     )
     save_empty: bool = option(
-        False, flag, "also store a new session into which the application has put nothing"
+        False,
+        flag,
+        "also store a new session into which the application has put nothing",
+        session=True,
     )
     opaque_sessions: bool = option(
         False,
         flag,
         "store sessions that only the application can read, encrypted or with its own serializer, "
         "also without `DynamoDBSession`: each request writes, and the later one wins",
+        session=True,
+    )
+    startup_check: str = option(
+        "off",
+        choice("off", "warn", "fail"),
+        "check the table when the application starts, once per process: `warn` logs what is wrong, "
+        "`fail` also refuses to start; takes effect in SessionMiddleware, the include, the filter "
+        "and the TurboGears component",
+        session=True,
     )
     on_conflict: str = option(
         "merge",
         choice("merge", "overwrite", "raise"),
         "if another request has changed the session: `merge` the changes of this request into it, "
         "`overwrite` it, or `raise` ConflictError",
+        session=True,
     )
     compression: str = option(
         "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
@@ -238,7 +211,10 @@ class Options:
         secret=True,
     )
     serializer: str = option(
-        "pickle", choice("pickle", "json"), "for cache values: `pickle` or `json`"
+        "pickle",
+        choice("pickle", "json"),
+        "for cache values: `pickle` or `json`",
+        cache=True,
     )
     lock_timeout: int = option(
         60,
@@ -257,12 +233,14 @@ class Options:
         whole_number(0, LONGEST_LIFE),
         "how long an expired cache value is still served while one worker creates the new one",
         unit="seconds",
+        cache=True,
     )
     on_outage: str = option(
         "raise",
         choice("raise", "miss"),
         "for caches, if DynamoDB does not answer: `raise` StoreUnavailable, or count it as a "
         "`miss`: the value is created and not stored",
+        cache=True,
     )
     max_value_size: int = option(
         8 * 1024 * 1024,
@@ -301,16 +279,20 @@ class Options:
         "Beaker's `type` of the backend that the sessions come from, such as `ext:redis`: a "
         "session that the table lacks is read from there",
         shown="none",
+        session=True,
     )
     fallback_url: str | None = option(
-        None, text, "`url` of that backend", shown="none", secret=True
+        None, text, "`url` of that backend", shown="none", session=True, secret=True
     )
-    fallback_data_dir: str | None = option(None, text, "`data_dir` of that backend", shown="none")
+    fallback_data_dir: str | None = option(
+        None, text, "`data_dir` of that backend", shown="none", session=True
+    )
     fallback_table_name: str | None = option(
         None,
         text,
         "`table_name` of that backend, if it is `ext:database`",
         shown="`beaker_cache`",
+        session=True,
     )
 
     def __post_init__(self) -> None:

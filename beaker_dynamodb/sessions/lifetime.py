@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 from ..codec import CREATION_TIME, SessionContent
@@ -52,12 +53,7 @@ class Lifetime(NamedTuple):
         """
         timeout = _session_timeout(options)
         if timeout and options.ttl and options.ttl < timeout:
-            logger.warning(
-                "sessions end after ttl = %d s, before timeout = %d s: give ttl a longer time, "
-                "or leave it out",
-                options.ttl,
-                timeout,
-            )
+            _warn_of_short_ttl(options.ttl, timeout)
         idle = _idle_life(options, timeout, cookie_age)
         touch_after = _touch_after(options.touch_interval, timeout, idle)
         keeps_longer = (options.ttl, timeout, cookie_age) == (None, None, None)
@@ -118,6 +114,17 @@ class Lifetime(NamedTuple):
         if self.max_lifetime is None or created is None:
             return math.inf
         return created + self.max_lifetime
+
+
+@cache
+def _warn_of_short_ttl(ttl: int, timeout: int) -> None:
+    """Log once per process that Beaker's `timeout` has no effect."""
+    logger.warning(
+        "sessions end after ttl = %d s, before timeout = %d s: give ttl a longer time, "
+        "or leave it out",
+        ttl,
+        timeout,
+    )
 
 
 def _session_timeout(options: Options) -> int | None:

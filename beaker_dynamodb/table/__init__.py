@@ -4,7 +4,10 @@ from pynamodb.expressions.condition import Condition
 
 from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
-from .create import TableDefinition, TableState
+from .connection import CredentialSource
+from .create import TableDefinition, TableState, TimeToLive
+from .hints import create_command, policy_statement
+from .inspect import Description, credential_source, describe_table, throttle_events
 from .item import SessionModel, index_attribute
 from .keys import (
     PART,
@@ -22,14 +25,19 @@ from .operations import OPERATIONS, Operation, Role
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
+from .translate import ACCESS_DENIED, TABLE_MISSING
 
 __all__ = [
+    "ACCESS_DENIED",
     "LONGEST_PAUSE",
     "OPERATIONS",
     "PART",
     "PLAIN_SETTINGS",
     "SESSION",
+    "TABLE_MISSING",
     "Condition",
+    "CredentialSource",
+    "Description",
     "Item",
     "ItemResult",
     "Operation",
@@ -40,8 +48,12 @@ __all__ = [
     "TableDefinition",
     "TableSettings",
     "TableState",
+    "TimeToLive",
     "belongs_to_session",
     "chosen",
+    "create_command",
+    "credential_source",
+    "describe_table",
     "equals",
     "forget_connections",
     "index",
@@ -55,11 +67,13 @@ __all__ = [
     "part_key",
     "partition_key",
     "pauses",
+    "policy_statement",
     "read_units",
     "retry_pauses",
     "schema",
     "session_key",
     "session_model",
+    "throttle_events",
     "value_key",
     "wait_until",
     "write_units",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 from zlib import crc32
 
 import botocore.loaders
@@ -22,6 +22,8 @@ from .operations import OPERATIONS
 _ALTERED = "AlteredInTransit"
 #: What botocore parses in its place: an empty answer or, with an error status, an outage.
 _NO_ANSWER = b'{"__type": "InternalServerError", "message": "altered in transit"}'
+#: Characters of an access key ID that are printed, as many as `aws configure list` prints.
+SHOWN_OF_A_KEY = 4
 #: A fixed name: botocore otherwise composes one for each call, a tenth of the call's CPU time.
 _USER_AGENT = f"beaker-dynamodb/{__version__} botocore/{botocore.__version__}"
 
@@ -35,6 +37,13 @@ class Location(TypedDict):
 
     table: str
     region: str | None
+
+
+class CredentialSource(NamedTuple):
+    """Where credentials come from, as botocore names it, and the end of the access key."""
+
+    method: str
+    key_end: str
 
 
 class SharedClient:
@@ -77,6 +86,18 @@ class SharedClient:
             missing |= {"aws_access_key_id", "aws_secret_access_key"}
         return missing
 
+    def credential_source(self) -> CredentialSource | None:
+        """Where the credentials come from; None if there are none."""
+        credentials = _botocore_session(self._options).get_credentials()
+        if credentials is None:
+            return None
+        return CredentialSource(credentials.method, credentials.access_key[-SHOWN_OF_A_KEY:])
+
+    def client_of(self, service: str) -> Any:
+        """A client of another AWS service, with the same credentials and limits."""
+        session = _botocore_session(self._options)
+        return session.create_client(service, self.region, config=_config(self._options))
+
     def renew(self, refused: Any) -> bool:
         """Read the credentials of the AWS chain again; False if the options give an access key.
 
@@ -115,8 +136,8 @@ class DynamoDBConnection(Connection):
 
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
+        self.options = options
         self.shared = shared
-        self._table_name = options.table_name
 
     @property
     def client(self) -> Any:
@@ -126,7 +147,7 @@ class DynamoDBConnection(Connection):
     @property
     def location(self) -> Location:
         """Table and region, as errors name them."""
-        return {"table": self._table_name, "region": self.shared.region}
+        return {"table": self.options.table_name, "region": self.shared.region}
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         """Make a call, and check that the answer comes from DynamoDB.

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import TableDoesNotExist
 from pynamodb.exceptions import TableError as PynamoDBTableError
 
-from ..errors import TableError
+from ..errors import BeakerDynamoDBError, TableError
 from .bind import connection_of
+from .hints import policy_statement, table_arn
 from .item import SessionModel
 from .schema import PLAIN_SETTINGS, TableSettings, chosen
-from .translate import TABLE_IN_USE, error_code, translated
+from .translate import ACCESS_DENIED, TABLE_IN_USE, error_code, missing_table, translated
 
 logger = logging.getLogger("beaker_dynamodb.table")
 
@@ -26,6 +27,8 @@ Clock = Callable[[], float]
 #: DynamoDB takes some ten seconds to make a table active.
 POLL_INTERVAL = 1.0
 LONGEST_WAIT = 120.0
+#: The tables whose TTL this process has looked at.
+_known_ttl: set[tuple[str | None, ...]] = set()
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
 
@@ -35,6 +38,18 @@ class TableState(NamedTuple):
 
     status: str
     keys: tuple[tuple[str, str], ...]
+
+
+class TimeToLive(NamedTuple):
+    """What DescribeTimeToLive returns: the status, and the attribute that says when."""
+
+    status: str
+    attribute: str | None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether DynamoDB deletes expired items, now or in a moment."""
+        return self.status in {"ENABLED", "ENABLING"}
 
 
 class TableDefinition:
@@ -47,6 +62,9 @@ class TableDefinition:
     def __init__(self, model: type[SessionModel]) -> None:
         self._model = model
         self._connection = connection_of(model)
+        self._name = model.Meta.table_name
+        options = self._connection.options
+        self._place = (*options.place(), options.profile, options.aws_access_key_id)
 
     def create(
         self,
@@ -79,9 +97,35 @@ class TableDefinition:
         error = self.find_error()
         if error is not None:
             raise error
-        if self._switch_ttl_on():
-            progress("TTL switched on")
+        _known_ttl.discard(self._place)
+        self.ensure_ttl(progress)
         return created
+
+    def ensure_ttl(self, progress: Progress = logger.info) -> None:
+        """Switch the TTL on if it is off; once per process.
+
+        A TTL that stays off, or is on for another attribute, is logged as a warning that says what
+        to do, and is no error: an expired item counts as missing even if DynamoDB keeps it.
+
+        Args:
+            progress: receives a line if the TTL is switched on.
+        """
+        if self._place in _known_ttl:
+            return
+        _known_ttl.add(self._place)
+        try:
+            warning = self._switch_ttl_on(progress)
+        except BeakerDynamoDBError as error:
+            warning = f"the TTL could not be switched on: {self._explain_ttl(error)}"
+        if warning:
+            logger.warning("table %s: expired items stay stored. %s", self._name, warning)
+
+    def time_to_live(self) -> TimeToLive:
+        """The TTL of the table as DescribeTimeToLive returns it."""
+        with translated(self._connection):
+            table = {"TableName": self._name}
+            found = self._connection.dispatch("DescribeTimeToLive", table)["TimeToLiveDescription"]
+        return TimeToLive(found["TimeToLiveStatus"], found.get("AttributeName"))
 
     def describe(self) -> TableState | None:
         """Status and keys of the table; None if it is missing."""
@@ -96,7 +140,7 @@ class TableDefinition:
         """The error for a table that is missing or has other keys; None if all is well."""
         state = self.describe()
         if state is None:
-            return self._error("the table is missing: run `beaker-dynamodb create-table`")
+            return self._error(missing_table(self._connection))
         if state.status == "CREATING":
             return self._error("the table is being created: wait until it is active")
         expected = tuple((key.attr_name, "S") for key in (self._model.id, self._model.item))
@@ -138,15 +182,39 @@ class TableDefinition:
         progress(f"table is {state.status if state else 'not visible yet'}, waiting")
         return False
 
-    def _switch_ttl_on(self) -> bool:
+    def _switch_ttl_on(self, progress: Progress) -> str | None:
+        """Switch the TTL on if it is off; what is wrong with it otherwise."""
+        wanted, found = self._model.expires.attr_name, self.time_to_live()
+        if found.is_on and found.attribute == wanted:
+            return None
+        if found.is_on:
+            return (
+                f"Its TTL is on for the attribute {found.attribute}, not {wanted}: "
+                f"set ttl_attribute = {found.attribute}"
+            )
+        # Another application's table keeps its items.
+        wrong = self.find_error()
+        if wrong is not None:
+            return str(wrong)
         with translated(self._connection):
             try:
                 self._model.update_ttl(ignore_update_ttl_errors=False)
             except PynamoDBTableError as error:
                 if any(text in str(error.cause) for text in _TTL_IS_SET):
-                    return False
+                    return None
                 raise
-        return True
+        progress("TTL switched on")
+        return None
+
+    def _explain_ttl(self, error: BeakerDynamoDBError) -> str:
+        """What to do if DynamoDB or a stand-in refuses to show or to change the TTL."""
+        actions = ("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive")
+        if error.code != ACCESS_DENIED or any(action in error.message for action in actions):
+            return str(error)
+        policies = " and ".join(
+            policy_statement(action, table_arn(self._connection.location)) for action in actions
+        )
+        return f"{error}, namely {policies}"
 
     def _error(self, message: str) -> TableError:
         return TableError(message, **self._connection.location)

@@ -22,6 +22,7 @@ from .backoff import pauses
 from .bind import bound_model, connection_of
 from .connection import Location
 from .create import TableDefinition
+from .hints import table_arn
 from .item import SessionModel
 from .keys import RowKey
 from .translate import (
@@ -84,6 +85,11 @@ class Table:
     def location(self) -> Location:
         """Table and region; the AWS chain's region once there is a client."""
         return self._connection.location
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the table, in any account."""
+        return table_arn(self.location)
 
     @property
     def client(self) -> Any:
@@ -240,11 +246,14 @@ class Table:
         """Make a call, and retry it once if the cause of its failure can be repaired."""
         client = self._connection.shared.current
         try:
-            return self._attempt(operation, key, call)
+            answer = self._attempt(operation, key, call)
         except BeakerDynamoDBError as error:
             if not self._repair(error, client):
                 raise self._explain(error) from error.cause
-        return self._attempt(operation, key, call)
+            answer = self._attempt(operation, key, call)
+        if self._creates_missing:
+            self.definition.ensure_ttl()
+        return answer
 
     def _attempt(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
         """The answer to a call; the `ClientError` itself if a condition was not met."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 from botocore.exceptions import (
     ClientError,
@@ -29,7 +31,9 @@ from ..errors import (
     TableError,
 )
 from .connection import DynamoDBConnection, UnusableAnswer
+from .hints import create_command, explain_refusal
 
+ACCESS_DENIED = "AccessDeniedException"
 CONDITION_FAILED = "ConditionalCheckFailedException"
 TABLE_IN_USE = "ResourceInUseException"
 TABLE_MISSING = "ResourceNotFoundException"
@@ -46,13 +50,13 @@ _MISCONFIGURED = (
 _UNREACHABLE = (ConnectTimeoutError, EndpointConnectionError, SSLError)
 _UNANSWERED = (ConnectionClosedError, ReadTimeoutError)
 _DENIED = {
-    "AccessDeniedException": "allow the call in the IAM policy of the credentials in use",
     "ExpiredTokenException": "renew the temporary credentials",
     "IncompleteSignature": "check the credentials",
     "InvalidSignatureException": "check the secret access key and this machine's clock",
     "MissingAuthenticationTokenException": "give credentials",
     "UnrecognizedClientException": "check the access key and the session token",
 }
+_ABOUT_THE_TABLE = {*_DENIED, ACCESS_DENIED, TABLE_MISSING}
 #: Worth a retry later (DynamoDB's developer guide, "Error handling with DynamoDB").
 _UNAVAILABLE = {
     "InternalServerError",
@@ -102,19 +106,30 @@ def _translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamo
     """This package's error for a client library's."""
     cause = getattr(error, "cause", None) or error
     code = error_code(error)
-    kind, message = _diagnose(cause, code, str(error))
+    if code is None:
+        kind, message = _diagnose_silence(cause)
+    elif code in _ABOUT_THE_TABLE:
+        kind, message = TableError, _explain_table(code, str(error), connection)
+    else:
+        kind, message = _diagnose(cause, code, str(error))
     return kind(message, **connection.location, code=code, cause=error)
 
 
-def _diagnose(
-    cause: BaseException, code: str | None, text: str
-) -> tuple[type[BeakerDynamoDBError], str]:
-    if code is None:
-        return _diagnose_silence(cause)
-    if code in _DENIED:
-        return TableError, f"access was denied: {_DENIED[code]}"
+def _explain_table(code: str, text: str, connection: DynamoDBConnection) -> str:
+    if code == ACCESS_DENIED:
+        return explain_refusal(text, connection.location)
     if code == TABLE_MISSING:
-        return TableError, "the table is missing: run `beaker-dynamodb create-table`"
+        return missing_table(connection)
+    return f"access was denied: {_DENIED[code]}"
+
+
+def missing_table(connection: DynamoDBConnection) -> str:
+    """What to do about a table that is missing."""
+    command = create_command(connection.options, connection.location["region"])
+    return f"the table is missing: run `{command}`"
+
+
+def _diagnose(cause: BaseException, code: str, text: str) -> tuple[type[BeakerDynamoDBError], str]:
     if code in _UNAVAILABLE or _is_server_error(cause):
         return StoreUnavailable, (
             "DynamoDB refused the call for now: raise the table's capacity or try again later"
@@ -125,6 +140,11 @@ def _diagnose(
 
 
 def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], str]:
+    if _is_patched_late(cause):
+        return ConfigurationError, (
+            "gevent has patched ssl after it was imported: call gevent.monkey.patch_all() before "
+            "all other imports; for gunicorn, in the first lines of gunicorn.conf.py"
+        )
     if isinstance(cause, _MISCONFIGURED):
         return ConfigurationError, f"no call could be made ({cause}): set region and credentials"
     if isinstance(cause, _UNREACHABLE):
@@ -138,6 +158,20 @@ def _diagnose_silence(cause: BaseException) -> tuple[type[BeakerDynamoDBError], 
     # Of others only the name: a library may quote a header or an answer that it cannot parse.
     reason = cause if isinstance(cause, _UNANSWERED) else type(cause).__name__
     return StoreUnavailable, f"DynamoDB did not answer ({reason}): try again, or see the cause"
+
+
+def _is_patched_late(error: BaseException | None) -> bool:
+    """Whether ssl calls itself for ever, as it does if gevent patches it after its import.
+
+    gevent replaces ssl.SSLContext, and the setters of the class that urllib3 has imported before
+    then find themselves by `super(SSLContext, SSLContext)` (gevent/gevent#1016).
+    """
+    while error is not None:
+        if isinstance(error, RecursionError):
+            frames = traceback.extract_tb(error.__traceback__, limit=-1)
+            return any(Path(frame.filename).stem == "ssl" for frame in frames)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_server_error(cause: BaseException) -> bool:

@@ -13,8 +13,6 @@ from click.testing import CliRunner, Result
 import beaker_dynamodb
 from beaker_dynamodb import __main__, session_model
 from beaker_dynamodb.cli.commands import command
-from beaker_dynamodb.cli.configuration import options_in
-from beaker_dynamodb.errors import ConfigurationError
 from beaker_dynamodb.options import names_of
 from beaker_dynamodb.table import TableDefinition
 
@@ -145,7 +143,7 @@ class TestItsOptions:
         result = run("create-table", "--read-capacity-units", "many")
         assert result.exit_code == 2
         assert lines_of(result) == [
-            "Error: option read_capacity_units must be a whole number from 1 to 1000000"
+            "Error: option read_capacity_units must be a whole number from 1 to 1000000, not 'many'"
         ]
 
     def test_are_given_by_a_file_or_a_url_but_not_both(self, ini: Ini) -> None:
@@ -155,54 +153,16 @@ class TestItsOptions:
         assert "not both" in result.output
 
 
-class TestAnIniFile:
-    def test_leaves_out_what_does_not_concern_the_table(self, ini: Ini) -> None:
-        own = {
-            "key": "sid",
-            "secret": "s",
-            "timeout": "60",
-            "ttl": "60",
-            "cookie_on_exception": "no",
-        }
-        config = ini(section({**own, "table_name": "a"}))
-        assert options_in(config) == {"table_name": "a"}
+def test_an_ini_file_with_an_unknown_option_is_an_error_that_names_the_nearest(ini: Ini) -> None:
+    result = run("create-table", "--ini", ini(section({"tabel_name": "a"})))
+    assert result.exit_code == 2
+    assert lines_of(result) == [
+        "Error: unknown option session.tabel_name = 'a': did you mean session.table_name?"
+    ]
 
-    def test_may_compose_values_that_are_not_needed(self, ini: Ini) -> None:
-        config = ini(section({"data_dir": "%(here)s/data", "table_name": "50%"}))
-        assert options_in(config) == {"table_name": "50%"}
 
-    def test_gives_sections_precedence_over_its_defaults(self, ini: Ini) -> None:
-        default = "[DEFAULT]\nsession.table_name = a\nsession.region = eu-west-1\n"
-        config = ini(section({"table_name": "b"}) + default)
-        assert options_in(config) == {"table_name": "b", "region": "eu-west-1"}
-
-    def test_takes_an_alias_for_the_option(self, ini: Ini) -> None:
-        assert options_in(ini(section({"host": "http://h"}))) == {"endpoint_url": "http://h"}
-
-    @pytest.mark.parametrize(
-        ("content", "reason"),
-        [
-            ("[app:main]\ndebug = true\n", "site.ini has no key that begins with session."),
-            (section({"table_name": "%(table)s"}), "composes session.table_name from other keys"),
-            (
-                section({"region": "a"}) + "[app:other]\nsession.region = b\n",
-                "gives session.region two different values",
-            ),
-            ("session.aws_secret_access_key = hush\n", "site.ini, line 1 cannot be read as an ini"),
-            ("[app:main]\nhush\n", "site.ini cannot be read as an ini file"),
-        ],
-    )
-    def test_that_cannot_be_used_is_an_error(self, ini: Ini, content: str, reason: str) -> None:
-        with pytest.raises(ConfigurationError, match=reason) as caught:
-            options_in(ini(content))
-        assert "hush" not in str(caught.value)
-
-    def test_with_an_unknown_option_is_an_error_that_names_the_nearest(self, ini: Ini) -> None:
-        result = run("create-table", "--ini", ini(section({"tabel_name": "a"})))
-        assert lines_of(result) == ["Error: unknown option tabel_name: did you mean table_name?"]
-
-    def test_that_is_missing_is_an_error(self) -> None:
-        assert run("create-table", "--ini", "nowhere.ini").exit_code == 2
+def test_an_ini_file_that_is_missing_is_an_error() -> None:
+    assert run("create-table", "--ini", "nowhere.ini").exit_code == 2
 
 
 class TestTheCommand:

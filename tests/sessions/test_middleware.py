@@ -10,9 +10,19 @@ from beaker.session import Session
 from paste.deploy import loadapp
 from pyramid.config import Configurator
 from pyramid.response import Response
+from tg import (
+    FullStackApplicationConfigurator,
+    MinimalApplicationConfigurator,
+    TGController,
+    expose,
+    request,
+    session,
+)
+from tg.configurator.components.session import SessionConfigurationComponent
 from webtest import TestApp
 
 from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionMiddleware, session_model
+from beaker_dynamodb.turbogears import DynamoDBSessions
 
 pytestmark = pytest.mark.usefixtures("create_table")
 
@@ -70,11 +80,6 @@ class TestMiddleware:
         session["n"] = 5
         session.save()
         assert isinstance(session, DynamoDBSession) == (session_type is None)
-
-    def test_an_unknown_option_is_an_error_by_the_first_request(self, dynamodb: Any) -> None:
-        app = SessionMiddleware(application, {"session.tabel_name": "a"})
-        with pytest.raises(ConfigurationError, match="table_name"):
-            visits(app)
 
 
 def test_the_class_refuses_another_backend() -> None:
@@ -135,6 +140,68 @@ class TestPyramid:
         regions = {"cache.regions": "short", "cache.short.expire": "5"}
         pyramid_site({**prefixed("session.", dynamodb.options), **regions})
         assert cache_regions["short"]["expire"] == 5
+
+
+class TestTurboGears:
+    @pytest.mark.parametrize("comes_first", [False, True])
+    @pytest.mark.parametrize(
+        ("named", "name"),
+        [
+            ({}, "DynamoDBSession"),
+            ({"type": "ext:dynamodb"}, "DynamoDBSession"),
+            ({"session_class": Session, "type": "ext:dynamodb"}, "Session"),
+            ({"type": "memory"}, "Session"),
+        ],
+    )
+    def test_registers_the_class(
+        self, dynamodb: Any, named: dict[str, Any], name: str, comes_first: bool
+    ) -> None:
+        options = {} if "memory" in named.values() else dynamodb.options
+        settings = prefixed("session.", {**options, **named})
+        app = turbogears_site(MinimalApplicationConfigurator(), settings, comes_first)
+        assert visits(app) == [f"1 {name}", f"2 {name}"]
+
+    def test_finds_other_sessions_of_the_class(self, dynamodb: Any) -> None:
+        settings = prefixed("session.", dynamodb.options)
+        app = turbogears_site(MinimalApplicationConfigurator(), settings, comes_first=False)
+        browser, other = TestApp(app), TestApp(app)
+        browser.get("/")
+        cookie = browser.cookies["beaker.session.id"]
+        assert other.get(f"/other?session_id={cookie}").text == "1 DynamoDBSession"
+        assert other.get("/other?session_id=unknown").text == "none"
+        assert other.get("/new").text == "DynamoDBSession"
+
+    def test_works_in_the_full_stack(self, dynamodb: Any) -> None:
+        config = FullStackApplicationConfigurator()
+        config.register(DynamoDBSessions)
+        config.update_blueprint({"root_controller": RootController(), "i18n.enabled": False})
+        app = config.make_wsgi_app({}, prefixed("session.", dynamodb.options))
+        assert visits(app) == ["1 DynamoDBSession", "2 DynamoDBSession"]
+
+
+class RootController(TGController):  # type: ignore[misc]  # TurboGears has no types
+    @expose(content_type="text/plain")
+    def index(self) -> str:
+        session["n"] = session.get("n", 0) + 1
+        session.save()
+        return f"{session['n']} {type(session._session()).__name__}"
+
+    @expose(content_type="text/plain")
+    def other(self, session_id: str) -> str:
+        found = session.get_by_id(session_id)
+        return f"{found['n']} {type(found).__name__}" if found else "none"
+
+    @expose(content_type="text/plain")
+    def new(self) -> str:
+        return type(request.environ["beaker.get_session"]()).__name__
+
+
+def turbogears_site(config: Any, settings: dict[str, Any], comes_first: bool) -> Any:
+    components = [DynamoDBSessions, SessionConfigurationComponent]
+    for component in components if comes_first else reversed(components):
+        config.register(component)
+    config.update_blueprint({"root_controller": RootController()})
+    return config.make_wsgi_app({}, settings)
 
 
 def pyramid_site(settings: dict[str, Any]) -> Any:

@@ -66,6 +66,7 @@ def make_site(
         "aws_access_key_id": "simulated",
         "aws_secret_access_key": "simulated",
         "table_name": TABLE,
+        "create_table": False,
         "consistent_read": not is_weak,
         "on_conflict": conflict,
         "touch_interval": TOUCH_INTERVAL,

@@ -14,10 +14,17 @@ from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
 from beaker_dynamodb.sessions import saving
 from beaker_dynamodb.sessions.attempt import Baseline
-from beaker_dynamodb.table import RowKey, TableDefinition, backoff, forget_connections
+from beaker_dynamodb.table import (
+    RowKey,
+    TableDefinition,
+    backoff,
+    forget_connections,
+    session_model,
+)
 from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
+from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "DynamoDBConnection",
     "Marker",
     "PartsName",
     "Row",
@@ -55,6 +63,7 @@ __all__ = [
     "partition_key",
     "saving",
     "session_key",
+    "session_model",
     "table_module",
     "value_key",
 ]

@@ -63,9 +63,9 @@ class Wire:
         called, expected = inside.operations, list(operations)
         assert called == expected, f"called {called}, expected {expected}"
 
-    def fail_next(self, operation: str | None, fault: Fault) -> None:
+    def fail_next(self, operation: str | None, fault: Fault, message: str = "injected") -> None:
         """Fail the next attempt at an operation (None: any) before it reaches DynamoDB."""
-        self._prepare(operation, partial(_fail, fault))
+        self._prepare(operation, partial(_fail, fault, message))
 
     def lose_answer_of(self, operation: str) -> None:
         """Execute the next call of an operation, and time out instead of its answer."""
@@ -151,11 +151,11 @@ def _after_call(parsed: dict[str, Any], **_: Any) -> None:
         _latest.call.units = sum(table["CapacityUnits"] for table in tables)
 
 
-def _fail(fault: Fault, request: AWSPreparedRequest, _: str) -> AWSResponse:
+def _fail(fault: Fault, message: str, request: AWSPreparedRequest, _: str) -> AWSResponse:
     if isinstance(fault, Exception):
         raise fault
     status, code = fault
-    return _answer(request, status, {"__type": code, "message": "injected"})
+    return _answer(request, status, {"__type": code, "message": message})
 
 
 def _leave_unprocessed(request: AWSPreparedRequest, event_name: str) -> AWSResponse:

@@ -59,7 +59,9 @@ class TestAMissingTable:
         site = Site(dynamodb.options, create_table=False)
         with wire.expect("PutItem", "DescribeTable"), pytest.raises(TableError) as caught:
             site.request(count)
-        assert "run `beaker-dynamodb create-table`" in str(caught.value)
+        assert f"create-table --table-name {caught.value.table} --region us-east-1" in str(
+            caught.value
+        )
         assert caught.value.code == "ResourceNotFoundException"
         assert caught.value.table == dynamodb.options["table_name"]
 

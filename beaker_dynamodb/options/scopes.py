@@ -1,0 +1,159 @@
+"""Which options sessions take, and which caches: a key without an effect is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..errors import ConfigurationError
+from .fields import OPTIONS, Options, names_of
+from .parse import (
+    ALIASES,
+    BEAKER_KEYS,
+    BEAKER_SESSION_OPTIONS,
+    PARSED_BY_BEAKER,
+    options_in_url,
+    parse_options,
+    unknown_option,
+)
+
+#: Keys under `session.` that a framework reads itself: pyramid_beaker.
+FRAMEWORK_SESSION_KEYS = frozenset({"constant_csrf_token", "cookie_on_exception"})
+#: Keys of a cache that Beaker reads itself.
+BEAKER_CACHE_OPTIONS = frozenset({"expire"})
+#: Keys that have no effect on sessions, and the one that has.
+_FOR_SESSIONS = {
+    "class": "session_class",
+    "cookie_age": "cookie_expires",
+    "cookie_httponly": "httponly",
+    "cookie_name": "key",
+    "cookie_samesite": "samesite",
+    "cookie_secure": "secure",
+    "endpoint": "endpoint_url",
+    "expire": "ttl",
+    "expires": "ttl",
+    "key_length": "",
+    "lifetime": "ttl",
+    "max_age": "cookie_expires",
+    "regions": "",
+    "serializer": "data_serializer",
+    "table": "table_name",
+}
+#: Keys that have no effect on caches, and the one that has.
+_FOR_CACHES = {
+    "data_serializer": "serializer",
+    "endpoint": "endpoint_url",
+    "expires": "expire",
+    "max_age": "expire",
+    "table": "table_name",
+    "ttl": "expire",
+}
+
+
+def backend_options(settings: Mapping[str, object]) -> Options:
+    """The backend's options among the settings of sessions or caches.
+
+    Args:
+        settings: by name, without the prefix; those that Beaker and the frameworks read themselves
+            are left out.
+
+    Raises:
+        ConfigurationError: for an unknown name, a wrong value, or options that contradict each
+            other.
+    """
+    ignored = BEAKER_SESSION_OPTIONS | FRAMEWORK_SESSION_KEYS | BEAKER_CACHE_OPTIONS
+    return parse_options({name: value for name, value in settings.items() if name not in ignored})
+
+
+def parse_session_options(settings: Mapping[str, object], prefix: str = "session.") -> Options:
+    """The backend's options among the settings of sessions; Beaker's own are only known.
+
+    Args:
+        settings: by name, without the prefix.
+        prefix: of the application's keys, for the errors.
+
+    Raises:
+        ConfigurationError: for an unknown name, a name without an effect on sessions, a wrong
+            value, or options that contradict each other; it names the full key.
+    """
+    _refuse_ineffective(settings, prefix, _FOR_SESSIONS, names_of("cache"), "cache")
+    return _parse(settings, prefix, BEAKER_SESSION_OPTIONS)
+
+
+def parse_cache_options(settings: Mapping[str, object], prefix: str = "cache.") -> Options:
+    """As `parse_session_options`, for the settings of a cache or a cache region."""
+    _refuse_ineffective(settings, prefix, _FOR_CACHES, names_of("session"), "session")
+    return _parse(settings, prefix, BEAKER_CACHE_OPTIONS)
+
+
+def _parse(settings: Mapping[str, object], prefix: str, ignored: frozenset[str]) -> Options:
+    known = {*OPTIONS, *ALIASES, "url", *BEAKER_KEYS, *ignored}
+    own = {name: value for name, value in settings.items() if name not in ignored}
+    for name, value in own.items():
+        if name not in known and not name.startswith(PARSED_BY_BEAKER) and value is not None:
+            raise unknown_option(name, value, prefix, known)
+    try:
+        return parse_options(own, prefix)
+    except ConfigurationError as error:
+        if prefix in error.message:
+            raise
+        raise ConfigurationError(f"{prefix}*: {error.message}") from error
+
+
+def _refuse_ineffective(
+    settings: Mapping[str, object],
+    prefix: str,
+    right_names: Mapping[str, str],
+    foreign: Iterable[str],
+    other: str,
+) -> None:
+    in_url = options_in_url(settings.get("url"), prefix)
+    given = [name for name, value in {**in_url, **settings}.items() if value is not None]
+    for name in given:
+        if right_names.get(name):
+            raise ConfigurationError(
+                f"{prefix}{name} has no effect: set {prefix}{right_names[name]}"
+            )
+        if name in foreign or name in right_names:
+            raise ConfigurationError(
+                f"{prefix}{name} has no effect, it concerns {other}s: set {other}.{name}, or "
+                "remove the key"
+            )
+
+
+def check_cache_settings(config: Mapping[str, object]) -> None:
+    """Check the settings of all cache regions in DynamoDB, as Beaker's frameworks read them.
+
+    Args:
+        config: the settings with Beaker's prefix `cache.` or `beaker.cache.` count.
+
+    Raises:
+        ConfigurationError: for a wrong setting; it names the full key.
+    """
+    own = {
+        key.removeprefix("beaker.").removeprefix("cache."): value
+        for key, value in config.items()
+        if key.startswith(("cache.", "beaker.cache."))
+    }
+    names = [name.strip() for name in str(own.get("regions") or "").split(",") if name.strip()]
+    for name in names:
+        region = {
+            key.removeprefix(f"{name}."): value
+            for key, value in own.items()
+            if key.startswith(f"{name}.")
+        }
+        if (region.get("type") or own.get("type")) == "ext:dynamodb":
+            parse_cache_options(region, f"cache.{name}.")
+    shared = {key: value for key, value in own.items() if "." not in key}
+    if names and shared.get("type") == "ext:dynamodb":
+        _refuse_unshared(shared, names[0])
+
+
+def _refuse_unshared(shared: Mapping[str, object], region: str) -> None:
+    """Refuse what no region gets: Beaker hands each only a few of the keys that all share."""
+    parse_cache_options(shared)
+    for name in shared:
+        if name in OPTIONS or name in ALIASES:
+            raise ConfigurationError(
+                f"cache.{name} has no effect on the regions: set cache.{region}.{name}, or put it "
+                "into cache.url"
+            )

@@ -1,0 +1,61 @@
+"""What happens when an application starts: its options are checked, and its table if it wants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from .admin.check import Finding, check
+from .errors import BeakerDynamoDBError
+from .options import Options
+from .session import OWN_TYPES, parse_settings
+
+logger = logging.getLogger("beaker_dynamodb.startup")
+
+PREFIXES = ("session.", "beaker.session.")
+#: The options whose table this process has checked.
+_checked: set[Options] = set()
+
+
+def prepare_sessions(config: Mapping[str, Any], **settings: Any) -> None:
+    """Check the settings of sessions and, with `startup_check`, their table, once per process.
+
+    Does nothing if the sessions are stored elsewhere.
+
+    Args:
+        config: the settings with Beaker's prefix `session.` or `beaker.session.` count.
+        settings: further ones, with or without a prefix; they take precedence.
+
+    Raises:
+        ConfigurationError: for a wrong setting; no call is made.
+        BeakerDynamoDBError: with `startup_check = fail`, for an error that the check has found.
+    """
+    given = [item for item in (*config.items(), *settings.items()) if item[0].startswith(PREFIXES)]
+    own = {_without_prefix(key): value for key, value in given}
+    own |= {key: value for key, value in settings.items() if not key.startswith(PREFIXES)}
+    if own.get("type") in OWN_TYPES:
+        is_long = any(key.startswith("beaker.") for key, _ in given)
+        options = parse_settings(own, "beaker.session." if is_long else "session.")
+        if options.startup_check != "off" and options not in _checked:
+            _check(own, must_pass=options.startup_check == "fail")
+            _checked.add(options)
+
+
+def _without_prefix(key: str) -> str:
+    return key.removeprefix("beaker.").removeprefix("session.")
+
+
+def _check(settings: Mapping[str, Any], *, must_pass: bool) -> None:
+    findings = check(**settings)
+    for finding in findings:
+        if finding.level != "ok":
+            logger.warning("startup_check: %s", _in_words(finding))
+    errors = [_in_words(finding) for finding in findings if finding.level == "error"]
+    if errors and must_pass:
+        raise BeakerDynamoDBError(f"startup_check = fail: {'; '.join(errors)}")
+
+
+def _in_words(finding: Finding) -> str:
+    remedy = "" if finding.remedy is None else f": {finding.remedy}"
+    return f"{finding.name}: {finding.message}{remedy}".replace("\n", ", ")
