@@ -23,6 +23,7 @@ logger = logging.getLogger("beaker_dynamodb.admin")
 
 #: Sessions that are looked up in the table together: as many as BatchGetItem takes.
 PAGE_SIZE = 100
+THREADS = 8
 
 
 class Outcome(Enum):
@@ -69,7 +70,7 @@ def migrate(
     progress: Callable[[Migration], None] = lambda _: None,
     *,
     dry_run: bool = False,
-    threads: int = 8,
+    threads: int = THREADS,
     **options: object,
 ) -> Migration:
     """Store the sessions of another Beaker backend in the table, under the same ids.

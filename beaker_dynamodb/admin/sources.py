@@ -69,7 +69,8 @@ def open_source(options: Options) -> Source:
     kind = options.fallback_type
     if kind not in _SOURCES:
         raise ConfigurationError(
-            f"fallback_type must be one of {', '.join(_SOURCES)} to migrate from, not {kind}"
+            f"fallback_type names the backend to migrate from, one of {', '.join(_SOURCES)}: "
+            f"it is {kind or 'missing'}"
         )
     open_kind, needed = _SOURCES[kind]
     if getattr(options, needed) is None:

@@ -9,6 +9,7 @@ from .create import create_table_command
 from .demo import demo_command
 from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
+from .migrate import migrate_command
 from .purge import purge_command
 from .stats import stats_command
 
@@ -17,6 +18,7 @@ _EXAMPLES = (
     "create-table --url dynamodb://eu-west-1/beaker",
     "purge --ini production.ini --dry-run",
     "doctor --ini production.ini",
+    "migrate --ini production.ini --dry-run",
     "demo",
 )
 _COMPLETION = """\b
@@ -40,6 +42,7 @@ for _part in (
     create_table_command,
     demo_command,
     doctor_command,
+    migrate_command,
     purge_command,
     stats_command,
 ):

@@ -276,8 +276,8 @@ class TestAnError:
     @pytest.mark.parametrize(
         ("fallback", "message"),
         [
-            ({}, "fallback_type must be one of"),
-            ({"fallback_type": "ext:memcached"}, "fallback_type must be one of"),
+            ({}, "fallback_type names the backend to migrate from, .*: it is missing"),
+            ({"fallback_type": "ext:memcached"}, "it is ext:memcached"),
             ({"fallback_type": "file"}, "needs fallback_data_dir"),
             ({"fallback_type": "file", "fallback_data_dir": "/nowhere"}, "no folder"),
             ({"fallback_type": "ext:redis"}, "needs fallback_url"),
