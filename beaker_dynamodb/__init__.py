@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .middleware import SessionMiddleware
     from .options import Options
     from .session import DynamoDBSession
-    from .table import SessionModel, session_model
+    from .table import SessionModel, session_model, statistics
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -51,6 +51,7 @@ __all__ = [
     "migrate",
     "session_model",
     "sessions_of",
+    "statistics",
 ]
 
 _MODULES = {
@@ -67,6 +68,7 @@ _MODULES = {
     "end_sessions": ".admin.sessions",
     "session_model": ".table",
     "sessions_of": ".admin.sessions",
+    "statistics": ".table",
 }
 
 

@@ -15,7 +15,7 @@ from ..errors import (
 )
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
-from ..table import Condition, RowKey
+from ..table import Condition, RowKey, counters
 from .attempt import WHOLE, Attempt, Baseline
 from .ending import end
 from .index import indexed_values
@@ -243,6 +243,7 @@ class SessionRow:
                 "another request has stored a session that this release cannot read: deploy the "
                 "release that wrote it everywhere, or end the session"
             )
+        counters.add(conflicts_merged=1)
         return merged
 
     def _raise_if_changed(self, saved: SavedSession, found: Row) -> None:
@@ -305,6 +306,7 @@ class SessionRow:
         """
         before = baseline.row
         if not self.lifetime.is_touch_due(before):
+            counters.add(touches_skipped=1)
             logger.debug("%s: touched a moment ago, nothing to write", self.key)
             return
         condition = self.rows.if_unchanged(before)
@@ -318,6 +320,7 @@ class SessionRow:
             logger.warning("a session was not touched: %s", error)
             return
         if result.done:
+            counters.add(touches_done=1)
             self.remember(saved, attempt.session, row)
         else:
             logger.info("%s: written or ended by another request, not touched", self.key)
@@ -356,9 +359,12 @@ class SessionRow:
 
     def _encode(self, session: SavedSession) -> bytes:
         try:
-            return session.data(self.options.compression, self.options.max_value_size)
+            data = session.data(self.options.compression, self.options.max_value_size)
         except ItemTooLarge as error:
             raise self.rows.table.located(error) from error
+        sizes = {"before": len(session.payload), "after": len(data)}
+        counters.add(**{f"bytes_{when}_compression": size for when, size in sizes.items()})
+        return data
 
     def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:
         if not self.options.index_keys:
