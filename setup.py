@@ -12,6 +12,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', VERSION_FILE, re.MULTILINE).group
 CLI = ["click>=8.1", "rich>=13.7"]
 DEMO = [*CLI, "jinja2>=3.1", "moto>=5.0.10", "waitress>=3.0"]
 PYRAMID = ["pyramid_beaker>=0.9"]
+TELEMETRY = ["opentelemetry-api>=1.25"]
 EXAMPLES = [
     *PYRAMID,
     "bottle>=0.13",
@@ -21,6 +22,7 @@ EXAMPLES = [
 ]
 TEST = [
     *DEMO,
+    *TELEMETRY,
     *EXAMPLES,
     "a2wsgi>=1.10",
     "cfn-lint>=1.20",
@@ -32,11 +34,17 @@ TEST = [
     "gunicorn>=22",
     "hypothesis>=6.100",
     "matplotlib>=3.8",
+    "mongomock>=4.3",
     "numpy>=1.26",
+    "opentelemetry-sdk>=1.25",
+    "psycopg[binary]>=3.2",
+    "pymongo>=4.10",
     "pytest>=8",
     "pytest-randomly>=3.15",
     "pytest-xdist>=3.5",
     "python-hcl2>=5",
+    "redis>=5.2",
+    "sqlalchemy>=2.0",
     "webtest>=3.0",
 ]
 # Coverage-guided fuzzing: wheels for Linux only.
@@ -58,6 +66,7 @@ setup(
         "cli": CLI,
         "demo": DEMO,
         "pyramid": PYRAMID,
+        "telemetry": TELEMETRY,
         "test": TEST,
         "dev": DEV,
         "all": sorted({*CLI, *DEMO, *TEST, *DEV}),

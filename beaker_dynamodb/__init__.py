@@ -9,6 +9,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .admin.check import Finding, check
+    from .admin.migrate import Migration, migrate
     from .admin.sessions import end_sessions, sessions_of
     from .admin.table import create_table
     from .errors import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .middleware import SessionMiddleware
     from .options import Options
     from .session import DynamoDBSession
-    from .table import SessionModel, session_model
+    from .table import SessionModel, session_model, statistics
 
 __all__ = [
     "BeakerDynamoDBError",
@@ -37,6 +38,7 @@ __all__ = [
     "Finding",
     "ItemTooLarge",
     "LockTimeout",
+    "Migration",
     "Options",
     "SessionMiddleware",
     "SessionModel",
@@ -46,8 +48,10 @@ __all__ = [
     "check",
     "create_table",
     "end_sessions",
+    "migrate",
     "session_model",
     "sessions_of",
+    "statistics",
 ]
 
 _MODULES = {
@@ -55,13 +59,16 @@ _MODULES = {
     "DynamoDBSession": ".session",
     "Finding": ".admin.check",
     "Options": ".options",
+    "Migration": ".admin.migrate",
     "SessionMiddleware": ".middleware",
     "SessionModel": ".table",
     "check": ".admin.check",
     "create_table": ".admin.table",
+    "migrate": ".admin.migrate",
     "end_sessions": ".admin.sessions",
     "session_model": ".table",
     "sessions_of": ".admin.sessions",
+    "statistics": ".table",
 }
 
 

@@ -14,9 +14,10 @@ from beaker.container import NamespaceManager
 from .caches import MISSING, CacheValues, CreationLock, ThreadState
 from .codec import PLAIN, Encoding, SavedSession, Signer
 from .errors import BeakerDynamoDBError, CorruptItem
+from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
-from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, rename, save
+from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, marker_life, rename, save
 from .table import SESSION, RowKey, Table, session_key
 
 logger = logging.getLogger("beaker_dynamodb.manager")
@@ -215,9 +216,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
     def _new_session_row(self) -> SessionRow:
         backend = self._backend
-        return SessionRow(
-            backend.rows, backend.options, self._session_key(), self._lifetime(), self._encoding
-        )
+        old_copy = FallbackCopy(backend.fallback, self.namespace) if backend.fallback else None
+        key, lifetime = self._session_key(), self._lifetime()
+        return SessionRow(backend.rows, backend.options, key, lifetime, self._encoding, old_copy)
 
     def _lifetime(self) -> Lifetime:
         age = self._cookie_age()
@@ -279,14 +280,17 @@ class Backend(NamedTuple):
     leases: Leases
     listing: Listing
     lifetime: Lifetime
+    fallback: Fallback | None
 
     @classmethod
     def of(cls, options: Options) -> Backend:
         """The parts of a backend, put together."""
         lifetime = Lifetime.of(options, None)
         table = Table(options)
-        rows = Rows(table, Parts(table, options.max_value_size), Signer(options.signing_key))
-        return cls(options, rows, Leases(table, rows), Listing(table), lifetime)
+        parts, signer = Parts(table, options.max_value_size), Signer(options.signing_key)
+        rows = Rows(table, parts, signer, marker_life(options))
+        fallback = Fallback(options) if options.fallback_type else None
+        return cls(options, rows, Leases(table, rows), Listing(table), lifetime, fallback)
 
 
 def _backend(arguments: dict[str, Any]) -> Backend:

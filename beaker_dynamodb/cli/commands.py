@@ -9,6 +9,7 @@ from .create import create_table_command
 from .demo import demo_command
 from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
+from .migrate import migrate_command
 from .purge import purge_command
 from .session import delete_command, show_command
 from .sessions import end_sessions_command, sessions_command
@@ -25,6 +26,7 @@ _EXAMPLES = (
     "create-table --url dynamodb://eu-west-1/beaker",
     "doctor --ini production.ini",
     "purge --ini production.ini --dry-run",
+    "migrate --ini production.ini --dry-run",
     "demo",
 )
 _COMPLETION = """\b
@@ -53,6 +55,7 @@ _PARTS = (
     doctor_command,
     end_sessions_command,
     iam_policy_command,
+    migrate_command,
     purge_command,
     sessions_command,
     show_command,

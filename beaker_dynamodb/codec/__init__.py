@@ -1,11 +1,21 @@
 """Bytes in, bytes out: an item's `data`, its signature, and the session inside. No I/O."""
 
 from .data import UNREADABLE, Content, decode_value, encode_value
-from .safe_pickle import type_in_words
-from .session import CREATION_TIME, PLAIN, Encoding, Format, SavedSession, SessionContent, format_of
+from .safe_pickle import read_pickle, type_in_words
+from .session import (
+    ACCESSED_TIME,
+    CREATION_TIME,
+    PLAIN,
+    Encoding,
+    Format,
+    SavedSession,
+    SessionContent,
+    format_of,
+)
 from .signature import Field, Signer
 
 __all__ = [
+    "ACCESSED_TIME",
     "CREATION_TIME",
     "PLAIN",
     "UNREADABLE",
@@ -19,5 +29,6 @@ __all__ = [
     "decode_value",
     "encode_value",
     "format_of",
+    "read_pickle",
     "type_in_words",
 ]

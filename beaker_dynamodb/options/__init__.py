@@ -1,6 +1,7 @@
 """The options: what each means, and how it is parsed and checked."""
 
 from .fields import (
+    FALLBACK_OPTIONS,
     LONGEST_LIFE,
     ONE_DAY,
     OPTIONS,
@@ -23,6 +24,7 @@ __all__ = [
     "ALIASES",
     "BEAKER_KEYS",
     "BEAKER_SESSION_OPTIONS",
+    "FALLBACK_OPTIONS",
     "FRAMEWORK_SESSION_KEYS",
     "LONGEST_LIFE",
     "ONE_DAY",

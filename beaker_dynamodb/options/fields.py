@@ -288,11 +288,33 @@ class Options:
         unit="connections",
         client=True,
     )
+    fallback_type: str | None = option(
+        None,
+        text,
+        "Beaker's `type` of the backend that the sessions come from, such as `ext:redis`: a "
+        "session that the table lacks is read from there",
+        shown="none",
+        session=True,
+    )
+    fallback_url: str | None = option(
+        None, text, "`url` of that backend", shown="none", session=True, secret=True
+    )
+    fallback_data_dir: str | None = option(
+        None, text, "`data_dir` of that backend", shown="none", session=True
+    )
+    fallback_table_name: str | None = option(
+        None,
+        text,
+        "`table_name` of that backend, if it is `ext:database`",
+        shown="`beaker_cache`",
+        session=True,
+    )
 
     def __post_init__(self) -> None:
         _check_attribute_names(self)
         _check_credentials(self)
         _check_billing(self)
+        _check_fallback(self)
         _check_index(self)
 
     @property
@@ -334,6 +356,9 @@ class Options:
 OPTIONS: Mapping[str, Option] = {
     field.name: field.metadata["option"] for field in dataclasses.fields(Options)
 }
+
+#: The options that name the backend which sessions come from.
+FALLBACK_OPTIONS = tuple(name for name in OPTIONS if name.startswith("fallback_"))
 
 
 def longest_pause(retries: int) -> float:
@@ -382,6 +407,12 @@ def _check_billing(options: Options) -> None:
     units_given = options.read_capacity_units or options.write_capacity_units
     if options.billing_mode == "on_demand" and units_given:
         raise ConfigurationError("capacity units need billing_mode = provisioned")
+
+
+def _check_fallback(options: Options) -> None:
+    given = [name for name in FALLBACK_OPTIONS if getattr(options, name) is not None]
+    if given and options.fallback_type is None:
+        raise ConfigurationError(f"{given[0]} needs fallback_type: give both")
 
 
 def _check_index(options: Options) -> None:

@@ -11,12 +11,13 @@ from .leases import (
 )
 from .listing import Listing
 from .parts import READ_TRIES, Parts
-from .row import Marker, Row, Successor, new_token, now
+from .row import MARKER_LIFE, Marker, Row, Successor, new_token, now
 from .rows import Rows, WriteResult
 
 __all__ = [
     "ACQUIRE_TRIES",
     "LONGEST_CREATION",
+    "MARKER_LIFE",
     "READ_TRIES",
     "Lease",
     "Leases",

@@ -177,9 +177,9 @@ class Marker(NamedTuple):
     expires: int
 
     @classmethod
-    def of(cls, birth: str, *successors: Successor) -> Marker:
-        """A new marker for a session."""
-        return cls(new_token(), birth, successors, math.ceil(now()) + MARKER_LIFE)
+    def of(cls, birth: str, *successors: Successor, life: int = MARKER_LIFE) -> Marker:
+        """A new marker for a session, with its own life in seconds."""
+        return cls(new_token(), birth, successors, math.ceil(now()) + life)
 
     @classmethod
     def from_item(cls, item: SessionModel) -> Marker | None:

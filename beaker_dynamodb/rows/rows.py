@@ -11,7 +11,7 @@ from ..codec import Signer
 from ..errors import CorruptItem
 from ..table import Condition, Item, ItemResult, RowKey, SessionModel, Table, equals, is_present
 from .parts import READ_TRIES, Parts
-from .row import Marker, PartsName, Row, parts_name
+from .row import MARKER_LIFE, Marker, PartsName, Row, Successor, parts_name
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
@@ -41,12 +41,16 @@ class Rows:
         table: that holds them.
         parts: of its large values.
         signer: signs each row, and verifies it.
+        marker_life: of its markers, in seconds.
     """
 
-    def __init__(self, table: Table, parts: Parts, signer: Signer) -> None:
+    def __init__(
+        self, table: Table, parts: Parts, signer: Signer, marker_life: int = MARKER_LIFE
+    ) -> None:
         self.table = table
         self._parts = parts
         self._signer = signer
+        self._marker_life = marker_life
 
     def get(self, key: RowKey, *, consistent: bool) -> Row | Marker | None:
         """The row or the marker under a key, expired or not; None if there is none.
@@ -70,6 +74,10 @@ class Rows:
             last, consistent = stored.parts, True
         error = CorruptItem("parts of a value are missing, or belong to another value")
         raise self.table.located(error)
+
+    def marker(self, birth: str, *successors: Successor) -> Marker:
+        """A new marker for a session of this table."""
+        return Marker.of(birth, *successors, life=self._marker_life)
 
     def if_absent(self, moment: float) -> Condition:
         """The condition that there is no row and no marker, or an expired one.

@@ -1,8 +1,9 @@
 """Sessions: what is written of them and when, how long they live, their new ids, their locks."""
 
-from .index import FoundSession, SessionIndex
+from .index import FoundSession, SessionIndex, indexed_values
 from .lifetime import BEAKER_TIMEOUT_MARGIN, Lifetime
 from .lock import SessionLock, holds_any_lock
+from .old_copy import OldCopy, first_row, marker_life
 from .rename import rename
 from .saving import save
 from .session_row import SessionRow
@@ -11,10 +12,14 @@ __all__ = [
     "BEAKER_TIMEOUT_MARGIN",
     "FoundSession",
     "Lifetime",
+    "OldCopy",
     "SessionIndex",
     "SessionLock",
     "SessionRow",
+    "first_row",
     "holds_any_lock",
+    "indexed_values",
+    "marker_life",
     "rename",
     "save",
 ]

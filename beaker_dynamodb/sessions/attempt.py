@@ -1,4 +1,4 @@
-"""What a request knows of its session: as it was loaded, and as it tries to write it."""
+"""What a request knows of its session, and what it writes of it."""
 
 from __future__ import annotations
 

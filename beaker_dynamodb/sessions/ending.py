@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..rows import Marker, Rows
-from ..table import SESSION, RowKey
+from ..table import SESSION, Condition, RowKey
 
 
-def end(rows: Rows, key: RowKey, identity: str) -> Marker | None:
+def end(
+    rows: Rows, key: RowKey, identity: str, condition: Condition | None = None
+) -> Marker | None:
     """End a session under a key, and under the ids that it was renamed to.
 
     the row is still the session's? -- yes --> a marker replaces it
@@ -20,12 +22,15 @@ def end(rows: Rows, key: RowKey, identity: str) -> Marker | None:
         rows: of the table.
         key: of the session's row.
         identity: of the session, as its row gives it.
+        condition: that the row is the session's, if it is another one than `if_session`.
 
     Returns:
         The marker that is stored now; None if there is none, or a row.
     """
-    marker = Marker.of(identity)
-    result = rows.write(key, marker, rows.if_session(identity))
+    marker = rows.marker(identity)
+    if condition is None:
+        condition = rows.if_session(identity)
+    result = rows.write(key, marker, condition)
     while not result.done:
         found = result.found
         if not isinstance(found, Marker):

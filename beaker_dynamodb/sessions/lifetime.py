@@ -91,7 +91,7 @@ class Lifetime(NamedTuple):
         if self.max_lifetime is None:
             return None
         moment = now()
-        stored = _past_time((session or {}).get(CREATION_TIME), moment)
+        stored = past_time((session or {}).get(CREATION_TIME), moment)
         times = (moment, before.created if before else None, stored)
         return min(time for time in times if time is not None)
 
@@ -157,7 +157,7 @@ def _touch_after(interval: float | None, timeout: int | None, idle: int | None) 
     return interval
 
 
-def _past_time(value: Any, moment: float) -> float | None:
+def past_time(value: Any, moment: float) -> float | None:
     """A time from a session, in whole milliseconds as `now` gives it; None if it is none.
 
     An application can store anything there. A bool is an int in Python, but no number in

@@ -42,7 +42,11 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         save(new, saved)
         old.end()
         return True
-    return _Renaming(old, new, saved, baseline).run()
+    if not old.is_stored:
+        # Stored as it is, and not as this request has changed it: another may know the old id.
+        save(old, baseline.session)
+    old.old_copy.delete()
+    return _Renaming(old, new, saved, old.baseline or baseline).run()
 
 
 class _Renaming:
@@ -146,7 +150,7 @@ class _Renaming:
 
     def _marker(self, stored: Row | Marker) -> Marker:
         others = stored.successors if isinstance(stored, Marker) else ()
-        return Marker.of(self._baseline.row.identity, *others, self._successor)
+        return self._old.rows.marker(self._baseline.row.identity, *others, self._successor)
 
     def _withdraw(self) -> None:
         if self._new.baseline is not None:

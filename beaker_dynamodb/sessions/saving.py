@@ -94,7 +94,8 @@ def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Ne
     is_whole = row.baseline is not None or saved.begins_anew(None)
     birth = (WHOLE if is_whole else "") + row.birth
     if row.baseline is not None:
-        condition = row.rows.if_session(row.baseline.row.identity)
+        row.old_copy.delete()
+        condition = row.if_same_session(row.baseline.row.identity)
     elif row.marker is not None:
         condition = row.rows.if_unchanged(row.marker)
     else:
@@ -166,7 +167,7 @@ def _change(row: SessionRow, saved: SavedSession, baseline: Baseline) -> tuple[A
       |-- our own new version   --> an attempt whose answer was lost has written it
       '-- another version       --> merged, overwritten or raised; then the next attempt
     """
-    identity, condition = baseline.row.identity, row.rows.if_unchanged(baseline.row)
+    identity, condition = baseline.row.identity, row.if_loaded(baseline.row)
     first = Attempt(row.over_stored(saved, baseline), identity, condition, baseline.row)
     return first, partial(_next_change, row, saved, identity)
 

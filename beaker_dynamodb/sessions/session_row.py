@@ -15,11 +15,12 @@ from ..errors import (
 )
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
-from ..table import RowKey
+from ..table import Condition, RowKey, counters
 from .attempt import WHOLE, Attempt, Baseline, Unanswered
 from .ending import end
 from .index import indexed_values
 from .lifetime import Lifetime
+from .old_copy import NoCopy, OldCopy, first_row
 
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
@@ -35,6 +36,7 @@ class SessionRow:
         key: of the session.
         lifetime: how long the session lives, and when it is touched.
         encoding: how the session becomes text.
+        old_copy: the session in the backend that the site comes from, if it comes from one.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class SessionRow:
         key: RowKey,
         lifetime: Lifetime,
         encoding: Encoding = PLAIN,
+        old_copy: OldCopy | None = None,
     ) -> None:
         self.rows = rows
         self.key = key
@@ -53,6 +56,9 @@ class SessionRow:
         self.verify_lock: Callable[[], None] = _hold_nothing
         self.options = options
         self._encoding = encoding
+        self.old_copy = old_copy or NoCopy()
+        #: Whether the table had what was loaded, and not only the old backend.
+        self.is_stored = True
         self._baseline: Baseline | None = None
         self._marker: Marker | None = None
         self._is_read = False
@@ -92,10 +98,32 @@ class SessionRow:
         self._forget(stored if isinstance(stored, Marker) else None)
         self._has_ended = False
         if not isinstance(stored, Row):
-            return None
+            return self._load_old_copy() if stored is None else None
         session = self.decode(stored)
         self.remember(session, session, stored)
         return session.text
+
+    def _load_old_copy(self) -> str | None:
+        """The text in the backend that the site comes from; None if it has none, or has expired."""
+        text = self.old_copy.read()
+        if text is None:
+            return None
+        session = SavedSession.from_text(text, self._encoding)
+        row = first_row(self.key, session, self.lifetime)
+        if self.lifetime.has_ended(row):
+            return None
+        self.remember(session, session, row)
+        self.is_stored = False
+        return text
+
+    def if_loaded(self, row: Row) -> Condition:
+        """The condition that what was loaded is unchanged."""
+        return self.rows.if_unchanged(row) if self.is_stored else self.rows.if_absent(now())
+
+    def if_same_session(self, identity: str) -> Condition:
+        """The condition that what is stored belongs to the session that was loaded."""
+        condition = self.rows.if_session(identity)
+        return condition if self.is_stored else condition | self.rows.if_absent(now())
 
     def read(self, *, consistent: bool) -> Row | Marker | None:
         """The row or the marker; None if there is none, or it has expired."""
@@ -123,11 +151,13 @@ class SessionRow:
 
     def end(self) -> None:
         """End the session that was loaded or, if this request has loaded none, what is stored."""
-        loaded = self._baseline.row if self._baseline else None
         self.end_unanswered()
-        found = loaded if self._is_read else self.read(consistent=True)
+        found = self._found_to_end()
+        # Before the marker: if this fails, the request can be repeated.
+        self.old_copy.delete()
         if isinstance(found, Row):
-            self._forget(end(self.rows, self.key, found.identity))
+            condition = self.if_same_session(found.identity)
+            self._forget(end(self.rows, self.key, found.identity, condition))
             self._has_ended = True
         elif found is not None and found.is_renamed:
             self._forget(end(self.rows, self.key, found.birth))
@@ -142,8 +172,15 @@ class SessionRow:
         for _, attempt in self._unanswered.values():
             if attempt.birth != loaded:
                 has_begun = self.rows.if_session(attempt.birth)
-                self.rows.write(self.key, Marker.of(attempt.birth), has_begun | attempt.condition)
+                marker = self.rows.marker(attempt.birth)
+                self.rows.write(self.key, marker, has_begun | attempt.condition)
                 self._has_ended = True
+
+    def _found_to_end(self) -> Row | Marker | None:
+        found = None if self._is_read else self.read(consistent=True)
+        if found is None and not self._is_read:
+            self._load_old_copy()
+        return found or (self._baseline.row if self._baseline else None)
 
     def has_given_up(self, saved: SavedSession) -> bool:
         """Whether this request has ended the session that it saves, or begun another one.
@@ -162,7 +199,7 @@ class SessionRow:
         """End the session that was loaded, unless another request has written or touched it."""
         if self._baseline:
             row = self._baseline.row
-            self.rows.write(self.key, Marker.of(row.identity), self.rows.if_unchanged(row))
+            self.rows.write(self.key, self.rows.marker(row.identity), self.if_loaded(row))
 
     def remember(self, saved: SavedSession, stored: SavedSession, row: Row) -> None:
         """Take what was read or written as the baseline of this request.
@@ -227,6 +264,7 @@ class SessionRow:
                 "another request has stored a session that this release cannot read: deploy the "
                 "release that wrote it everywhere, or end the session"
             )
+        counters.add(conflicts_merged=1)
         return merged
 
     def _raise_if_changed(self, saved: SavedSession, found: Row) -> None:
@@ -254,9 +292,11 @@ class SessionRow:
         return bool(self._unanswered)
 
     def has_changed(self, saved: SavedSession) -> bool:
-        """Whether the application has changed the session, or an answer to that was lost."""
+        """Whether a write is due: the application has changed the session, or no row has it yet."""
         baseline = self._baseline
-        return baseline is None or bool(self._unanswered) or saved.has_changed(baseline.session)
+        if baseline is None or self._unanswered or not self.is_stored:
+            return True
+        return saved.has_changed(baseline.session)
 
     def has_expired_meanwhile(self, baseline: Baseline) -> bool:
         """Whether the session has expired since it was loaded, and its row is kept.
@@ -298,6 +338,7 @@ class SessionRow:
         """
         before = baseline.row
         if not self.lifetime.is_touch_due(before):
+            counters.add(touches_skipped=1)
             logger.debug("%s: touched a moment ago, nothing to write", self.key)
             return
         condition = self.rows.if_unchanged(before)
@@ -311,6 +352,7 @@ class SessionRow:
             logger.warning("a session was not touched: %s", error)
             return
         if result.done:
+            counters.add(touches_done=1)
             self.remember(saved, attempt.session, row)
         else:
             logger.info("%s: written or ended by another request, not touched", self.key)
@@ -343,14 +385,18 @@ class SessionRow:
     def _forget(self, marker: Marker | None) -> None:
         """Start from a place that was read, and holds a marker or nothing."""
         self._baseline, self._marker, self._is_read = None, marker, True
+        self.is_stored = True
         self._birth = None
         self._unanswered.clear()
 
     def _encode(self, session: SavedSession) -> bytes:
         try:
-            return session.data(self.options.compression, self.options.max_value_size)
+            data = session.data(self.options.compression, self.options.max_value_size)
         except ItemTooLarge as error:
             raise self.rows.table.located(error) from error
+        sizes = {"before": len(session.payload), "after": len(data)}
+        counters.add(**{f"bytes_{when}_compression": size for when, size in sizes.items()})
+        return data
 
     def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:
         if not self.options.index_keys:

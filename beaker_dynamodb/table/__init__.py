@@ -5,6 +5,7 @@ from pynamodb.expressions.condition import Condition
 from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
 from .client import CredentialSource
+from .counters import counters, statistics
 from .create import TableDefinition, TableState, TimeToLive
 from .hints import create_command, policy_statement
 from .inspect import Description, credential_source, describe_table, throttle_events
@@ -53,6 +54,7 @@ __all__ = [
     "TimeToLive",
     "belongs_to_session",
     "chosen",
+    "counters",
     "create_command",
     "credential_source",
     "describe_table",
@@ -76,6 +78,7 @@ __all__ = [
     "schema",
     "session_key",
     "session_model",
+    "statistics",
     "throttle_events",
     "value_key",
     "wait_until",

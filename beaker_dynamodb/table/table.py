@@ -21,6 +21,7 @@ from ..options import Options
 from .backoff import pauses
 from .bind import bound_model, connection_of
 from .connection import Location
+from .counters import counters
 from .create import TableDefinition
 from .hints import table_arn
 from .item import SessionModel
@@ -47,6 +48,7 @@ Error = TypeVar("Error", bound=BeakerDynamoDBError)
 WAIT_IN_REQUEST = 10.0
 #: Most calls for one batch: DynamoDB may leave out a part of it each time.
 BATCH_TRIES = 10
+_READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 #: Items that one BatchWriteItem takes.
 BATCH_SIZE = 25
 
@@ -278,6 +280,7 @@ class Table:
 
     def _attempt(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
         """The answer to a call; the `ClientError` itself if a condition was not met."""
+        counters.add(**{"reads" if operation in _READS else "writes": 1})
         try:
             with translated(self._connection):
                 try:
@@ -286,6 +289,7 @@ class Table:
                     answer = _refusal(error)
         except BeakerDynamoDBError as error:
             self._connection.shared.breaker.note_error(error)
+            counters.add(outages=isinstance(error, StoreUnavailable))
             logger.debug("%s %s: %s", operation, key, error)
             raise
         self._connection.shared.breaker.note_answer()

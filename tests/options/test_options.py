@@ -9,7 +9,13 @@ from beaker.session import Session
 from beaker.util import parse_cache_config_options
 
 from beaker_dynamodb import ConfigurationError, Options
-from beaker_dynamodb.options import BEAKER_SESSION_OPTIONS, OPTIONS, names_of, parse_options
+from beaker_dynamodb.options import (
+    BEAKER_SESSION_OPTIONS,
+    FALLBACK_OPTIONS,
+    OPTIONS,
+    names_of,
+    parse_options,
+)
 
 #: name: (ini string, what it means, a wrong value)
 EXAMPLES = {
@@ -50,8 +56,18 @@ EXAMPLES = {
     "on_outage": ("miss", "miss", "ignore"),
     "max_retries": ("0", 0, "21"),
     "max_pool_connections": ("50", 50, True),
+    "fallback_type": ("ext:redis", "ext:redis", ""),
+    "fallback_url": ("redis://localhost/0", "redis://localhost/0", 7),
+    "fallback_data_dir": ("/var/sessions", "/var/sessions", " "),
+    "fallback_table_name": ("beaker_cache", "beaker_cache", ""),
 }
 CREDENTIALS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+
+
+def beside(name: str) -> dict[str, str]:
+    """The option that another one needs."""
+    needs_type = name in FALLBACK_OPTIONS and name != "fallback_type"
+    return {"fallback_type": "ext:redis"} if needs_type else {}
 
 
 def test_each_option_has_an_example_here() -> None:
@@ -61,7 +77,7 @@ def test_each_option_has_an_example_here() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_ini_string_is_parsed(name: str) -> None:
     written, meant, _ = EXAMPLES[name]
-    parsed = getattr(parse_options({name: written}), name)
+    parsed = getattr(parse_options({name: written, **beside(name)}), name)
     assert parsed == meant
     assert type(parsed) is type(meant)
 
@@ -69,7 +85,7 @@ def test_an_ini_string_is_parsed(name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_python_value_is_taken_as_it_is(name: str) -> None:
     _, meant, _ = EXAMPLES[name]
-    assert getattr(parse_options({name: meant}), name) == meant
+    assert getattr(parse_options({name: meant, **beside(name)}), name) == meant
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -81,7 +97,14 @@ def test_a_wrong_value_is_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"region", "table_name"}))
 def test_each_option_fits_into_the_url(name: str) -> None:
     written, meant, _ = EXAMPLES[name]
-    assert getattr(parse_options({"url": f"dynamodb:///?{name}={written}"}), name) == meant
+    url = f"dynamodb:///?{name}={written}"
+    assert getattr(parse_options({"url": url, **beside(name)}), name) == meant
+
+
+@pytest.mark.parametrize("name", ["fallback_url", "fallback_data_dir", "fallback_table_name"])
+def test_a_fallback_without_its_type_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} needs fallback_type"):
+        parse_options({name: "x"})
 
 
 def test_credentials_come_from_options() -> None:
@@ -180,13 +203,14 @@ def test_a_signing_key_that_is_no_text_is_refused(wrong: object) -> None:
 
 def test_secrets_are_not_shown() -> None:
     secrets: dict[str, Any] = {name: f"hidden-{name}" for name in CREDENTIALS}
+    secrets |= {"fallback_type": "ext:redis", "fallback_url": "redis://:hidden@host"}
     options = Options(**secrets, signing_key=("hidden" * 6,))
     assert "hidden" not in repr(options)
 
 
 class TestFlags:
-    def test_secret_is_on_credentials_and_signing_keys(self) -> None:
-        assert {*names_of("secret")} == CREDENTIALS | {"signing_key"}
+    def test_secret_is_on_credentials_keys_and_urls_with_a_password(self) -> None:
+        assert {*names_of("secret")} == CREDENTIALS | {"signing_key", "fallback_url"}
 
     def test_client_is_on_how_dynamodb_is_reached_and_as_whom(self) -> None:
         times = {"connect_timeout", "read_timeout", "max_retries", "max_pool_connections"}
@@ -200,7 +224,7 @@ class TestFlags:
 
     @pytest.mark.parametrize("option", sorted(EXAMPLES))
     def test_tell_tables_and_clients_apart(self, option: str) -> None:
-        other, default = parse_options({option: EXAMPLES[option][0]}), Options()
+        other, default = parse_options({option: EXAMPLES[option][0], **beside(option)}), Options()
         assert (other.table_key() != default.table_key()) == (option in names_of("table"))
         assert (other.client_key() != default.client_key()) == (option in names_of("client"))
 
