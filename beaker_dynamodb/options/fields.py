@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..errors import ConfigurationError
+from .consistency import check_together
 from .option import Flag, Option, option
 from .parsers import (
     attribute_name,
@@ -31,11 +31,6 @@ LONGEST_LIFE = 100 * 365 * ONE_DAY
 #: Before the first retry, and before any, in seconds.
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
-#: Attributes of an item whose names are fixed.
-RESERVED_ATTRIBUTES = (
-    *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
-    *("lock_owner", "lock_until", "lock_wanted", "chain"),
-)
 
 _AWS_CHAIN = "the AWS chain"
 
@@ -311,11 +306,7 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        _check_attribute_names(self)
-        _check_credentials(self)
-        _check_billing(self)
-        _check_fallback(self)
-        _check_index(self)
+        check_together(self)
 
     @property
     def longest_attempt(self) -> float:
@@ -380,44 +371,3 @@ def option_rows() -> Iterator[tuple[str, str, str, str]]:
     """Name, default, unit and meaning of each option, for the documentation."""
     for name, described in OPTIONS.items():
         yield f"`{name}`", described.default, described.unit, described.meaning
-
-
-def _check_attribute_names(options: Options) -> None:
-    own = [options.hash_key, options.range_key, options.ttl_attribute, *options.index_keys]
-    names = [*own, *RESERVED_ATTRIBUTES]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ConfigurationError(
-            f"two attributes have the name {repeated[0]}: give hash_key, range_key, "
-            "ttl_attribute and index_keys names of their own, other than "
-            f"{', '.join(RESERVED_ATTRIBUTES)}"
-        )
-
-
-def _check_credentials(options: Options) -> None:
-    if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
-        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
-    if options.aws_session_token and not options.aws_access_key_id:
-        raise ConfigurationError("aws_session_token needs aws_access_key_id: give both")
-    if options.profile and options.aws_access_key_id:
-        raise ConfigurationError("give profile or aws_access_key_id, not both")
-
-
-def _check_billing(options: Options) -> None:
-    units_given = options.read_capacity_units or options.write_capacity_units
-    if options.billing_mode == "on_demand" and units_given:
-        raise ConfigurationError("capacity units need billing_mode = provisioned")
-
-
-def _check_fallback(options: Options) -> None:
-    given = [name for name in FALLBACK_OPTIONS if getattr(options, name) is not None]
-    if given and options.fallback_type is None:
-        raise ConfigurationError(f"{given[0]} needs fallback_type: give both")
-
-
-def _check_index(options: Options) -> None:
-    if options.index_keys and options.opaque_sessions:
-        raise ConfigurationError(
-            "index_keys reads each session, and opaque_sessions stores those that nobody can "
-            "read: use beaker_dynamodb.SessionMiddleware, and leave opaque_sessions out"
-        )

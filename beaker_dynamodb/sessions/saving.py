@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..codec import SavedSession
-from ..errors import CorruptItem
+from ..errors import ConfigurationError, CorruptItem
 from ..rows import Marker, Row, now
 from ..table import retry_pauses
 from .attempt import WHOLE, Attempt, Baseline
@@ -47,7 +47,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
         ItemTooLarge: it takes more than `max_value_size`.
     """
     baseline = row.baseline
-    row.check_readable(saved)
+    _check_readable(row, saved)
     if saved.is_cleared:
         row.end()
     elif reason := _reason_to_skip(row, saved):
@@ -60,6 +60,19 @@ def save(row: SessionRow, saved: SavedSession) -> None:
         _compete(row, saved, *_change(row, saved, baseline))
     else:
         row.touch_if_due(saved, baseline)
+
+
+def _check_readable(row: SessionRow, saved: SavedSession) -> None:
+    """Raise ConfigurationError for an opaque session, unless the options accept it."""
+    if saved.format is None and not row.options.opaque_sessions:
+        raise row.rows.table.error(
+            ConfigurationError,
+            "sessions are encrypted or have the application's own serializer, and Beaker's "
+            "session class hides a logout in them: use beaker_dynamodb.SessionMiddleware, "
+            "session_class = beaker_dynamodb.DynamoDBSession or "
+            'config.include("beaker_dynamodb.pyramid"); opaque_sessions = true stores them '
+            "all the same, without merges",
+        )
 
 
 def _reason_to_skip(row: SessionRow, saved: SavedSession) -> str | None:

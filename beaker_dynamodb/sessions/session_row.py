@@ -8,7 +8,6 @@ from collections.abc import Callable
 from ..codec import PLAIN, Encoding, SavedSession
 from ..errors import (
     BeakerDynamoDBError,
-    ConfigurationError,
     ConflictError,
     CorruptItem,
     ItemTooLarge,
@@ -258,7 +257,8 @@ class SessionRow:
         if is_touched_only and self._baseline:
             base = self._baseline.stored
             saved = self.over_stored(saved, self._baseline)
-        merged = self._merged(saved, found, base)
+        stored = self._decode_if_readable(found)
+        merged = saved.merged_over(stored, base) if stored else None
         if merged is None:
             raise self.conflict(
                 "another request has stored a session that this release cannot read: deploy the "
@@ -299,11 +299,7 @@ class SessionRow:
         return saved.has_changed(baseline.session)
 
     def has_expired_meanwhile(self, baseline: Baseline) -> bool:
-        """Whether the session has expired since it was loaded, and its row is kept.
-
-        Without `keep_expired`, whoever finds the expired row deletes it, and a later write is
-        refused. Until then a request that has loaded the session keeps it alive.
-        """
+        """Whether the session has expired since it was loaded, and nobody deletes its row."""
         return self.options.keep_expired and self.lifetime.has_ended(baseline.row)
 
     def conflict(self, message: str) -> ConflictError:
@@ -357,12 +353,6 @@ class SessionRow:
         else:
             logger.info("%s: written or ended by another request, not touched", self.key)
 
-    def _merged(
-        self, saved: SavedSession, found: Row, base: SavedSession | None
-    ) -> SavedSession | None:
-        stored = self._decode_if_readable(found)
-        return saved.merged_over(stored, base) if stored else None
-
     def _decode_if_readable(self, row: Row) -> SavedSession | None:
         try:
             return self.decode(row)
@@ -402,18 +392,6 @@ class SessionRow:
         if not self.options.index_keys:
             return ()
         return indexed_values(session.content or {}, self.options)
-
-    def check_readable(self, saved: SavedSession) -> None:
-        """Raise ConfigurationError for an opaque session, unless the options accept it."""
-        if saved.format is None and not self.options.opaque_sessions:
-            raise self.rows.table.error(
-                ConfigurationError,
-                "sessions are encrypted or have the application's own serializer, and Beaker's "
-                "session class hides a logout in them: use beaker_dynamodb.SessionMiddleware, "
-                "session_class = beaker_dynamodb.DynamoDBSession or "
-                'config.include("beaker_dynamodb.pyramid"); opaque_sessions = true stores them '
-                "all the same, without merges",
-            )
 
 
 def _hold_nothing() -> None:

@@ -1,0 +1,72 @@
+"""Options that contradict each other, or mean something only together."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .fields import Options
+
+#: Attributes of an item whose names are fixed.
+RESERVED_ATTRIBUTES = (
+    *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
+    *("lock_owner", "lock_until", "lock_wanted", "chain"),
+)
+
+
+def check_together(options: Options) -> None:
+    """Check what no parser of a single option can see.
+
+    Raises:
+        ConfigurationError: two options contradict each other, or one needs another.
+    """
+    _check_attribute_names(options)
+    _check_credentials(options)
+    _check_billing(options)
+    _check_fallback(options)
+    _check_index(options)
+
+
+def _check_attribute_names(options: Options) -> None:
+    own = [options.hash_key, options.range_key, options.ttl_attribute, *options.index_keys]
+    names = [*own, *RESERVED_ATTRIBUTES]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigurationError(
+            f"two attributes have the name {repeated[0]}: give hash_key, range_key, "
+            "ttl_attribute and index_keys names of their own, other than "
+            f"{', '.join(RESERVED_ATTRIBUTES)}"
+        )
+
+
+def _check_credentials(options: Options) -> None:
+    if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
+        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
+    if options.aws_session_token and not options.aws_access_key_id:
+        raise ConfigurationError("aws_session_token needs aws_access_key_id: give both")
+    if options.profile and options.aws_access_key_id:
+        raise ConfigurationError("give profile or aws_access_key_id, not both")
+
+
+def _check_billing(options: Options) -> None:
+    units_given = options.read_capacity_units or options.write_capacity_units
+    if options.billing_mode == "on_demand" and units_given:
+        raise ConfigurationError("capacity units need billing_mode = provisioned")
+
+
+def _check_fallback(options: Options) -> None:
+    names = [field.name for field in fields(options) if field.name.startswith("fallback_")]
+    given = [name for name in names if getattr(options, name) is not None]
+    if given and options.fallback_type is None:
+        raise ConfigurationError(f"{given[0]} needs fallback_type: give both")
+
+
+def _check_index(options: Options) -> None:
+    if options.index_keys and options.opaque_sessions:
+        raise ConfigurationError(
+            "index_keys reads each session, and opaque_sessions stores those that nobody can "
+            "read: use beaker_dynamodb.SessionMiddleware, and leave opaque_sessions out"
+        )
