@@ -23,7 +23,7 @@ from beaker_dynamodb.rows import (
 )
 from beaker_dynamodb.rows.parts import PART_SIZE
 from beaker_dynamodb.rows.row import PartsName
-from beaker_dynamodb.sessions import saving
+from beaker_dynamodb.sessions import lock, saving
 from beaker_dynamodb.sessions.attempt import Baseline
 from beaker_dynamodb.table import (
     RowKey,
@@ -82,6 +82,7 @@ __all__ = [
     "creation",
     "creation_lease",
     "forget_connections",
+    "forget_held_locks",
     "forget_outages",
     "heartbeat",
     "new_token",
@@ -104,3 +105,9 @@ def forget_outages() -> None:
     """Let each client call again at once: another test has injected the outage."""
     for shared in list(bind._registry._clients.values()):
         shared.breaker.note_answer()
+
+
+def forget_held_locks() -> None:
+    """Let this thread hold no lock: another test has left it, perhaps in the same table."""
+    lock._held.locks.clear()
+    lock._held.yielded = None

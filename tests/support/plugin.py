@@ -26,7 +26,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from .dynamodb_local import ENDPOINT_VARIABLE, DynamoDBLocalUnavailable, running_dynamodb_local
 from .effort import IS_EXHAUSTIVE, load_hypothesis_profile
-from .internals import forget_outages
+from .internals import forget_held_locks, forget_outages
 from .tables import Tables
 from .wire import Wire, open_wire
 
@@ -163,6 +163,12 @@ def _without_the_developers_aws_settings(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def _without_locks_of_other_tests() -> Iterator[None]:
+    yield
+    forget_held_locks()
 
 
 @pytest.fixture(scope="session", autouse=True)
