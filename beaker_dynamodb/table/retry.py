@@ -10,9 +10,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -81,6 +80,7 @@ class UnusableAnswer(Exception):
 
 
 #: What an attempt raises if it fails.
+_Failure: TypeAlias = BotoCoreError | ClientError | UnusableAnswer
 _FAILURES = (BotoCoreError, ClientError, UnusableAnswer)
 
 
@@ -100,6 +100,8 @@ class Attempts:
         self.may_be_done = False
         self._options = options
         self._replace_connections = replace_connections
+        self._has_failed = False
+        self._closed_pools = 0
 
     def run(self, attempt: Callable[[], T]) -> T:
         """Attempt a call until DynamoDB answers, or until the error is not worth a retry.
@@ -107,46 +109,52 @@ class Attempts:
         Raises:
             BotoCoreError, ClientError, UnusableAnswer: the error of the last attempt.
         """
-        options, send = self._options, partial(self._send, attempt)
-        last_begin = time.monotonic() + options.longest_call - options.longest_attempt
+        began = time.monotonic()
+        try:
+            return attempt()
+        except _FAILURES as error:
+            failure = error
+        return self._run_again(attempt, failure, began)
+
+    def _run_again(
+        self,
+        attempt: Callable[[], T],
+        error: _Failure,
+        began: float,
+    ) -> T:
+        options = self._options
+        last_begin = began + options.longest_call - options.longest_attempt
         retries = 0
         while True:
-            try:
-                return send() if retries else self._on_live_connection(send)
-            except _FAILURES as error:
+            if not self._is_connection_at_fault(error, began):
                 pause = _pause(error, retries)
                 is_late = time.monotonic() + pause > last_begin
                 if retries == options.max_retries or is_late or not is_retried(error):
-                    raise
-            time.sleep(pause)
-            retries += 1
-
-    def _on_live_connection(self, send: Callable[[], T]) -> T:
-        """Send a call, and again at once if its connection had died while it was idle.
-
-        A NAT gateway forgets an idle connection, and resets it if it is used (VPC user guide,
-        "NAT gateway timeouts"). The other idle connections are likely to be dead as well. The
-        reset takes a round trip: a connection that ends later was alive.
-        """
-        began = time.monotonic()
-        try:
-            return send()
-        except ConnectionClosedError:
-            is_late = time.monotonic() - began > self._options.connect_timeout
-            if is_late or not self._replace_connections(began):
-                raise
-        return send()
-
-    def _send(self, attempt: Callable[[], T]) -> T:
-        """Make one attempt; again if another thread closed the connections before it was sent."""
-        for _ in range(CLOSED_TRIES):
+                    raise error
+                time.sleep(pause)
+                retries += 1
             try:
                 return attempt()
-            except _FAILURES as error:
-                if not _is_closed_pool(error):
-                    self.may_be_done |= _may_be_done(error)
-                    raise
-        return attempt()
+            except _FAILURES as next_error:
+                error = next_error
+
+    def _is_connection_at_fault(self, error: Exception, began: float) -> bool:
+        """Whether a call is sent again at once, as its connection was closed or had died.
+
+        Another thread can close the connections before the call is sent. A NAT gateway forgets an
+        idle connection, and resets it if it is used (VPC user guide, "NAT gateway timeouts"); the
+        other idle connections are likely to be dead as well. The reset takes a round trip: a
+        connection that ends later was alive.
+        """
+        if _is_closed_pool(error):
+            self._closed_pools += 1
+            return self._closed_pools <= CLOSED_TRIES
+        self.may_be_done |= _may_be_done(error)
+        is_first, self._has_failed = not self._has_failed, True
+        if not (is_first and isinstance(error, ConnectionClosedError)):
+            return False
+        is_early = time.monotonic() - began <= self._options.connect_timeout
+        return is_early and self._replace_connections(began)
 
 
 def is_retried(error: Exception) -> bool:
