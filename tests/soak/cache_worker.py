@@ -34,7 +34,7 @@ STALE_TTL = 3
 #: An eventually consistent read may return what was stored so long before.
 LAG = 0.5
 #: One removal in so many is a clear().
-CLEAR_ONE_IN = 500
+CLEAR_ONE_IN = 100
 NOISE = random.Random(1).randbytes(2_000_000)
 
 
@@ -85,7 +85,7 @@ class Worker:
     def _use(self, number: int) -> None:
         chance = random.Random(f"{self._seed} {number}")
         while time.time() < self._ends:
-            self._step(chance, chance.randrange(KEYS) if chance.random() < 0.5 else number)
+            self._step(chance, _chosen(chance, number))
             time.sleep(chance.uniform(0, 0.2))
 
     def _step(self, chance: random.Random, key: int) -> None:
@@ -203,6 +203,13 @@ class Refusals(logging.Handler):
         """Note a refused store."""
         if "not stored" in record.getMessage():
             self._worker.note("refused", name=self._worker.own.creation, at=time.time())
+
+
+def _chosen(chance: random.Random, own: int) -> int:
+    """A key: often the thread's own, else any, and now and then one of a large value."""
+    if chance.randrange(40) == 0:
+        return chance.randrange(0, KEYS, 20)
+    return chance.randrange(KEYS) if chance.random() < 0.5 else own
 
 
 def _new_name() -> str:

@@ -176,8 +176,8 @@ def report(seconds: float, audit: Audit, injected: Counter[str]) -> Iterator[str
     memory = audit.memory()
     if memory:
         yield ""
-        yield "Memory of the process that was never killed, at the begin, in the middle and at the"
-        yield f"end: {memory.begin:,.0f}, {memory.middle:,.0f} and {memory.end:,.0f} KiB."
+        yield "Memory of the process that was never killed, at the beginning, in the middle and at"
+        yield f"the end: {memory.begin:,}, {memory.middle:,} and {memory.end:,} KiB."
 
 
 def main() -> None:
