@@ -3,8 +3,8 @@
 Wrong is:
 
 * a value served that was made before an acknowledged removal, that has expired, or is not whole;
-* two creators of one key at once, although the first one's lease had neither expired nor been
-  removed;
+* two creators of one key at once, although the first one's lease had not expired, and no store or
+  removal had ended it;
 * a value that was not stored, although nothing was stored or removed meanwhile;
 * leases that living creators do not extend;
 * a wait past `lock_wait`;
@@ -231,20 +231,26 @@ class Audit:
                         yield first, second
 
     def _may(self, first: Creation, second: Creation) -> bool:
-        """Whether two creations may overlap: the lease had expired, or was removed."""
+        """Whether two creations may overlap: the lease had expired, or was ended."""
         has_expired = second.lease.acquired >= first.lease.until - TOLERANCE
-        return has_expired or self._is_removed(first.key, first.lease.acquired, second.begins)
+        return has_expired or self._is_ended(first, second.begins)
+
+    def _is_ended(self, creation: Creation, end: float) -> bool:
+        """Whether a removal, or another's store, may have ended the lease of a creation.
+
+        A creator whose lease has expired may still store its value, which ends the next lease.
+        """
+        begin = creation.lease.acquired
+        is_stored = any(
+            other.name in self._stores and self._stores[other.name].overlaps(begin, end)
+            for other in self._of_key[creation.key]
+            if other is not creation
+        )
+        return is_stored or self._is_removed(creation.key, begin, end)
 
     def _lost(self) -> Iterator[str]:
         for creation in self.creations.values():
-            if creation.refused is None:
-                continue
-            begin, end = creation.lease.acquired, creation.refused
-            is_stored = any(
-                other.name in self._stores and self._stores[other.name].overlaps(begin, end)
-                for other in self._of_key[creation.key]
-            )
-            if not is_stored and not self._is_removed(creation.key, begin, end):
+            if creation.refused is not None and not self._is_ended(creation, creation.refused):
                 yield f"made and lost: {creation}"
 
     def _long(self) -> Iterator[Creation]:

@@ -121,6 +121,11 @@ class TestTwoCreators:
         second = creation("b", 100 + LEASE, 104)
         assert wrong(*creation("a", 100, 105), failed, *second) == []
 
+    def test_are_right_if_a_slower_third_has_stored_its_value_between(self) -> None:
+        failed = extended("c", 97, held=None)
+        third = [*creation("c", 96, 100.5), failed]
+        assert wrong(*third, *self.first) == []
+
     def test_are_right_if_the_first_is_removed_before_the_second_begins(self) -> None:
         assert wrong(*self.first, *removed(100.5, 100.6)) == []
         assert wrong(*self.first, *removed(99.5, 100.6)) == []
