@@ -1,62 +1,61 @@
-"""python -m tests.soak.caches [--seconds 600]    four processes use a cache; faults and kills.
+"""python -m tests.soak.caches [--seconds 600] [--write]    four processes use a cache.
 
-Wrong is: a value served that was made before an acknowledged removal, or is not whole; two
-creators of one key at once although the first one's lease cannot have run out; a value that was not
-stored although nothing was stored or removed meanwhile; a wait past `lock_wait`.
+Calls to DynamoDB Local meet faults, and processes are killed. `cache_audit` says what is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 from beaker_dynamodb import create_table
 from tests.support import proxy as on_the_wire
 from tests.support.dynamodb_local import running_dynamodb_local
-from tests.support.proxy import Proxy, proxy_for
+from tests.support.proxy import Answer, Exchange, Fault, Proxy, proxy_for
 
-from .cache_worker import LEASE
+from .cache_audit import READ_TIMEOUT, Audit, Event
+from .cache_worker import LAG, LEASE, THREADS
 
 PROCESSES = 4
 FAULTS = (*on_the_wire.FAULTS, on_the_wire.late)
 #: One in so many calls to DynamoDB meets a fault.
 ONE_IN = 50
-#: How long a process lives before it is killed and replaced, in seconds.
-LIFE = (20, 60)
-
-Event = dict[str, Any]
-
-
-class Creation(NamedTuple):
-    """One call of the creation function; `ends` is None if its process was killed."""
-
-    key: int
-    name: str
-    process: int
-    begins: float
-    ends: float | None
-    failed: bool
-    is_refused: bool
+#: Seconds until the next process is killed and replaced.
+PAUSE = (5, 20)
+#: With glibc, memory that is not in use returns to the system, and can be judged (mallopt(3)).
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+PAGE = Path(__file__).parent.parent.parent / "docs" / "caches.md"
+BEGIN, END = "<!-- soak: generated -->", "<!-- end of soak -->"
 
 
 class Worker:
     """A process, and what it has noted."""
 
     def __init__(self, options: dict[str, Any], seed: int, seconds: float) -> None:
-        arguments = [repr(options), str(seed), str(seconds)]
+        self.options = options
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.soak.cache_worker", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "tests.soak.cache_worker",
+                repr(options),
+                str(seed),
+                str(seconds),
+            ],
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **MALLOC},
         )
         self.events: list[Event] = []
         self.killed_at: float | None = None
@@ -65,8 +64,9 @@ class Worker:
 
     def kill(self) -> None:
         """Kill the process."""
-        self.killed_at = time.time()
         self.process.kill()
+        self.process.wait()
+        self.killed_at = time.time()
 
     def join(self) -> None:
         """Wait for the end of the process, and for its last event."""
@@ -80,24 +80,60 @@ class Worker:
                 self.events.append(json.loads(line))
 
 
-def run(seconds: float, seed: int) -> tuple[list[Worker], Counter[tuple[str, str]]]:
-    """Let processes use one cache, and kill one now and then."""
+class Replica:
+    """Answers eventually consistent reads with what was stored up to `LAG` seconds before."""
+
+    def __init__(self) -> None:
+        self._answers: dict[bytes, tuple[float, Answer]] = {}
+
+    def lagging(self, exchange: Exchange) -> None:
+        """Answer a read, from before if it may be."""
+        if b'"ConsistentRead": true' in exchange.body:
+            exchange.answer(exchange.forward())
+            return
+        moment = time.time()
+        at, answer = self._answers.get(exchange.body, (0.0, None))
+        if answer is None or moment - at > LAG:
+            answer = exchange.forward()
+            self._answers[exchange.body] = moment, answer
+        exchange.answer(answer)
+
+
+def run(seconds: float, seed: int) -> tuple[list[Worker], Counter[str]]:
+    """Let processes use one cache, and kill one now and then; the first one is never killed.
+
+    Returns:
+        the processes, and how often each fault was injected.
+    """
     chance = random.Random(seed)
     with running_dynamodb_local() as endpoint, proxy_for(endpoint) as proxy:
         options = _options(proxy)
         create_table(**{**options, "endpoint_url": endpoint, "read_timeout": 60})
-        proxy.inject_by(lambda _: chance.choice(FAULTS) if chance.randrange(ONE_IN) == 0 else None)
+        _inject_at_random(proxy, chance)
         ends = time.time() + seconds
-        workers = [Worker(options, seed + n, seconds) for n in range(PROCESSES)]
+        workers = [Worker(options, seed + n, seconds) for n in range(PROCESSES - 1)]
+        workers.append(Worker({**options, "consistent_read": False}, seed - 1, seconds))
         while (left := ends - time.time()) > 0:
-            time.sleep(min(left, chance.uniform(*LIFE)))
-            victim = chance.choice([worker for worker in workers if worker.killed_at is None])
-            if ends - time.time() > LEASE:
+            time.sleep(min(left, chance.uniform(*PAUSE)))
+            if (left := ends - time.time()) > LEASE:
+                living = [worker for worker in workers[1:] if worker.killed_at is None]
+                victim = chance.choice(living)
                 victim.kill()
-                workers.append(Worker(options, seed + len(workers), ends - time.time()))
+                workers.append(Worker(victim.options, seed + len(workers), left))
         for worker in workers:
             worker.join()
-        return workers, proxy.injected
+        return workers, Counter(name for _, name in proxy.injected.elements())
+
+
+def _inject_at_random(proxy: Proxy, chance: random.Random) -> None:
+    replica = Replica()
+
+    def choose(operation: str) -> Fault | None:
+        if chance.randrange(ONE_IN) == 0:
+            return chance.choice(FAULTS)
+        return replica.lagging if operation == "GetItem" else None
+
+    proxy.inject_by(choose)
 
 
 def _options(proxy: Proxy) -> dict[str, Any]:
@@ -107,122 +143,14 @@ def _options(proxy: Proxy) -> dict[str, Any]:
         "aws_access_key_id": "soak",
         "aws_secret_access_key": "soak",
         "table_name": f"soak-{uuid.uuid4().hex}",
-        "read_timeout": 1,
+        "read_timeout": READ_TIMEOUT,
     }
 
 
-class Audit:
-    """Compares what the processes have noted."""
-
-    def __init__(self, workers: list[Worker]) -> None:
-        self._killed = {worker.process.pid: worker.killed_at for worker in workers}
-        self._by_kind: defaultdict[str, list[Event]] = defaultdict(list)
-        for event in (event for worker in workers for event in worker.events):
-            self._by_kind[event["event"]].append(event)
-        self.creations = {creation.name: creation for creation in self._creations()}
-
-    def _creations(self) -> Iterator[Creation]:
-        made = {event["name"]: event for event in self._by_kind["made"]}
-        refused = {event["name"] for event in self._by_kind["refused"]}
-        for event in self._by_kind["making"]:
-            name, end = event["name"], made.get(event["name"], {})
-            yield Creation(
-                event["key"],
-                name,
-                event["process"],
-                event["at"],
-                end.get("at"),
-                end.get("failed", False),
-                name in refused,
-            )
-
-    def counts(self) -> Counter[str]:
-        """How often each thing happened."""
-        counted = Counter({kind: len(events) for kind, events in self._by_kind.items()})
-        counted["killed"] = sum(moment is not None for moment in self._killed.values())
-        counted["failed"] = sum(creation.failed for creation in self.creations.values())
-        return counted
-
-    def wrong(self) -> Iterator[str]:
-        """Each broken promise."""
-        yield from self._stale()
-        yield from self._two_at_once()
-        yield from self._lost()
-        yield from (f"waited too long: {event}" for event in self._by_kind["timeout"])
-
-    def memory(self) -> dict[int, tuple[int, int]]:
-        """Of each process that lived long: KiB after a third of its life, and at its end."""
-        kib: defaultdict[int, list[int]] = defaultdict(list)
-        for event in self._by_kind["memory"]:
-            kib[event["process"]].append(event["kib"])
-        return {
-            process: (max(each[: len(each) // 2]), max(each[len(each) // 2 :]))
-            for process, each in kib.items()
-            if len(each) > 30
-        }
-
-    def taken_over(self) -> int:
-        """Creations that began while another was under way whose lease may have run out."""
-        return sum(1 for _ in self._overlapping(is_explained=True))
-
-    def _stale(self) -> Iterator[str]:
-        removals = [*self._by_kind["removed"], *self._by_kind["clear"]]
-        for event in self._by_kind["served"]:
-            if not event["whole"]:
-                yield f"not whole: {event}"
-            made = self.creations.get(event["made"])
-            for removal in removals:
-                is_of_key = removal.get("key", event["key"]) == event["key"]
-                if made and is_of_key and made.begins < removal["at"] < removal["to"] < event["at"]:
-                    yield f"removed, and served: {made} {removal} {event}"
-
-    def _two_at_once(self) -> Iterator[str]:
-        for first, second in self._overlapping(is_explained=False):
-            yield f"two creators: {first} {second}"
-
-    def _overlapping(self, *, is_explained: bool) -> Iterator[tuple[Creation, Creation]]:
-        of_key: defaultdict[int, list[Creation]] = defaultdict(list)
-        for creation in sorted(self.creations.values(), key=lambda each: each.begins):
-            for earlier in of_key[creation.key]:
-                ends = earlier.ends or self._killed.get(earlier.process) or earlier.begins
-                if ends > creation.begins and self._may(earlier, creation) == is_explained:
-                    yield earlier, creation
-            of_key[creation.key].append(creation)
-
-    def _may(self, first: Creation, second: Creation) -> bool:
-        """Whether two creations may overlap: the lease ran out, or the first was removed."""
-        is_late = second.begins - first.begins >= LEASE - 0.1
-        return is_late or self._is_removed(first.key, first.begins - 10, second.begins)
-
-    def _lost(self) -> Iterator[str]:
-        for creation in self.creations.values():
-            if not creation.is_refused or creation.ends is None:
-                continue
-            others = (
-                other
-                for other in self.creations.values()
-                if other.key == creation.key
-                and other is not creation
-                and not other.failed
-                and not other.is_refused
-                and (other.ends or 0) > creation.begins
-            )
-            is_removed = self._is_removed(creation.key, creation.begins - 10, creation.ends + 10)
-            if not is_removed and not any(others):
-                yield f"made and lost: {creation}"
-
-    def _is_removed(self, key: int, begin: float, end: float) -> bool:
-        """Whether a removal may have been under way; one whose answers are lost takes long."""
-        return any(
-            event.get("key", key) == key and begin < event["at"] < end
-            for event in [*self._by_kind["removing"], *self._by_kind["clear"]]
-        )
-
-
-def report(seconds: float, audit: Audit, injected: Counter[tuple[str, str]]) -> Iterator[str]:
+def report(seconds: float, audit: Audit, injected: Counter[str]) -> Iterator[str]:
     """The report, in Markdown."""
-    counts, wrong = audit.counts(), list(audit.wrong())
-    yield f"{PROCESSES} processes x 8 threads, {seconds:.0f} s, a lease of {LEASE} s:"
+    counts = audit.counts()
+    yield f"{PROCESSES} processes of {THREADS} threads, {seconds:.0f} s, a lease of {LEASE} s:"
     yield ""
     yield "| what | how often |"
     yield "| --- | --- |"
@@ -230,31 +158,43 @@ def report(seconds: float, audit: Audit, injected: Counter[tuple[str, str]]) -> 
         "values served": counts["served"],
         "creations": counts["making"],
         "creations that failed": counts["failed"],
-        "creations begun while another's lease may have run out": audit.taken_over(),
-        "values made and not stored, since another was stored or it was removed": counts["refused"],
+        "leases extended": counts["extended"],
+        f"undisturbed creations of more than {LEASE} s": counts["long"],
+        "... that outlived their lease": counts["lapsed"],
+        "creations begun during another, whose lease had expired or was removed": (
+            counts["taken over"]
+        ),
+        "values not stored, since another was stored or the key was removed": counts["refused"],
         "removals": counts["removed"],
         "`clear()`": counts["clear"],
         "processes killed": counts["killed"],
-        "faults on the wire": sum(injected.values()),
+        "faults on the wire": injected.total() - injected["lagging"],
         "calls that failed with `StoreUnavailable`": counts["outage"],
-        "**wrong**": len(wrong),
+        "wrong": len(list(audit.wrong())),
     }
     yield from (f"| {name} | {count:,} |" for name, count in rows.items())
-    yield ""
-    for before, after in audit.memory().values():
-        yield f"Memory of a process, first and second half: {before:,} and {after:,} KiB."
-    yield from wrong[:20]
+    memory = audit.memory()
+    if memory:
+        yield ""
+        yield "Memory of the process that was never killed, at the beginning, in the middle and at"
+        yield f"the end: {memory.begin:,}, {memory.middle:,} and {memory.end:,} KiB."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.caches")
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=600, help="how long the processes go on")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults and the uses")
+    parser.add_argument("--write", action="store_true", help=f"keep the report in {PAGE.name}")
     arguments = parser.parse_args()
     workers, injected = run(arguments.seconds, arguments.seed)
     audit = Audit(workers)
-    print("\n".join(report(arguments.seconds, audit, injected)))  # noqa: T201  # a script
-    sys.exit(1 if any(audit.wrong()) else 0)
+    shown = "\n".join(report(arguments.seconds, audit, injected))
+    print(shown)  # noqa: T201  # a script
+    if arguments.write:
+        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
+    sys.exit("\n".join(list(audit.wrong())[:20]) or None)
 
 
 if __name__ == "__main__":
