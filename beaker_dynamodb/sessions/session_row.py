@@ -384,8 +384,7 @@ class SessionRow:
             data = session.data(self.options.compression, self.options.max_value_size)
         except ItemTooLarge as error:
             raise self.rows.table.located(error) from error
-        sizes = {"before": len(session.payload), "after": len(data)}
-        counters.add(**{f"bytes_{when}_compression": size for when, size in sizes.items()})
+        counters.count_bytes(len(session.payload), len(data))
         return data
 
     def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:

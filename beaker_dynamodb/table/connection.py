@@ -12,6 +12,7 @@ from pynamodb.connection import Connection
 
 from ..options import Options
 from .client import ALTERED, SharedClient
+from .counters import counters
 from .operations import OPERATIONS
 from .retry import Attempts, UnusableAnswer, response_of
 
@@ -82,6 +83,7 @@ class DynamoDBConnection(Connection):
             raise UnusableAnswer("altered in transit")
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
         _check_origin(answer)
+        counters.count_units(operation, answer)
         return answer
 
 

@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 
 from ..options import Options, longest_pause
+from .counters import counters
 
 T = TypeVar("T")
 
@@ -120,6 +121,7 @@ class Attempts:
                     raise
             time.sleep(pause)
             retries += 1
+            counters.add(retries=1)
 
     def _on_live_connection(self, send: Callable[[], T]) -> T:
         """Send a call, and again at once if its connection had died while it was idle.

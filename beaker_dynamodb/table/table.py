@@ -48,7 +48,6 @@ Error = TypeVar("Error", bound=BeakerDynamoDBError)
 WAIT_IN_REQUEST = 10.0
 #: Most calls for one batch: DynamoDB may leave out a part of it each time.
 BATCH_TRIES = 10
-_READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 #: Items that one BatchWriteItem takes.
 BATCH_SIZE = 25
 
@@ -280,7 +279,7 @@ class Table:
 
     def _attempt(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
         """The answer to a call; the `ClientError` itself if a condition was not met."""
-        counters.add(**{"reads" if operation in _READS else "writes": 1})
+        counters.count_call(operation)
         try:
             with translated(self._connection):
                 try:
