@@ -71,6 +71,7 @@ class CacheValues:
             if self._options.on_outage == "raise" or is_removal:
                 raise
             logger.warning("%s counts as missing: %s", row_key, error)
+            self._rows.table.report(error)
             entry = CacheEntry(row_key, is_answered=False)
         self._thread.last_read = entry._replace(value=MISSING)
         if self._thread.reading:

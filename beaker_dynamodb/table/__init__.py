@@ -24,6 +24,7 @@ from .keys import (
     value_key,
 )
 from .operations import METRICS_ACTION, OPERATIONS, Operation, Role
+from .report import reported
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
@@ -74,6 +75,7 @@ __all__ = [
     "pauses",
     "policy_statement",
     "read_units",
+    "reported",
     "retry_pauses",
     "schema",
     "session_key",

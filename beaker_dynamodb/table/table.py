@@ -26,6 +26,7 @@ from .create import TableDefinition
 from .hints import table_arn
 from .item import SessionModel
 from .keys import RowKey
+from .report import ErrorHook
 from .retry import response_of
 from .translate import (
     CONDITION_FAILED,
@@ -85,6 +86,7 @@ class Table:
         self._name = options.table_name
         self._creates_missing = options.create_table
         self._longest_batch = options.longest_call
+        self._hook = ErrorHook(options.on_error)
 
     @property
     def location(self) -> Location:
@@ -131,6 +133,10 @@ class Table:
         located = self.error(type(error), error.message)
         located.cause = error.cause or error
         return located
+
+    def report(self, error: BeakerDynamoDBError) -> None:
+        """Hand an error that is raised to Beaker, or only logged, to `on_error`."""
+        self._hook.report(error)
 
     def get(self, key: RowKey, *, consistent: bool) -> Item | None:
         """The item under a key; None if there is none."""
