@@ -95,10 +95,12 @@ class Attempts:
 
     Attributes:
         may_be_done: whether an attempt that failed may have been done.
+        retries: how many attempts of the last `run` have followed a failed one after a pause.
     """
 
     def __init__(self, options: Options, replace_connections: Callable[[float], bool]) -> None:
         self.may_be_done = False
+        self.retries = 0
         self._options = options
         self._replace_connections = replace_connections
 
@@ -110,17 +112,17 @@ class Attempts:
         """
         options, send = self._options, partial(self._send, attempt)
         last_begin = time.monotonic() + options.longest_call - options.longest_attempt
-        retries = 0
+        self.retries = 0
         while True:
             try:
-                return send() if retries else self._on_live_connection(send)
+                return send() if self.retries else self._on_live_connection(send)
             except _FAILURES as error:
-                pause = _pause(error, retries)
+                pause = _pause(error, self.retries)
                 is_late = time.monotonic() + pause > last_begin
-                if retries == options.max_retries or is_late or not is_retried(error):
+                if self.retries == options.max_retries or is_late or not is_retried(error):
                     raise
             time.sleep(pause)
-            retries += 1
+            self.retries += 1
             counters.add(retries=1)
 
     def _on_live_connection(self, send: Callable[[], T]) -> T:

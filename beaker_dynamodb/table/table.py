@@ -165,7 +165,9 @@ class Table:
             built = arguments() if callable(arguments) else arguments
             return self._connection.attempt(operation, _returning_item(built))
 
-        answer = self._request(operation, key, partial(attempts.run, attempt))
+        answer = self._request(
+            operation, key, partial(self._connection.run, operation, attempts, attempt)
+        )
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
