@@ -44,6 +44,8 @@ class BeakerDynamoDBError(Exception):
         self.cause = cause
         #: SHA-256 of the id of the session that could not be loaded; None for any other error.
         self.failed_session: str | None = None
+        #: Whether `on_error` has received it.
+        self.is_reported = False
 
     def __str__(self) -> str:
         facts = {"table": self.table, "region": self.region, "error code": self.code}

@@ -18,7 +18,7 @@ from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
 from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, marker_life, rename, save
-from .table import SESSION, RowKey, Table, session_key
+from .table import SESSION, RowKey, Table, reported, session_key
 
 logger = logging.getLogger("beaker_dynamodb.manager")
 
@@ -59,17 +59,20 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._is_session = True
         return self._new_session_row()
 
+    @reported
     def __getitem__(self, key: str | bytes) -> Any:
         value = self._load_session() if key == SESSION else self._values.get(key)
         if value is MISSING:
             raise KeyError(key)
         return value
 
+    @reported
     def __contains__(self, key: str | bytes) -> bool:
         if key == SESSION:
             return self._load_session() is not MISSING
         return self._values.get(key) is not MISSING or self._values.is_being_removed(key)
 
+    @reported
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         if key != SESSION:
             self._values.put(key, value, None)
@@ -84,6 +87,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         else:
             logger.warning("a session ended while a request ran, not stored under its new id")
 
+    @reported
     def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
         """Store a session or a cache value.
 
@@ -101,6 +105,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         else:
             self._values.put(key, value, expiretime)
 
+    @reported
     def __delitem__(self, key: str | bytes) -> None:
         if key != SESSION:
             self._values.delete(key)
@@ -111,6 +116,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._renamed_from = None
         self.session_row.end()
 
+    @reported
     def keys(self) -> list[str] | list[bytes]:
         """The keys of all live cache values, in bytes as Beaker's `Cache` passes them.
 
@@ -120,6 +126,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             return [SESSION] if SESSION in self else []
         return self._values.keys()
 
+    @reported
     def do_remove(self) -> None:
         """End the session, or delete all cache values of the namespace.
 
@@ -144,6 +151,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         if self._thread.reading == 0:
             self._thread.values.clear()
 
+    @reported
     def acquire_write_lock(self, wait: bool = True, replace: bool = False) -> bool:  # noqa: ARG002, FBT002
         """Acquire a session's lock, for `Session.lock`; saves and caches need none.
 
@@ -166,6 +174,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._thread.writing += 1
         return True
 
+    @reported
     def release_write_lock(self) -> None:
         """Release what `acquire_write_lock` has acquired."""
         if self._saves:
@@ -205,6 +214,15 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._encoding = encoding
         self._cookie_age = cookie_age
         self._renamed_from = renamed_from
+
+    @reported
+    def end_if_unchanged(self) -> None:
+        """End the session, unless another request has written it since it was loaded."""
+        self.session_row.end_if_unchanged()
+
+    def report(self, error: BeakerDynamoDBError) -> None:
+        """Hand an error to `on_error`."""
+        self._backend.rows.table.report(error)
 
     @cached_property
     def _values(self) -> CacheValues:

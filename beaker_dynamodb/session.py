@@ -87,7 +87,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         if hasattr(self, "namespace"):
             if self._is_loading:
                 # Beaker found it timed out; a request that has touched it since keeps it.
-                self.namespace.session_row.end_if_unchanged()
+                self.namespace.end_if_unchanged()
             else:
                 del self.namespace["session"]
         super().invalidate()

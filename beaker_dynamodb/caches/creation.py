@@ -8,7 +8,8 @@ import time
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ..table import wait_until
+from ..errors import BeakerDynamoDBError
+from ..table import reported, wait_until
 from .creation_lease import CreationLease
 
 
@@ -50,6 +51,7 @@ class CreationLock:
         self._lease = lease
         self._limit = limit
 
+    @reported
     def acquire(self, wait: bool = True) -> bool:  # noqa: FBT002  # Beaker's signature
         """Acquire the lock.
 
@@ -79,12 +81,17 @@ class CreationLock:
         self._local.release()
         return self._refuse(wait)
 
+    @reported
     def release(self) -> None:
         """Release the lock."""
         try:
             self._lease.release()
         finally:
             self._local.release()
+
+    def report(self, error: BeakerDynamoDBError) -> None:
+        """Hand an error to `on_error`."""
+        self._lease.report(error)
 
     def _refuse(self, wait: bool) -> bool:
         if wait:

@@ -163,6 +163,10 @@ class CreationLease:
             "look at its creation function, or raise lock_wait",
         )
 
+    def report(self, error: BeakerDynamoDBError) -> None:
+        """Hand an error to `on_error`."""
+        self._leases.table.report(error)
+
     def _held(self) -> HeldLease | None:
         """The lease that this thread holds, if any; a forked worker holds none of its parent's."""
         held = self._thread.leases.get(self.name)
@@ -183,6 +187,7 @@ class CreationLease:
                 if self._options.on_outage == "raise":
                     raise
                 logger.warning("%s is created without a lease: %s", self._key, error)
+                self.report(error)
         self._hold(HeldLease(None))
         return True
 
@@ -224,6 +229,7 @@ class CreationLease:
             return self._leases.extend(self._key, held.lease, length)
         except BeakerDynamoDBError as error:
             logger.warning("%s: a lease was not extended: %s", self._key, error)
+            self.report(error)
             return True
 
     def _is_stored(self, row: Row, held: HeldLease, lease: Lease) -> bool:
@@ -233,6 +239,7 @@ class CreationLease:
             if self._options.on_outage == "raise":
                 raise
             logger.warning("%s: %s", self._key, error)
+            self.report(error)
             return False
 
     def _is_created(self, entry: CacheEntry) -> bool:

@@ -84,6 +84,7 @@ class EntryReader:
                 slot = self._leases.read(key, consistent=consistent)
             except CorruptItem as error:
                 _log_unreadable(key, error)
+                self._rows.table.report(error)
                 return CacheEntry(key, is_stored=True)
             entry = self.entry(key, slot, first)
             if entry.is_whole:
@@ -122,6 +123,7 @@ class EntryReader:
             value = self._value(whole, is_new=is_new) if whole else MISSING
         except CorruptItem as error:
             _log_unreadable(key, error)
+            self._rows.table.report(error)
             return unusable
         if whole is None or value is MISSING:
             return unusable._replace(is_whole=whole is not None)

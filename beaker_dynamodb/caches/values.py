@@ -12,7 +12,7 @@ from ..codec import encode_value
 from ..errors import ItemTooLarge, StoreUnavailable
 from ..options import LONGEST_LIFE, Options
 from ..rows import Leases, Listing, Row, Rows, new_token, now
-from ..table import RowKey, original_key, partition_key, value_key
+from ..table import RowKey, counters, original_key, partition_key, value_key
 from .creation import CreationLock
 from .creation_lease import CreationLease, ThreadState
 from .entry import MISSING, CacheEntry, EntryReader, has_beakers_form, has_expired
@@ -71,6 +71,7 @@ class CacheValues:
             if self._options.on_outage == "raise" or is_removal:
                 raise
             logger.warning("%s counts as missing: %s", row_key, error)
+            self._rows.table.report(error)
             entry = CacheEntry(row_key, is_answered=False)
         self._thread.last_read = entry._replace(value=MISSING)
         if self._thread.reading:
@@ -168,11 +169,13 @@ class CacheValues:
         if options.serializer == "json" and not has_beakers_form(value):
             raise TypeError("with serializer = json a cache holds what Beaker's Cache stores")
         try:
-            return encode_value(
+            encoded = encode_value(
                 value, options.serializer, options.compression, options.max_value_size
             )
         except ItemTooLarge as error:
             raise self._rows.table.located(error) from error
+        counters.count_bytes(encoded.size, len(encoded.data))
+        return encoded.data
 
     def _life(self, expire: float | None) -> int | None:
         """Seconds that a row lives: as long as the value is fresh, and may be served stale."""

@@ -257,7 +257,12 @@ def _regions(section: _Section) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _checked(prefix: str, settings: Mapping[str, str]) -> Settings:
-    """The settings, if the application would accept them."""
+    """The settings, if the application would accept them.
+
+    Without `on_error`: a command prints its errors, and the application's modules need not be
+    importable where it runs.
+    """
+    settings = {name: value for name, value in settings.items() if name != "on_error"}
     if prefix == "session.":
         others = FRAMEWORK_SESSION_KEYS
         parse_session_options({key: settings[key] for key in settings if key not in others})

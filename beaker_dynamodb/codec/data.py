@@ -13,7 +13,7 @@ import json
 import pickle
 import zlib
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import CorruptItem, ItemTooLarge
 
@@ -54,7 +54,14 @@ UNREADABLE = (
 )
 
 
-def encode_value(value: object, serializer: str, compression: str, max_size: int) -> bytes:
+class EncodedValue(NamedTuple):
+    """The item data of a cache value, and its bytes before compression."""
+
+    data: bytes
+    size: int
+
+
+def encode_value(value: object, serializer: str, compression: str, max_size: int) -> EncodedValue:
     """The item data of a cache value.
 
     Args:
@@ -68,10 +75,10 @@ def encode_value(value: object, serializer: str, compression: str, max_size: int
         TypeError, ValueError, pickle.PicklingError: the serializer cannot write this value.
     """
     if serializer == "json":
-        text = json.dumps(value, separators=(",", ":"))
-        return pack(Content.JSON, text.encode(), compression, max_size)
-    payload = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    return pack(Content.PICKLE, payload, compression, max_size)
+        content, payload = Content.JSON, json.dumps(value, separators=(",", ":")).encode()
+    else:
+        content, payload = Content.PICKLE, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    return EncodedValue(pack(content, payload, compression, max_size), len(payload))
 
 
 def decode_value(data: bytes, serializer: str, max_size: int) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ..errors import BeakerDynamoDBError
 from .consistency import check_together
 from .option import Flag, Option, option
 from .parsers import (
@@ -16,6 +17,7 @@ from .parsers import (
     credential,
     endpoint,
     flag,
+    function,
     index_keys,
     keys,
     prefix,
@@ -246,6 +248,12 @@ class Options:
         "for caches, if DynamoDB does not answer: `raise` StoreUnavailable, or count it as a "
         "`miss`: the value is created and not stored",
         cache=True,
+    )
+    on_error: Callable[[BeakerDynamoDBError], object] | None = option(  # noqa: RUF009
+        None,
+        function,
+        "function that receives each error of this package once, as `package.module:function`",
+        shown="none",
     )
     max_value_size: int = option(
         8 * 1024 * 1024,

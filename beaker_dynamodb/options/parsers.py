@@ -6,9 +6,10 @@ never quotes the value: the value may be a secret.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 Parser = Callable[[object], Any]
@@ -145,6 +146,23 @@ def index_keys(value: object) -> tuple[str, ...]:
         "one name or several, comma separated, each of 3 to 200 of the characters "
         f"a-z, A-Z, 0-9, _ and -; at most {MOST_INDEXES}"
     )
+
+
+def function(value: object) -> Callable[..., Any]:
+    """A function, or the one that a name such as `package.module:function` imports."""
+    if callable(value):
+        return value
+    expected = (
+        "a function, or the name of one that can be imported, such as package.module:function"
+    )
+    module, _, name = str(value).strip().partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (AttributeError, ImportError, TypeError, ValueError):
+        raise ValueError(expected) from None
+    if callable(found):
+        return cast("Callable[..., Any]", found)
+    raise ValueError(expected)
 
 
 def choice(*choices: str) -> Parser:

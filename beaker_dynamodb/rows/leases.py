@@ -137,6 +137,7 @@ class Leases:
                 yield places[parsed.id, parsed.item], self._slot(item)
             except CorruptItem as error:
                 logger.warning("%s: an item cannot be read: %s", keys[0], error)
+                self.table.report(error)
 
     def acquire(
         self,
@@ -243,6 +244,7 @@ class Leases:
         except BeakerDynamoDBError as error:
             # The work under the lease, or its error, counts more; the lease expires.
             logger.warning("%s: a lease was not released: %s", key, error)
+            self.table.report(error)
             return False
         return wanted is not None and wanted > now()
 
@@ -315,6 +317,7 @@ class Leases:
         except CorruptItem as error:
             # Nobody can use the item, and it would refuse every lease.
             logger.warning("%s: an unreadable item refuses a lease and is removed: %s", key, error)
+            self.table.report(error)
             self._rows.delete_if(key, is_unchanged(self.table.model, item or {}))
             return Slot()
 

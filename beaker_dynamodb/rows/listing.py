@@ -34,6 +34,7 @@ class Listing:
                 row = ListedRow.from_item(self._table.parse(item))
             except CorruptItem as error:
                 logger.warning("%s cannot be read: %s", RowKey(partition, "*"), error)
+                self._table.report(error)
             else:
                 if row is not None and row.ends > moment:
                     yield row.key

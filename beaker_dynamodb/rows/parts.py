@@ -96,6 +96,7 @@ class Parts:
             self._table.delete_batch(key, name.keys(key))
         except BeakerDynamoDBError as error:
             logger.warning("parts of a replaced value were not removed: %s", error)
+            self._table.report(error)
 
     def _repair(self, head: RowKey, items: list[SessionModel]) -> None:
         """Keep parts that expire although their head does not, as an older release left them.
@@ -112,6 +113,7 @@ class Parts:
                 self._table.write("UpdateItem", key, arguments)
             except BeakerDynamoDBError as error:
                 logger.warning("%s: a part still expires before its head: %s", head, error)
+                self._table.report(error)
                 return
 
     def _put(self, head: RowKey, name: PartsName, row: Row) -> None:

@@ -208,6 +208,7 @@ class Rows:
             return WriteResult(False, stored, is_repeated=result.is_repeated)
         except CorruptItem as error:
             logger.warning("%s: what is stored cannot be read: %s", key, error)
+            self.table.report(error)
             return WriteResult(done=False, is_readable=False)
 
     def _is_own(self, key: RowKey, head: Row, result: ItemResult) -> bool:
@@ -251,4 +252,5 @@ class Rows:
         except CorruptItem as error:
             # This package did not write the item, so it has no parts of ours.
             logger.warning("%s: an item names its parts in no known form: %s", key, error)
+            self.table.report(error)
             return None

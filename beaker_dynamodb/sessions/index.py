@@ -181,6 +181,7 @@ class SessionIndex:
         except CorruptItem as error:
             # No application accepts it either.
             logger.warning("a session in an index cannot be read: %s", error)
+            self._rows.table.report(error)
             return None
         if isinstance(stored, Marker):
             return None if stored.has_expired else stored

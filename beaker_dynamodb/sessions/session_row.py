@@ -346,6 +346,7 @@ class SessionRow:
         except BeakerDynamoDBError as error:
             # A failed touch must not fail the page: the next request touches again.
             logger.warning("a session was not touched: %s", error)
+            self.rows.table.report(error)
             return
         if result.done:
             counters.add(touches_done=1)
@@ -358,6 +359,7 @@ class SessionRow:
             return self.decode(row)
         except CorruptItem as error:
             logger.warning("%s: cannot be read: %s", self.key, error)
+            self.rows.table.report(error)
             return None
 
     def _is_surely_live(self, stored: Row | Marker | None) -> bool:
@@ -371,6 +373,7 @@ class SessionRow:
         except BeakerDynamoDBError as error:
             # The row counts as missing all the same, and DynamoDB's TTL removes it.
             logger.warning("an expired session was not deleted: %s", error)
+            self.rows.table.report(error)
 
     def _forget(self, marker: Marker | None) -> None:
         """Start from a place that was read, and holds a marker or nothing."""
@@ -384,8 +387,7 @@ class SessionRow:
             data = session.data(self.options.compression, self.options.max_value_size)
         except ItemTooLarge as error:
             raise self.rows.table.located(error) from error
-        sizes = {"before": len(session.payload), "after": len(data)}
-        counters.add(**{f"bytes_{when}_compression": size for when, size in sizes.items()})
+        counters.count_bytes(len(session.payload), len(data))
         return data
 
     def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from pynamodb.expressions.condition import Condition
 from .backoff import LONGEST_PAUSE, pauses, retry_pauses, wait_until
 from .bind import forget_connections, session_model
 from .client import CredentialSource
+from .connection import Call, DynamoDBConnection
 from .counters import counters, statistics
 from .create import TableDefinition, TableState, TimeToLive
 from .hints import create_command, policy_statement
@@ -24,13 +25,15 @@ from .keys import (
     value_key,
 )
 from .operations import METRICS_ACTION, OPERATIONS, Operation, Role
+from .report import reported
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
-from .translate import ACCESS_DENIED, TABLE_MISSING
+from .translate import ACCESS_DENIED, CONDITION_FAILED, TABLE_MISSING
 
 __all__ = [
     "ACCESS_DENIED",
+    "CONDITION_FAILED",
     "LONGEST_PAUSE",
     "METRICS_ACTION",
     "OPERATIONS",
@@ -38,9 +41,11 @@ __all__ = [
     "PLAIN_SETTINGS",
     "SESSION",
     "TABLE_MISSING",
+    "Call",
     "Condition",
     "CredentialSource",
     "Description",
+    "DynamoDBConnection",
     "Item",
     "ItemResult",
     "Operation",
@@ -74,6 +79,7 @@ __all__ = [
     "pauses",
     "policy_statement",
     "read_units",
+    "reported",
     "retry_pauses",
     "schema",
     "session_key",

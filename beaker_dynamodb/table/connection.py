@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 
 from ..options import Options
 from .client import ALTERED, SharedClient
+from .counters import counters
 from .operations import OPERATIONS
 from .retry import Attempts, UnusableAnswer, response_of
 
@@ -23,8 +25,37 @@ class Location(TypedDict):
     region: str | None
 
 
+@dataclass
+class Call:
+    """One call with all its attempts, as an observer sees it: without keys and values.
+
+    Attributes:
+        operation: of DynamoDB.
+        table: its name or ARN.
+        region: of the table; None until it is known.
+        retries: attempts that followed a failed one.
+        outcome: `done`, DynamoDB's error code, or the name of a client library's exception.
+    """
+
+    operation: str
+    table: str
+    region: str | None = None
+    retries: int = 0
+    outcome: str = "done"
+
+
+#: What a call is made inside; the call's outcome is known when that ends.
+Observer: TypeAlias = Callable[[Call], AbstractContextManager[object]]
+
+
 class DynamoDBConnection(Connection):
-    """PynamoDB's connection for one table, over a shared client."""
+    """PynamoDB's connection for one table, over a shared client.
+
+    Attributes:
+        observer: of all calls of this process, if there is one.
+    """
+
+    observer: ClassVar[Observer | None] = None
 
     def __init__(self, options: Options, shared: SharedClient) -> None:
         super().__init__(region=options.region, host=options.endpoint_url)
@@ -57,7 +88,25 @@ class DynamoDBConnection(Connection):
         Raises:
             UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
         """
-        return self.attempts().run(partial(self.attempt, operation_name, operation_kwargs))
+        attempt = partial(self.attempt, operation_name, operation_kwargs)
+        return self.run(operation_name, self.attempts(), attempt)
+
+    def run(
+        self, operation: str, attempts: Attempts, attempt: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Make the attempts of a call; as `dispatch`, for one whose attempts the caller keeps."""
+        observer = DynamoDBConnection.observer
+        if observer is None:
+            return attempts.run(attempt)
+        call = Call(operation, self.options.table_name)
+        with observer(call):
+            try:
+                return attempts.run(attempt)
+            except Exception as error:
+                call.outcome = _outcome(error)
+                raise
+            finally:
+                call.region, call.retries = self.shared.region, attempts.retries
 
     def attempt(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Make one attempt, and check that the answer comes from DynamoDB.
@@ -82,7 +131,14 @@ class DynamoDBConnection(Connection):
             raise UnusableAnswer("altered in transit")
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
         _check_origin(answer)
+        counters.count_units(operation, answer)
         return answer
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code"))
+    return type(error).__name__
 
 
 def _check_origin(answer: Mapping[str, Any]) -> None:

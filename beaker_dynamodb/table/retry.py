@@ -25,6 +25,7 @@ from botocore.exceptions import (
 )
 
 from ..options import Options, longest_pause
+from .counters import counters
 
 T = TypeVar("T")
 
@@ -94,10 +95,12 @@ class Attempts:
 
     Attributes:
         may_be_done: whether an attempt that failed may have been done.
+        retries: how many attempts of the last `run` have followed a failed one after a pause.
     """
 
     def __init__(self, options: Options, replace_connections: Callable[[float], bool]) -> None:
         self.may_be_done = False
+        self.retries = 0
         self._options = options
         self._replace_connections = replace_connections
         self._has_failed = False
@@ -109,7 +112,7 @@ class Attempts:
         Raises:
             BotoCoreError, ClientError, UnusableAnswer: the error of the last attempt.
         """
-        began = time.monotonic()
+        began, self.retries = time.monotonic(), 0
         try:
             return attempt()
         except _FAILURES as error:
@@ -124,15 +127,15 @@ class Attempts:
     ) -> T:
         options = self._options
         last_begin = began + options.longest_call - options.longest_attempt
-        retries = 0
         while True:
             if not self._is_connection_at_fault(error, began):
-                pause = _pause(error, retries)
+                pause = _pause(error, self.retries)
                 is_late = time.monotonic() + pause > last_begin
-                if retries == options.max_retries or is_late or not is_retried(error):
+                if self.retries == options.max_retries or is_late or not is_retried(error):
                     raise error
                 time.sleep(pause)
-                retries += 1
+                self.retries += 1
+                counters.add(retries=1)
             try:
                 return attempt()
             except _FAILURES as next_error:

@@ -26,6 +26,7 @@ from .create import TableDefinition
 from .hints import table_arn
 from .item import SessionModel
 from .keys import RowKey
+from .report import ErrorHook
 from .retry import response_of
 from .translate import (
     CONDITION_FAILED,
@@ -48,7 +49,6 @@ Error = TypeVar("Error", bound=BeakerDynamoDBError)
 WAIT_IN_REQUEST = 10.0
 #: Most calls for one batch: DynamoDB may leave out a part of it each time.
 BATCH_TRIES = 10
-_READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 #: Items that one BatchWriteItem takes.
 BATCH_SIZE = 25
 
@@ -86,6 +86,7 @@ class Table:
         self._name = options.table_name
         self._creates_missing = options.create_table
         self._longest_batch = options.longest_call
+        self._hook = ErrorHook(options.on_error)
 
     @property
     def location(self) -> Location:
@@ -133,6 +134,10 @@ class Table:
         located.cause = error.cause or error
         return located
 
+    def report(self, error: BeakerDynamoDBError) -> None:
+        """Hand an error that is raised to Beaker, or only logged, to `on_error`."""
+        self._hook.report(error)
+
     def get(self, key: RowKey, *, consistent: bool) -> Item | None:
         """The item under a key; None if there is none."""
         call = partial(
@@ -160,7 +165,9 @@ class Table:
             built = arguments() if callable(arguments) else arguments
             return self._connection.attempt(operation, _returning_item(built))
 
-        answer = self._request(operation, key, partial(attempts.run, attempt))
+        answer = self._request(
+            operation, key, partial(self._connection.run, operation, attempts, attempt)
+        )
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
@@ -280,7 +287,7 @@ class Table:
 
     def _attempt(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:
         """The answer to a call; the `ClientError` itself if a condition was not met."""
-        counters.add(**{"reads" if operation in _READS else "writes": 1})
+        counters.count_call(operation)
         try:
             with translated(self._connection):
                 try:

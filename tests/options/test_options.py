@@ -54,6 +54,7 @@ EXAMPLES = {
     "read_timeout": ("10", 10.0, "nan"),
     "signing_key": (f"{'a' * 32}, {'b' * 33}", ("a" * 32, "b" * 33), "c" * 31),
     "on_outage": ("miss", "miss", "ignore"),
+    "on_error": ("builtins:print", print, "builtins:nothing"),
     "max_retries": ("0", 0, "21"),
     "max_pool_connections": ("50", 50, True),
     "fallback_type": ("ext:redis", "ext:redis", ""),

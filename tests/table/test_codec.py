@@ -24,6 +24,10 @@ TEXTS = {
 }
 
 
+def encode(value: object, serializer: str, compression: str, max_size: int) -> bytes:
+    return codec.encode_value(value, serializer, compression, max_size).data
+
+
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_a_session_comes_back_byte_for_byte(text: str, compression: str) -> None:
@@ -52,31 +56,28 @@ def test_compression_never_enlarges_a_value() -> None:
 @pytest.mark.parametrize("compression", ["zlib", "none"])
 @pytest.mark.parametrize("value", [None, 1, "é" * 500, b"\0" * 500, {"a": [1, (2, 3)]}])
 def test_a_pickled_value_comes_back(value: object, compression: str) -> None:
-    assert (
-        codec.decode_value(codec.encode_value(value, "pickle", compression, MOST), "pickle", MOST)
-        == value
-    )
+    assert codec.decode_value(encode(value, "pickle", compression, MOST), "pickle", MOST) == value
 
 
 def test_a_json_value_comes_back_as_json_represents_it() -> None:
     value = (1.5, None, {"a": ["é"]})
-    stored = codec.encode_value(value, "json", "zlib", MOST)
+    stored = encode(value, "json", "zlib", MOST)
     assert codec.decode_value(stored, "json", MOST) == json.loads(json.dumps(value))
 
 
 def test_json_values_are_read_after_a_change_to_pickle() -> None:
-    assert codec.decode_value(codec.encode_value([1], "json", "none", MOST), "pickle", MOST) == [1]
+    assert codec.decode_value(encode([1], "json", "none", MOST), "pickle", MOST) == [1]
 
 
 def test_json_never_unpickles() -> None:
-    stored = codec.encode_value([1], "pickle", "none", MOST)
+    stored = encode([1], "pickle", "none", MOST)
     with pytest.raises(CorruptItem, match="not written as json"):
         codec.decode_value(stored, "json", MOST)
 
 
 def test_a_value_that_json_cannot_write_is_an_error() -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
-        codec.encode_value(object(), "json", "none", MOST)
+        encode(object(), "json", "none", MOST)
 
 
 HEADER_OF_TEXT = bytes([codec.Content.TEXT << 4])
@@ -86,7 +87,7 @@ CORRUPT_SESSIONS = {
     "unknown compression": b"\x1fabc",
     "no zlib": b"\x21abc",
     "no utf-8": HEADER_OF_TEXT + b"\xff",
-    "a cache value": codec.encode_value(1, "pickle", "none", MOST),
+    "a cache value": encode(1, "pickle", "none", MOST),
 }
 
 
@@ -98,9 +99,9 @@ def test_a_session_in_an_unknown_form_is_corrupt(data: bytes) -> None:
 
 CORRUPT_VALUES = {
     "empty": b"",
-    "truncated pickle": codec.encode_value([1, 2], "pickle", "none", MOST)[:-3],
+    "truncated pickle": encode([1, 2], "pickle", "none", MOST)[:-3],
     "class that is gone": bytes([codec.Content.PICKLE << 4]) + b"cno_such_module\nname\n.",
-    "truncated json": codec.encode_value([1, 2], "json", "none", MOST)[:-1],
+    "truncated json": encode([1, 2], "json", "none", MOST)[:-1],
     "a session": SavedSession.from_text("YWJj").data("none", MOST),
 }
 
@@ -119,4 +120,4 @@ def test_the_error_keeps_its_cause() -> None:
 
 
 def test_values_are_pickled_with_the_newest_protocol() -> None:
-    assert codec.encode_value(1, "pickle", "none", MOST)[2] == pickle.HIGHEST_PROTOCOL
+    assert encode(1, "pickle", "none", MOST)[2] == pickle.HIGHEST_PROTOCOL

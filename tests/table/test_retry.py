@@ -142,6 +142,14 @@ class TestAFailure:
         assert made.may_be_done is may_be_done
 
 
+@pytest.mark.usefixtures("time")
+def test_the_attempts_of_a_repeated_call_are_counted_from_zero() -> None:
+    made = attempts(max_retries=1)
+    for _ in range(2):
+        assert made.run(Call(silence())) == "answer"
+        assert made.retries == 1
+
+
 class TestPauses:
     def pauses(self, time: Time, error: Exception) -> Iterator[float]:
         with pytest.raises(type(error)):
