@@ -31,8 +31,8 @@ ROUNDED = 1.5
 MOST_LAPSED = 0.1
 #: Seconds, and so samples, until all code and all connections of a process are in use.
 WARM_UP = 5
-#: In KiB: the largest value, once for each thread.
-MOST_GROWTH = THREADS * 2_000
+#: In KiB: a value of several parts, of mean size, for each thread.
+MOST_GROWTH = THREADS * 1_250
 
 Event = dict[str, Any]
 

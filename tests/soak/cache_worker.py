@@ -74,7 +74,9 @@ class Worker:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             time.sleep(1)
-            self.note("memory", kib=int(Path("/proc/self/statm").read_text().split()[1]) * 4)
+            # Values that a thread keeps are freed when it ends.
+            if time.time() < self._ends:
+                self.note("memory", kib=int(Path("/proc/self/statm").read_text().split()[1]) * 4)
 
     def note(self, event: str, **facts: Any) -> None:
         """Write an event."""
