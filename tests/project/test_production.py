@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from beaker_dynamodb import create_table
+from beaker_dynamodb import StoreUnavailable, create_table, statistics
 from beaker_dynamodb.cli.commands import command
+from beaker_dynamodb.startup import prepare_sessions
 from tests.contract.site import Site
 from tests.support.internals import forget_connections
 
@@ -91,6 +92,37 @@ def test_its_program_logs_a_user_out_everywhere(dynamodb: Any, folder: Path) -> 
     here.visit(lambda session: exec(program, {"session": session}))
     assert here.read() == {"user_id": 42}
     assert there.read() == {}
+
+
+def test_its_counters_are_all_and_in_order(dynamodb: Any) -> None:
+    shown = "".join(blocks("python", "Watch"))
+    assert tuple(re.findall(r"'(\w+)':", shown)) == tuple(statistics())
+    [section] = [section for section in SECTIONS if section.startswith("Watch\n")]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(statistics())
+
+
+def test_its_function_receives_an_error(
+    dynamodb: Any, folder: Path, wire: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_table(**dynamodb.options)
+    [program] = [block for block in blocks("python", "Watch") if "def note" in block]
+    names: dict[str, Any] = {}
+    exec(program, names)
+    site = Site(dynamodb.options, max_retries=0, on_error=names["note"])
+    visitor = site.visitor(user_id=42)
+    wire.fail_next("GetItem", (503, "ServiceUnavailable"))
+    with pytest.raises(StoreUnavailable):
+        visitor.read()
+    assert capsys.readouterr().out.startswith(
+        "StoreUnavailable ServiceUnavailable DynamoDB refused"
+    )
+
+
+def test_its_settings_of_a_fallback_are_accepted(dynamodb: Any) -> None:
+    [ini] = blocks("ini", "Migrate")
+    pairs = [line.split(" = ") for line in ini.split("\n   ") if " = " in line]
+    prepare_sessions({name.strip(): value.strip() for name, value in pairs})
 
 
 def test_its_policy_is_printed(dynamodb: Any, folder: Path) -> None:
