@@ -157,3 +157,12 @@ def test_the_command_takes_a_part(place: Any, ini: Ini) -> None:
     result = run("create-table", "--ini", f"{path}#a")
     assert result.exit_code == 0, result.output
     assert lines_of(result)[-1].endswith("is ready: created")
+
+
+def test_the_applications_error_hook_is_not_imported(tmp_path: Path) -> None:
+    ini = tmp_path / "site.ini"
+    ini.write_text(
+        "[app]\nsession.type = ext:dynamodb\nsession.region = eu-west-1\n"
+        "session.on_error = no_such_shop.alerts:note\n"
+    )
+    assert options_in(ini) == {"region": "eu-west-1"}

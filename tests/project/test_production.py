@@ -121,8 +121,8 @@ def test_its_function_receives_an_error(
 
 def test_its_settings_of_a_fallback_are_accepted(dynamodb: Any) -> None:
     [ini] = blocks("ini", "Migrate")
-    pairs = [line.strip().split(" = ") for line in ini.splitlines()]
-    prepare_sessions(dict(pairs))
+    pairs = [line.split(" = ") for line in ini.split("\n   ") if " = " in line]
+    prepare_sessions({name.strip(): value.strip() for name, value in pairs})
 
 
 def test_its_policy_is_printed(dynamodb: Any, folder: Path) -> None:
