@@ -274,9 +274,9 @@ class SlowLock:
 
 
 class NeverFree:
-    name = ("name",)
-
     """A lease that another machine holds."""
+
+    name = ("name",)
 
     def acquire(self) -> bool:
         return False
@@ -288,6 +288,9 @@ class NeverFree:
 
     def timeout(self) -> LockTimeout:
         return LockTimeout("waited for too long")
+
+    def report(self, error: Exception) -> None:
+        """Have no error hook."""
 
 
 class TestWaiting:

@@ -250,8 +250,18 @@ class Audit:
 
     def _lost(self) -> Iterator[str]:
         for creation in self.creations.values():
-            if creation.refused is not None and not self._is_ended(creation, creation.refused):
+            if creation.refused is None or self._is_ended(creation, creation.refused):
+                continue
+            if not self._is_taken_over(creation, creation.refused):
                 yield f"made and lost: {creation}"
+
+    def _is_taken_over(self, creation: Creation, moment: float) -> bool:
+        """Whether its lease had run out, and another creation may have stored the value first."""
+        return creation.lease.until < moment and any(
+            other.key == creation.key and other is not creation and other.begins < moment
+            for other in self.creations.values()
+            if other.ends is None or other.ends > creation.begins
+        )
 
     def _long(self) -> Iterator[Creation]:
         """The creations that only the heartbeat can protect to their end, and nothing disturbs."""
