@@ -115,7 +115,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
     def unlock(self) -> None:
         """Release the lock, under the id that it was acquired for."""
         if self._locked:
-            self._locked.pop().release_write_lock()
+            self._locked.pop().session_lock().release()
         elif hasattr(self, "namespace"):
             # Another object of the same session may have acquired it.
             self.namespace.session_lock().release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..codec import SavedSession
-from ..errors import ConflictError
+from ..errors import ConflictError, LockTimeout
 from ..rows import Marker, Row, Successor, now
 from ..table import SESSION, RowKey, retry_pauses
 from .attempt import Attempt, Baseline
@@ -79,6 +79,7 @@ class _Renaming:
 
     def _try(self, stored: Row | Marker | None) -> tuple[bool | None, Row | Marker | None]:
         """Whether the session is renamed, None for not yet; and what is stored then."""
+        self._new.verify_lock()
         if self._is_done(stored):
             save(self._new, self._saved)
             return True, stored
@@ -89,9 +90,18 @@ class _Renaming:
         if found is None or not self._store(self._session_over(found), found):
             self._withdraw()
             return False, stored
+        # Storing the new row may have taken longer than the lease.
+        self._verify_lock_or_withdraw()
         marker = self._marker(stored)
         now_stored = self._exchange(stored, marker)
         return (True if now_stored == marker else None), now_stored
+
+    def _verify_lock_or_withdraw(self) -> None:
+        try:
+            self._new.verify_lock()
+        except LockTimeout:
+            self._withdraw()
+            raise
 
     def _is_done(self, stored: Row | Marker | None) -> bool:
         """Whether an earlier save has renamed the session, and its answer was lost."""

@@ -516,3 +516,46 @@ def test_unlocking_one_session_leaves_the_lock_of_another(dynamodb: Any) -> None
             session.unlock()
 
     locked.request(hold)
+
+
+def test_a_rename_whose_lock_expires_before_its_last_write_stores_nothing(
+    options: dict[str, Any], dynamodb: Any, clock: Any, wire: Wire
+) -> None:
+    slow, _ = browsers({**options, "lock_timeout": 10})
+
+    def page(session: Any) -> None:
+        session.lock()
+        session.load()
+        session["n"] = 1
+        session.regenerate_id()
+        wire.before_next("PutItem", partial(clock.advance, 11))
+        with pytest.raises(LockTimeout, match="lock_timeout"):
+            session._session().save()
+        session.unlock()
+        session.revert()
+
+    slow.request(page)
+    assert len(session_items(dynamodb)) == 1
+
+
+def test_a_second_unlock_releases_no_other_sessions_lock(options: dict[str, Any]) -> None:
+    one, same = browsers(options)
+    other, waiting = browsers(options)
+
+    def page(session: Any) -> None:
+        session.lock()
+        same.request(lambda again: again.unlock())
+        other.request(partial(lock_around, session.unlock))
+
+    def lock_around(unlock_first: Any, session: Any) -> None:
+        session.lock()
+        unlock_first()
+        with ThreadPoolExecutor(1) as pool, pytest.raises(LockTimeout):
+            pool.submit(waiting.request, lock_and_unlock).result(30)
+        session.unlock()
+
+    def lock_and_unlock(session: Any) -> None:
+        session.lock()
+        session.unlock()
+
+    one.request(page)
