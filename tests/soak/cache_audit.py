@@ -256,11 +256,12 @@ class Audit:
                 yield f"made and lost: {creation}"
 
     def _is_taken_over(self, creation: Creation, moment: float) -> bool:
-        """Whether its lease had run out, and another creation may have stored the value first."""
-        return creation.lease.until < moment and any(
-            other.key == creation.key and other is not creation and other.begins < moment
-            for other in self.creations.values()
-            if other.ends is None or other.ends > creation.begins
+        """Whether its extension was refused, its lease had run out, and another one overlapped."""
+        had_run_out = creation.lease.is_lost and creation.lease.until < moment
+        return had_run_out and any(
+            other.begins < moment and (other.ends is None or other.ends > creation.begins)
+            for other in self._of_key[creation.key]
+            if other is not creation
         )
 
     def _long(self) -> Iterator[Creation]:

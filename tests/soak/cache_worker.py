@@ -68,7 +68,7 @@ class Worker:
         self.own = threading.local()
 
     def run(self) -> None:
-        """Use the cache until the time is over."""
+        """Use the cache until the run ends."""
         threads = [threading.Thread(target=self._use, args=(n,)) for n in range(THREADS)]
         for thread in threads:
             thread.start()
