@@ -329,8 +329,6 @@ class TestTheCommand:
         dynamodb.options["table_name"] = name
         place = [*place, "--table-name", name]
         put_expired(dynamodb, 800)
-        # A shell lets what it starts in the background ignore SIGINT, and the command inherits it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         arguments = [sys.executable, "-m", "beaker_dynamodb", "purge", *place]
         process = subprocess.Popen(
             [*arguments, "--yes", "--max-units=100"],

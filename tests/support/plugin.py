@@ -113,6 +113,9 @@ _shared = pytest.StashKey[SharedDynamoDBLocal]()
 def pytest_configure(config: pytest.Config) -> None:
     """Load hypothesis's profile, and stop DynamoDB Local when the run ends."""
     load_hypothesis_profile()
+    # A shell lets what it starts in the background ignore SIGINT, and the commands under test
+    # inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.stash[_shared] = SharedDynamoDBLocal()
         config.add_cleanup(config.stash[_shared].close)

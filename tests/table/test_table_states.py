@@ -101,7 +101,7 @@ class TestATableThatExists:
         site = Site(dynamodb.options)
         site.request(count)
         wire.fail_next("GetItem", (400, "ResourceInUseException"))
-        states.next = ["INACCESSIBLE_ENCRYPTION_CREDENTIALS"]
+        states.next = ["INACCESSIBLE_ENCRYPTION_CREDENTIALS"] * 2
         with pytest.raises(TableError, match="KMS key: enable the key"):
             site.request(read)
 
