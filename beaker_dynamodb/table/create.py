@@ -56,7 +56,7 @@ _NOT_CREATED = {
 }
 #: So many tables are remembered: renewed credentials that are given as options name one again.
 MOST_KNOWN_TTL = 256
-#: The tables whose TTL this process has looked at, the latest last.
+#: The tables whose TTL this process has looked at, the one used last at the end.
 _known_ttl: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
 #: A ValidationException says so if the TTL is on, or if another process is switching it on.
 _TTL_IS_SET = ("TimeToLive is already enabled", "Time to live has been modified multiple times")
@@ -139,8 +139,12 @@ class TableDefinition:
         Args:
             progress: receives a line if the TTL is switched on.
         """
-        if self._place in _known_ttl:
-            return
+        try:
+            _known_ttl.move_to_end(self._place)
+        except KeyError:  # the first use, or forgotten since
+            self._ensure_ttl_at_first_use(progress)
+
+    def _ensure_ttl_at_first_use(self, progress: Progress) -> None:
         _known_ttl[self._place] = None
         while len(_known_ttl) > MOST_KNOWN_TTL:
             _known_ttl.popitem(last=False)

@@ -622,7 +622,7 @@ class TestAMarker:
             assert contents(sites[1]) == {}
 
     def test_keeps_no_data_and_expires_after_fifteen_minutes(
-        self, sites: list[Site], dynamodb: Any, clock: Any
+        self, clock: Any, sites: list[Site], dynamodb: Any
     ) -> None:
         sites[0].request(delete)
         [marker] = stored_items(dynamodb)

@@ -75,6 +75,21 @@ def test_a_process_remembers_a_bounded_number_of_tables(
     assert [place[-1] for place in create._known_ttl] == ["renewed2", "renewed3"]
 
 
+def test_a_process_does_not_forget_the_table_that_it_uses(
+    dynamodb: Any, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create, "_known_ttl", OrderedDict())
+    monkeypatch.setattr(create, "MOST_KNOWN_TTL", 2)
+    make_table(dynamodb, KEYS)
+    site = Site(dynamodb.options)
+    for number in range(4):
+        site.request(count)
+        create_table(**{**dynamodb.options, "aws_access_key_id": f"renewed{number}"})
+    wire.clear()
+    site.request(count)
+    assert "DescribeTimeToLive" not in wire.operations
+
+
 def test_a_process_that_may_not_create_the_table_leaves_its_ttl_alone(
     dynamodb: Any, wire: Wire
 ) -> None:
