@@ -44,6 +44,8 @@ from beaker_dynamodb.table.breaker import Breaker
 from beaker_dynamodb.table.client import SharedClient
 from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
+from beaker_dynamodb.table.origin import check_keys
+from beaker_dynamodb.table.retry import UnusableAnswer
 
 __all__ = [
     "FIRST_PAUSE",
@@ -70,11 +72,13 @@ __all__ = [
     "Signer",
     "Successor",
     "TableDefinition",
+    "UnusableAnswer",
     "WriteResult",
     "backoff",
     "bind",
     "breaker",
     "changed",
+    "check_keys",
     "client_module",
     "codec",
     "connection_of",
