@@ -59,6 +59,7 @@ class _Renaming:
         self._new = new
         self._saved = saved
         self._baseline = baseline
+        self._is_changed = saved.has_changed(baseline.session)
         birth = new.baseline.row.identity if new.baseline else new.birth
         self._successor = Successor(new.key.partition, birth)
 
@@ -92,7 +93,7 @@ class _Renaming:
 
     def _try(self, stored: Row | Marker | None) -> tuple[bool | None, Row | Marker | None]:
         """Whether the session is renamed, None for not yet; and what is stored then."""
-        self._new.verify_lock()
+        self._verify_lock()
         if self._is_done(stored):
             save(self._new, self._saved)
             return True, stored
@@ -109,9 +110,14 @@ class _Renaming:
         now_stored = self._exchange(stored, marker)
         return (True if now_stored == marker else None), now_stored
 
+    def _verify_lock(self) -> None:
+        # Without a change, nothing of another request is overwritten.
+        if self._is_changed:
+            self._new.verify_lock()
+
     def _verify_lock_or_withdraw(self) -> None:
         try:
-            self._new.verify_lock()
+            self._verify_lock()
         except LockTimeout:
             self._withdraw()
             raise

@@ -157,9 +157,8 @@ def log_out_by_clear(visit: Visit) -> None:
 
 
 def invalidate(visit: Visit) -> None:
-    """A logout by invalidate(), which reads under a new id."""
+    """A logout by invalidate(), which reads nothing under the new id."""
     if _ends(visit, visit.load()):
-        visit.most_reads += 1
         visit.beaker.invalidate()
 
 
