@@ -10,7 +10,7 @@ and the error that caused it, and never shows a session id, a payload or a key.
      ├── ItemTooLarge         the value is larger than max_value_size
      ├── CorruptItem          this package did not write the item, or someone has altered it
      ├── ConflictError        another request has changed the session at the same time
-     └── LockTimeout          another owner has held the lock for all of the waiting time
+     └── LockTimeout          another has held the lock for all of lock_wait, or may hold it now
 """
 
 from __future__ import annotations
@@ -78,4 +78,4 @@ class ConflictError(BeakerDynamoDBError):
 
 
 class LockTimeout(BeakerDynamoDBError):
-    """Another owner has held the lock for all of the waiting time."""
+    """Another has held the lock for all of `lock_wait`, or may hold it since `lock_timeout`."""

@@ -17,7 +17,16 @@ from .errors import BeakerDynamoDBError, CorruptItem
 from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
 from .rows import Leases, Listing, Parts, Rows
-from .sessions import Lifetime, SessionLock, SessionRow, holds_any_lock, marker_life, rename, save
+from .sessions import (
+    Lifetime,
+    LockOwner,
+    SessionLock,
+    SessionRow,
+    has_shared_locks,
+    marker_life,
+    rename,
+    save,
+)
 from .table import SESSION, RowKey, Table, reported, session_key
 
 logger = logging.getLogger("beaker_dynamodb.manager")
@@ -46,7 +55,11 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._is_session = False
         self._is_cache = False
+        self._is_unused = False
         self._saves = 0
+        self._lock_owner: LockOwner | None = None
+        #: From the load on, if the session is locked then: a lease that is lost later is noticed.
+        self._lock = self._new_lock() if has_shared_locks() else None
 
     @property
     def timeout(self) -> int | None:
@@ -78,8 +91,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             self._values.put(key, value, None)
             return
         saved = SavedSession.from_text(_text(value), self._encoding)
+        self._is_unused = False
         self.session_row.lifetime = self._lifetime()
-        self.session_row.verify_lock = self._verify_lock
+        self.session_row.verify_lock = self._verify_lock_in_use
         if self._renamed_from is None:
             save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):
@@ -157,19 +171,16 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
 
         Args:
             wait: as Beaker's; `Session.lock` always waits.
-            replace: set by `Session.save`: it acquires the lock only if this thread holds it.
+            replace: set by `Session.save`, which needs no lock.
 
         Raises:
-            LockTimeout: another owner has held the lock for all of `lock_wait`; or this thread
-                saves a session whose lock it has held past `lock_timeout`.
+            LockTimeout: another owner has held the lock for all of `lock_wait`, or this one has
+                held it past `lock_timeout`.
         """
         if replace:
-            if holds_any_lock():
-                self.stored_as.session_lock().verify()
-                self.session_lock().acquire_again()
             self._saves += 1
         elif self._is_session:
-            self.session_lock().acquire()
+            self._session_lock.acquire()
         else:
             self._thread.writing += 1
         return True
@@ -179,12 +190,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         """Release what `acquire_write_lock` has acquired."""
         if self._saves:
             self._saves -= 1
-            if holds_any_lock():
-                self.session_lock().release()
-        elif not self._is_session:
+        elif self._is_session:
+            self._session_lock.release()
+        else:
             self._thread.writing = max(0, self._thread.writing - 1)
-        elif holds_any_lock():
-            self.session_lock().release_own_or_last()
 
     def get_creation_lock(self, key: str | bytes) -> CreationLock:
         """The lock under which one thread on one machine creates a missing value."""
@@ -199,14 +208,19 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self,
         encoding: Encoding,
         cookie_age: Callable[[], int | None],
+        lock_owner: LockOwner,
         renamed_from: DynamoDBNamespaceManager | None = None,
+        *,
+        is_unused: bool = False,
     ) -> None:
         """Set what only a session class knows, before the session is loaded or saved.
 
         Args:
             encoding: how the session becomes text.
             cookie_age: returns the seconds that the session's cookie lives, or None if unknown.
+            lock_owner: holds the locks of the session object.
             renamed_from: the session under the id that this one replaces, if any.
+            is_unused: whether the id is new, so that nothing can be stored under it.
 
         Raises:
             ConfigurationError: `touch_interval` is not shorter than the cookie's age.
@@ -214,6 +228,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._encoding = encoding
         self._cookie_age = cookie_age
         self._renamed_from = renamed_from
+        self._is_unused = is_unused
+        self._lock_owner = lock_owner
+        self._lock = self._new_lock() if lock_owner.is_in_use else None
 
     @reported
     def end_if_unchanged(self) -> None:
@@ -242,24 +259,39 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         age = self._cookie_age()
         return self._backend.lifetime if age is None else Lifetime.of(self._backend.options, age)
 
-    def _verify_lock(self) -> None:
-        if holds_any_lock():
-            self.stored_as.session_lock().verify()
+    def verify_lock(self) -> None:
+        """Check that no lease under which the session was loaded has expired.
 
-    def _holds_lock(self) -> bool:
-        return holds_any_lock() and self.session_lock().is_held
+        Raises:
+            LockTimeout: one has.
+        """
+        if self._lock is not None:
+            self._lock.verify()
+
+    def _verify_lock_in_use(self) -> None:
+        self.stored_as.verify_lock()
 
     def _session_key(self) -> RowKey:
         options = self._backend.options
         return session_key(options.key_prefix, self.namespace, hash_id=options.hash_ids)
 
-    def session_lock(self) -> SessionLock:
+    @property
+    def _session_lock(self) -> SessionLock:
+        self._lock = self._lock or self._new_lock()
+        return self._lock
+
+    def _new_lock(self) -> SessionLock:
         """The lock of the session whose id is the namespace."""
-        return SessionLock(self._backend.leases, self._session_key(), self._backend.options)
+        backend = self._backend
+        return SessionLock(backend.leases, self._session_key(), backend.options, self._lock_owner)
 
     def _load_session(self) -> Any:
         self._refuse_replacement()
-        is_consistent = self._backend.options.consistent_read or self._holds_lock()
+        if self._is_unused:
+            self._is_unused = False
+            return MISSING
+        is_locked = self._lock is not None and self._lock.is_held
+        is_consistent = self._backend.options.consistent_read or is_locked
         try:
             text = self.session_row.load(consistent=is_consistent)
         except CorruptItem:

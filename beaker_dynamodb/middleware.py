@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from beaker import middleware
 
-from .session import DynamoDBSession, session_by_id, with_session_class
+from .session import (
+    DynamoDBSession,
+    release_locks,
+    session_by_id,
+    session_in_use,
+    with_session_class,
+)
 from .startup import PREFIXES, prepare_sessions
 
 
@@ -52,10 +58,60 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         return self.options.get("session_class") is DynamoDBSession
 
     def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        if self._has_own_class:
-            session = environ[self.environ_key]
-            session.__dict__["get_by_id"] = partial(session_by_id, self.options)
-        return self.app(environ, start_response)
+        if not self._has_own_class:
+            return self.app(environ, start_response)
+        session = environ[self.environ_key]
+        session.__dict__["get_by_id"] = partial(session_by_id, self.options)
+        return _respond_and_release(session, self.app, environ, start_response)
+
+
+class _Body:
+    """A response that releases the session's lock when the server closes it."""
+
+    def __init__(self, body: Iterable[bytes], session: Any) -> None:
+        self._body = body
+        self._session = session
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        """End the request."""
+        try:
+            getattr(self._body, "close", _do_nothing)()
+        finally:
+            release_locks(self._session)
+
+
+def _do_nothing() -> None:
+    """Close a body that needs no closing."""
+
+
+def _respond_and_release(
+    session: Any,
+    app: Callable[..., Any],
+    environ: dict[str, Any],
+    start_response: Callable[..., Any],
+) -> Any:
+    """The response of an application; whatever it has locked is released when that ends.
+
+    A generator begins when the server reads it. Any other response passes as it is, unless the
+    session is locked.
+    """
+    started: list[bool] = []
+
+    def start(*arguments: Any) -> Any:
+        started.append(True)
+        return start_response(*arguments)
+
+    try:
+        body = app(environ, start)
+    except BaseException:
+        release_locks(session)
+        raise
+    used = session_in_use(session)
+    is_locked = used is not None and used.is_locked
+    return _Body(body, session) if is_locked or not started else body
 
 
 def session_filter(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pyramid_beaker
+from pyramid.events import NewRequest
 
 from .options import FRAMEWORK_SESSION_KEYS, check_cache_settings
-from .session import DynamoDBSession, session_by_id, with_session_class
+from .session import DynamoDBSession, release_locks, session_by_id, with_session_class
 from .startup import prepare_sessions
 
 
@@ -45,8 +46,20 @@ def includeme(config: Any) -> None:
     )
     if options.get("session_class") is DynamoDBSession:
         factory.get_by_id = _get_by_id
+        config.add_subscriber(_expect_the_end, NewRequest)
     config.set_session_factory(factory)
     pyramid_beaker.set_cache_regions_from_settings(settings)
+
+
+def _expect_the_end(event: Any) -> None:
+    event.request.add_finished_callback(_release_locks)
+
+
+def _release_locks(request: Any) -> None:
+    # Pyramid keeps the session there once it is used.
+    session = request.__dict__.get("session")
+    if session is not None:
+        release_locks(session)
 
 
 def _get_by_id(session: Any, session_id: str) -> DynamoDBSession | None:

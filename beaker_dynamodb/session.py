@@ -16,7 +16,7 @@ from .codec import PLAIN, Encoding, format_of
 from .errors import BeakerDynamoDBError, ConfigurationError, CorruptItem
 from .manager import DynamoDBNamespaceManager
 from .options import Options, parse_session_options, shown_value
-from .sessions import BEAKER_TIMEOUT_MARGIN, Lifetime
+from .sessions import BEAKER_TIMEOUT_MARGIN, Lifetime, LockOwner
 
 #: What `session.type` may be: this backend, or nothing.
 OWN_TYPES = ("ext:dynamodb", None)
@@ -52,7 +52,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         check_encryption(options)
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
         self._renamed_from: DynamoDBNamespaceManager | None = None
-        self._locked: list[DynamoDBNamespaceManager] = []
+        self._lock_owner = LockOwner()
+        self._unused_id: str | None = None
         self._is_loading = False
         super().__init__(request, id, namespace_class=self._new_namespace, **options)
 
@@ -102,28 +103,45 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
     def lock(self) -> None:
         """Lock the session across all machines, until `unlock` or for `lock_timeout`.
 
-        What was loaded before may be out of date: `load` it again.
+        The lock belongs to this session object, which may lock again. What was loaded before may
+        be out of date: `load` it again.
 
         Raises:
-            LockTimeout: another owner has held the lock for all of `lock_wait`.
+            LockTimeout: another owner has held the lock for all of `lock_wait`, or this one has
+                held it for more than `lock_timeout`.
         """
         # A session without a namespace is new: no other request knows its id.
         if hasattr(self, "namespace"):
             super().lock()
-            self._locked.append(self.namespace)
 
     def unlock(self) -> None:
         """Release the lock, under the id that it was acquired for."""
-        if self._locked:
-            self._locked.pop().session_lock().release()
-        elif hasattr(self, "namespace"):
-            # Another object of the same session may have acquired it.
-            self.namespace.session_lock().release()
+        if hasattr(self, "namespace"):
+            super().unlock()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this object has locked the session, under this id or an earlier one."""
+        return self._lock_owner.holds_any
+
+    def release_locks(self) -> None:
+        """Release what this object still has locked, at the end of its request."""
+        self._lock_owner.release_all()
+
+    def _create_id(self, set_new: bool = True) -> None:  # noqa: FBT002  # Beaker's
+        super()._create_id(set_new)
+        self._unused_id = self.id
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
-        namespace.configure_session(self._encoding(), self._cookie_age, self._renamed_from)
-        self._renamed_from = None
+        namespace.configure_session(
+            self._encoding(),
+            self._cookie_age,
+            self._lock_owner,
+            self._renamed_from,
+            is_unused=session_id == self._unused_id,
+        )
+        self._renamed_from = self._unused_id = None
         return namespace
 
     def _encoding(self) -> Encoding:
@@ -164,6 +182,23 @@ def session_by_id(options: Mapping[str, Any], session_id: str) -> DynamoDBSessio
     """
     session = DynamoDBSession({}, id=session_id, **{**options, "use_cookies": False})
     return None if session.is_new else session
+
+
+def session_in_use(session: Any) -> DynamoDBSession | None:
+    """The session behind Beaker's `SessionObject`; None if it is not used, or of another class."""
+    used = session.__dict__.get("_sess")
+    return used if isinstance(used, DynamoDBSession) else None
+
+
+def release_locks(session: Any) -> None:
+    """Release at the end of a request what it still has locked, as a view that fails does.
+
+    Args:
+        session: Beaker's `SessionObject` of the request.
+    """
+    used = session_in_use(session)
+    if used is not None:
+        used.release_locks()
 
 
 def with_session_class(options: Mapping[str, Any]) -> dict[str, Any]:

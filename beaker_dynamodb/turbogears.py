@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from tg.appwrappers.base import ApplicationWrapper
+from tg.appwrappers.session import SessionApplicationWrapper
 from tg.configurator.base import BeforeConfigConfigurationAction, ConfigurationComponent
 
 from .options import check_cache_settings
-from .session import OWN_TYPES, DynamoDBSession, session_by_id
+from .session import OWN_TYPES, DynamoDBSession, release_locks, session_by_id
 from .startup import prepare_sessions
 
 
@@ -33,6 +34,7 @@ class DynamoDBSessions(ConfigurationComponent):  # type: ignore[misc]  # TurboGe
     def on_bind(self, configurator: Any) -> None:
         """Let `get_by_id` and `beaker.get_session` return `DynamoDBSession`s, too."""
         configurator.register_application_wrapper(SessionsById)
+        configurator.register_application_wrapper(ReleasedLocks, after=SessionApplicationWrapper)
 
 
 class SessionsById(ApplicationWrapper):  # type: ignore[misc]  # TurboGears has no types
@@ -48,6 +50,19 @@ class SessionsById(ApplicationWrapper):  # type: ignore[misc]  # TurboGears has 
                 DynamoDBSession, {}, **{**options, "use_cookies": False}
             )
         return self.next_handler(controller, environ, context)
+
+
+class ReleasedLocks(ApplicationWrapper):  # type: ignore[misc]  # TurboGears has no types
+    """Runs around TurboGears' session wrapper, which saves the session."""
+
+    def __call__(self, controller: Any, environ: dict[str, Any], context: Any) -> Any:
+        """Release at the end of the request what it still has locked."""
+        try:
+            return self.next_handler(controller, environ, context)
+        finally:
+            session = environ.get("beaker.session")
+            if session is not None:
+                release_locks(session)
 
 
 def _configure(conf: dict[str, Any], _: object) -> None:

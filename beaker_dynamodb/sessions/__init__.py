@@ -2,7 +2,7 @@
 
 from .index import FoundSession, SessionIndex, indexed_values
 from .lifetime import BEAKER_TIMEOUT_MARGIN, Lifetime
-from .lock import SessionLock, holds_any_lock
+from .lock import LockOwner, SessionLock, has_shared_locks
 from .old_copy import OldCopy, first_row, marker_life
 from .rename import rename
 from .saving import save
@@ -12,12 +12,13 @@ __all__ = [
     "BEAKER_TIMEOUT_MARGIN",
     "FoundSession",
     "Lifetime",
+    "LockOwner",
     "OldCopy",
     "SessionIndex",
     "SessionLock",
     "SessionRow",
     "first_row",
-    "holds_any_lock",
+    "has_shared_locks",
     "indexed_values",
     "marker_life",
     "rename",

@@ -6,8 +6,11 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from ..errors import LockTimeout
 from ..options import Options
@@ -17,73 +20,182 @@ from ..table import LONGEST_PAUSE, RowKey, lock_key, wait_until
 logger = logging.getLogger("beaker_dynamodb.sessions")
 
 
-#: A thread that waits marks the lock as wanted after this many reads, each time with a write.
+#: A client that waits marks the lock as wanted after this many reads, each time with a write.
 READS_BEFORE_MARK = 4
+
+#: Of a lock in this process.
+LockName: TypeAlias = tuple[object, ...]
 
 
 @dataclass
 class HeldLock:
-    """A lease that this thread holds, and how often it has acquired the lock.
+    """A lease that an owner holds.
 
     Attributes:
-        lock: that was acquired.
-        lease: on the lock's item.
-        depth: how often the thread has acquired the lock.
-        reported_until: until when each save reports that the lease has expired; None before the
-            first one does.
+        leases: of the table.
+        key: of the lock's item.
+        lease: on that item.
+        depth: how often the owner has acquired the lock; 0 once it is released.
+        process: that holds it: a forked worker has a copy, and holds none of its parent's locks.
     """
 
-    lock: SessionLock
+    leases: Leases
+    key: RowKey
     lease: Lease
     depth: int = 1
-    reported_until: float | None = None
+    process: int = field(default_factory=os.getpid)
+
+    def __del__(self) -> None:
+        # No call to DynamoDB: Python collects garbage inside any other call.
+        if self.depth:
+            _abandoned.put(self)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether another may hold the lock."""
+        return self.lease.until <= now()
+
+    def release(self) -> bool:
+        """Release the lease; returns whether others wait for it."""
+        self.depth = 0
+        return self.process == os.getpid() and self.leases.release(self.key, self.lease)
 
 
-class _HeldByThread(threading.local):
+#: Locks of owners that are gone. Its `put` may be called by a finalizer (library reference).
+_abandoned: SimpleQueue[HeldLock] = SimpleQueue()
+
+
+def release_abandoned() -> None:
+    """Release the locks of this process whose owners are gone without a release."""
+    while True:
+        try:
+            held = _abandoned.get_nowait()
+        except Empty:
+            return
+        held.release()
+
+
+class LockOwner:
+    """Who holds the locks of a session: a session object, under all its ids.
+
+    Beaker's own session class passes nothing of itself on: there it is whatever uses one session in
+    one thread, as long as a namespace manager of it is in use.
+
+    Attributes:
+        losses: how often the lease of a lock had expired when that was released.
+    """
+
     def __init__(self) -> None:
-        self.locks: dict[tuple[Any, ...], HeldLock] = {}
+        self.losses: Counter[LockName] = Counter()
+        self._held: dict[LockName, HeldLock] = {}
+
+    def held(self, name: LockName) -> HeldLock | None:
+        """The lock that it holds under a name, also after the lease has expired."""
+        return self._held.get(name)
+
+    def hold(self, name: LockName, held: HeldLock) -> None:
+        """Keep a lock that was acquired."""
+        self._held[name] = held
+
+    def is_left_behind(self, grace: float) -> bool:
+        """Whether each of its leases has expired more than some seconds ago."""
+        held = self._held.values()
+        return bool(held) and all(each.lease.until + grace <= now() for each in held)
+
+    def release_last(self) -> None:
+        """Release once what it has acquired last; nothing happens if it holds nothing.
+
+        `Session.unlock` releases the lock of the session's current id, but the lock was acquired
+        under the old one if `invalidate` or `regenerate_id` came between (beaker/session.py).
+        """
+        if not self._held:
+            return
+        name, held = next(reversed(self._held.items()))
+        held.depth -= 1
+        if held.depth:
+            return
+        del self._held[name]
+        if held.has_expired:
+            self.losses[name] += 1
+            logger.warning("%s: held past lock_timeout, another may have held it", held.key)
+        if held.release():
+            _thread.yielded = name, time.monotonic() + 2 * LONGEST_PAUSE
+
+    def release_all(self) -> None:
+        """Release what it still holds, however often it has acquired it."""
+        for held in self._held.values():
+            logger.warning("%s: still locked when the request ended, released", held.key)
+            held.depth = 1
+        while self._held:
+            self.release_last()
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether it holds any lock, also one whose lease has expired."""
+        return bool(self._held)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it holds a lock, or has lost one: most requests use none, at no cost."""
+        return bool(self._held or self.losses)
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        #: Of sessions of Beaker's own class, while they are in use.
+        self.owners: WeakValueDictionary[LockName, LockOwner] = WeakValueDictionary()
         #: The lock that others waited for when this thread released it, and until when it waits.
-        self.yielded: tuple[tuple[Any, ...], float] | None = None
+        self.yielded: tuple[LockName, float] | None = None
 
 
-_held = _HeldByThread()
+_thread = _Thread()
 
 
-def holds_any_lock() -> bool:
-    """Whether this thread holds the lock of any session: most hold none, and save at no cost."""
-    return bool(_held.locks)
+def has_shared_locks() -> bool:
+    """Whether this thread has locked a session of Beaker's own class that is still in use."""
+    return any(owner.is_in_use for owner in _thread.owners.values())
 
 
 class SessionLock:
-    """What `session.lock()` acquires: one thread on one machine holds it at a time.
+    """What `session.lock()` acquires: one owner on one machine holds it at a time.
 
-    The lease is an item of its own beside the session. A thread that holds it may acquire it
-    again, also through another object: Beaker builds a new one at each load.
+    The lease is an item of its own beside the session. Its owner may acquire it again.
 
     Args:
         leases: of the table.
         session: key of the session.
         options: of the backend.
+        owner: the session object; None for the one that shares the session in this thread.
     """
 
-    def __init__(self, leases: Leases, session: RowKey, options: Options) -> None:
+    def __init__(
+        self, leases: Leases, session: RowKey, options: Options, owner: LockOwner | None
+    ) -> None:
         self._leases = leases
         self._key = lock_key(session)
         self._options = options
         self._reads = 0
         self._tokens = OwnTokens()
-        # With the process id: a forked worker holds none of its parent's locks.
-        self._name = (os.getpid(), *options.place(), self._key)
+        self._place = options.place()
+        self._owner = owner or self._shared_owner()
+        #: As of the load of the session: what was loaded before a loss may be out of date.
+        self._losses = self._owner.losses[self._name]
 
     def acquire(self) -> None:
         """Acquire the lock, for at most `lock_timeout`.
 
         Raises:
-            LockTimeout: another has held it for all of `lock_wait`.
+            LockTimeout: another has held it for all of `lock_wait`, or this owner has held it for
+                more than `lock_timeout`.
         """
-        if self.is_held:
-            self.acquire_again()
+        release_abandoned()
+        held = self._owner.held(self._name)
+        if held is not None:
+            self._verify(held)
+            held.depth += 1
             return
+        # A forked worker has the tokens of its parent, and is another owner.
+        self._reads, self._tokens = 0, OwnTokens()
         wait = self._options.lock_wait
         self._yield_to_others()
         if self._try_acquire() or wait_until(self._try_acquire_if_free, wait):
@@ -93,61 +205,46 @@ class SessionLock:
             f"a session was locked for {wait:g} s: look for what holds it, or raise lock_wait",
         )
 
-    def acquire_again(self) -> None:
-        """Acquire the lock once more if this thread holds it; otherwise nothing happens.
-
-        Raises:
-            LockTimeout: as `verify`.
-        """
-        self.verify()
-        held = _held.locks.get(self._name)
-        if held is not None:
-            held.depth += 1
-
     def verify(self) -> None:
-        """Check that the lease of a lock that this thread holds has not expired.
+        """Check that no lease under which the session was loaded has expired.
 
         Raises:
-            LockTimeout: it has expired, so another may have changed the session.
+            LockTimeout: one has expired, so another may have changed the session. It is raised
+                until the session is unlocked and loaded again.
         """
-        held = _held.locks.get(self._name)
-        if held is None or self.is_held:
-            return
-        if held.reported_until and held.reported_until <= now():
-            # An earlier request of this thread has left the lock behind.
-            del _held.locks[self._name]
-            return
-        held.reported_until = held.reported_until or now() + self._options.lock_timeout
-        raise self._leases.table.error(
-            LockTimeout,
-            f"a session's lock was held for more than lock_timeout ({self._options.lock_timeout} "
-            "s), and another may have changed the session: load it again under the lock, or raise "
-            "lock_timeout",
-        )
-
-    def release_own_or_last(self) -> None:
-        """Release the lock once or, if this thread does not hold it, the one it acquired last.
-
-        `Session.unlock` releases the lock of the session's current id, but the lock was acquired
-        under the old one if `invalidate` or `regenerate_id` came between (beaker/session.py).
-        """
-        if self._name in _held.locks:
-            self.release()
-        elif _held.locks:
-            next(reversed(_held.locks.values())).lock.release()
+        self._verify(self._owner.held(self._name))
 
     def release(self) -> None:
-        """Release the lock once; nothing happens if this thread does not hold it."""
-        held = _held.locks.get(self._name)
-        if held is None:
-            return
-        held.depth -= 1
-        if held.depth == 0:
-            del _held.locks[self._name]
-            if self._leases.release(self._key, held.lease):
-                _held.yielded = self._name, time.monotonic() + 2 * LONGEST_PAUSE
-            if held.lease.until <= now():
-                logger.warning("%s: held past lock_timeout, another may have held it", self._key)
+        """Release once what the owner has acquired last, and what other owners have left."""
+        self._owner.release_last()
+        release_abandoned()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the owner holds the lock, even if its lease has expired."""
+        return self._owner.held(self._name) is not None
+
+    @property
+    def _name(self) -> LockName:
+        # With the process id: a forked worker holds none of its parent's locks.
+        return (os.getpid(), *self._place, self._key)
+
+    def _shared_owner(self) -> LockOwner:
+        """The owner that this thread's managers of the session share, as long as one is in use."""
+        owner = _thread.owners.get(self._name)
+        if owner is None or owner.is_left_behind(self._options.lock_timeout):
+            owner = _thread.owners[self._name] = LockOwner()
+        return owner
+
+    def _verify(self, held: HeldLock | None) -> None:
+        is_lost = held is not None and held.has_expired
+        if is_lost or self._losses != self._owner.losses[self._name]:
+            raise self._leases.table.error(
+                LockTimeout,
+                "a session's lock was held for more than lock_timeout "
+                f"({self._options.lock_timeout} s), and another may have changed the session: "
+                "unlock it, then lock and load it again, or raise lock_timeout",
+            )
 
     def _try_acquire(self) -> bool:
         stored = None
@@ -157,7 +254,7 @@ class SessionLock:
             if isinstance(found, Lease):
                 # Otherwise the answer took longer than the lease.
                 if found.until > now():
-                    _held.locks[self._name] = HeldLock(self, found)
+                    self._owner.hold(self._name, HeldLock(self._leases, self._key, found))
                     return True
             elif found.is_leased:
                 break
@@ -178,12 +275,6 @@ class SessionLock:
 
     def _yield_to_others(self) -> None:
         """Let those who wait read the lock once before this thread acquires it again."""
-        yielded, _held.yielded = _held.yielded, None
+        yielded, _thread.yielded = _thread.yielded, None
         if yielded and yielded[0] == self._name:
             time.sleep(max(0.0, yielded[1] - time.monotonic()))
-
-    @property
-    def is_held(self) -> bool:
-        """Whether this thread holds the lock, and its lease has not expired."""
-        held = _held.locks.get(self._name)
-        return held is not None and held.lease.until > now()

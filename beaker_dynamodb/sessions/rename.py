@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from ..codec import SavedSession
-from ..errors import ConflictError, LockTimeout
+from ..errors import ConflictError, CorruptItem, LockTimeout
 from ..rows import Marker, Row, Successor, now
 from ..table import SESSION, RowKey, retry_pauses
 from .attempt import Attempt, Baseline
-from .saving import LONGEST_CONFLICT, read_stored, save
+from .saving import LONGEST_CONFLICT, UNREADABLE, save
 from .session_row import SessionRow
 
 
@@ -59,6 +59,7 @@ class _Renaming:
         self._new = new
         self._saved = saved
         self._baseline = baseline
+        self._is_changed = saved.has_changed(baseline.session)
         birth = new.baseline.row.identity if new.baseline else new.birth
         self._successor = Successor(new.key.partition, birth)
 
@@ -67,8 +68,10 @@ class _Renaming:
 
         old row: read --> stored under the new id, with this request's changes --> a marker in its
         place, if its version is the one that was read; else with what is stored there now
+
+        A session that expires meanwhile goes on, as with a change: its user is active.
         """
-        stored = read_stored(self._old)
+        stored = self._read_old()
         for pause in retry_pauses(LONGEST_CONFLICT):
             time.sleep(pause)
             is_renamed, stored = self._try(stored)
@@ -77,9 +80,20 @@ class _Renaming:
         self._withdraw()
         raise self._old.conflict("other requests changed a session while its id was renewed")
 
+    def _read_old(self) -> Row | Marker | None:
+        """What is stored under the old id, expired or not.
+
+        Raises:
+            ConflictError: it cannot be read.
+        """
+        try:
+            return self._old.rows.get(self._old.key, consistent=True)
+        except CorruptItem as error:
+            raise self._old.conflict(UNREADABLE) from error
+
     def _try(self, stored: Row | Marker | None) -> tuple[bool | None, Row | Marker | None]:
         """Whether the session is renamed, None for not yet; and what is stored then."""
-        self._new.verify_lock()
+        self._verify_lock()
         if self._is_done(stored):
             save(self._new, self._saved)
             return True, stored
@@ -96,9 +110,14 @@ class _Renaming:
         now_stored = self._exchange(stored, marker)
         return (True if now_stored == marker else None), now_stored
 
+    def _verify_lock(self) -> None:
+        # Without a change, nothing of another request is overwritten.
+        if self._is_changed:
+            self._new.verify_lock()
+
     def _verify_lock_or_withdraw(self) -> None:
         try:
-            self._new.verify_lock()
+            self._verify_lock()
         except LockTimeout:
             self._withdraw()
             raise
@@ -114,9 +133,24 @@ class _Renaming:
         return marker if result.done else result.found
 
     def _is_same_session(self, stored: Row | Marker) -> bool:
+        loaded = self._baseline.row
         if isinstance(stored, Marker):
-            return stored.is_renamed and stored.birth == self._baseline.row.identity
-        return stored.identity == self._baseline.row.identity
+            is_live = stored.is_renamed and not stored.has_expired
+            return is_live and stored.birth == loaded.identity
+        is_unchanged = stored.version == loaded.version
+        return stored.identity == loaded.identity and self._may_go_on(stored, is_known=is_unchanged)
+
+    def _may_go_on(self, row: Row, *, is_known: bool) -> bool:
+        """Whether a row is live, or has expired while this request ran.
+
+        Whoever finds an expired row deletes it, unless `keep_expired` says otherwise.
+
+        Args:
+            row: that is stored.
+            is_known: whether the session was live in it when this request began.
+        """
+        is_expired = self._old.lifetime.has_ended(row)
+        return not is_expired or (is_known and not self._old.options.keep_expired)
 
     def _session_over(self, found: Row) -> SavedSession:
         """What to store under the new id, with what other requests have stored."""
@@ -136,14 +170,15 @@ class _Renaming:
             found = self._old.rows.get(key, consistent=True)
             if isinstance(found, Marker) and found.birth == successor.birth:
                 found = self._successor_row(found)
-            elif isinstance(found, Row) and not self._is_live(found, successor.birth):
+            elif isinstance(found, Row) and not self._is_going_on(found, successor.birth):
                 found = None
             if isinstance(found, Row):
                 return found
         return None
 
-    def _is_live(self, row: Row, birth: str) -> bool:
-        return row.identity == birth and not self._old.lifetime.has_ended(row)
+    def _is_going_on(self, row: Row, birth: str) -> bool:
+        # The session was renamed, and so was live, while this request ran.
+        return row.identity == birth and self._may_go_on(row, is_known=True)
 
     def _store(self, session: SavedSession, before: Row) -> bool:
         """Write the new row, which goes on from another; False if it is another session's."""

@@ -27,7 +27,7 @@ logger = logging.getLogger("beaker_dynamodb.sessions")
 #: In seconds. How long a save competes with other requests for one session.
 LONGEST_CONFLICT = 10.0
 
-_UNREADABLE = "what is stored cannot be read: see the log, or end the session"
+UNREADABLE = "what is stored cannot be read: see the log, or end the session"
 
 #: From what is stored, and whether an attempt may have been done, to the next attempt.
 Next = Callable[[Row | Marker | None, bool], Attempt | None]
@@ -223,7 +223,7 @@ def _compete(
         if result.done:
             return
         if not result.is_readable:
-            raise row.conflict(_UNREADABLE)
+            raise row.conflict(UNREADABLE)
         is_repeated = is_repeated or result.is_repeated
         attempt = next_attempt(result.found, is_repeated)
     raise row.conflict(
@@ -241,4 +241,4 @@ def read_stored(row: SessionRow) -> Row | Marker | None:
     try:
         return row.read(consistent=True)
     except CorruptItem as error:
-        raise row.conflict(_UNREADABLE) from error
+        raise row.conflict(UNREADABLE) from error

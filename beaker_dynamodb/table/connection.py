@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +15,7 @@ from ..options import Options
 from .client import ALTERED, SharedClient
 from .counters import counters
 from .operations import OPERATIONS
+from .origin import check_keys, check_origin
 from .retry import Attempts, UnusableAnswer, response_of
 
 
@@ -109,7 +110,7 @@ class DynamoDBConnection(Connection):
                 call.region, call.retries = self.shared.region, attempts.retries
 
     def attempt(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Make one attempt, and check that the answer comes from DynamoDB.
+        """Make one attempt, and check that the answer comes from DynamoDB, and belongs to it.
 
         Raises:
             UnusableAnswer: it does not, or its bytes changed on the way.
@@ -124,25 +125,22 @@ class DynamoDBConnection(Connection):
                 # PynamoDB requests the capacity that any operation unknown to it has consumed.
                 answer = self._make_api_call(operation, arguments)
         except ClientError as error:
-            _check_origin(response_of(error))
+            self._check(arguments, response_of(error))
             raise
         self.shared.note_answer()
         if ALTERED in answer:
             raise UnusableAnswer("altered in transit")
         # botocore parses any page with status 200 as an empty answer: no item, and no error.
-        _check_origin(answer)
+        self._check(arguments, answer)
         counters.count_units(operation, answer)
         return answer
+
+    def _check(self, arguments: dict[str, Any], answer: dict[str, Any]) -> None:
+        check_origin(answer)
+        check_keys((self.options.hash_key, self.options.range_key), arguments, answer)
 
 
 def _outcome(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code"))
     return type(error).__name__
-
-
-def _check_origin(answer: Mapping[str, Any]) -> None:
-    """Refuse the page of a web server or proxy, whatever its status: it has no request id."""
-    metadata = answer["ResponseMetadata"]
-    if not metadata.get("RequestId"):
-        raise UnusableAnswer(f"status {metadata['HTTPStatusCode']} without a request id")

@@ -26,6 +26,7 @@ from .create import TableDefinition
 from .hints import table_arn
 from .item import SessionModel
 from .keys import RowKey
+from .origin import check_partition
 from .report import ErrorHook
 from .retry import response_of
 from .translate import (
@@ -198,7 +199,7 @@ class Table:
 
         Args:
             partition: the partition key.
-            attributes: those to read.
+            attributes: those to read, the partition key among them.
         """
         names = [attribute.attr_name for attribute in attributes]
         arguments = {"consistent_read": True, "attributes_to_get": names}
@@ -206,7 +207,9 @@ class Table:
 
         def all_pages() -> list[Item]:
             pages: ResultIterator[Item] = ResultIterator(query, (partition,), dict(arguments))
-            return list(pages)
+            items = list(pages)
+            check_partition(self.model.id.attr_name, partition, items)
+            return items
 
         items: list[Item] = self._request("Query", RowKey(partition, "*"), all_pages)
         return items

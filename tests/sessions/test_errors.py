@@ -39,6 +39,19 @@ class TestAnOutage:
         assert site.request(read) == 1
         assert [row.version for row in stored_sessions(dynamodb)] == [row.version for row in before]
 
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_at_the_last_touch_leaves_the_end_as_it_was(
+        self, dynamodb: Any, wire: Wire, clock: Any, fails: bool
+    ) -> None:
+        site = Site(dynamodb.options, max_retries=0, timeout=600)
+        site.request(count)
+        clock.advance(590)
+        if fails:
+            wire.fail_next("PutItem", (500, "InternalServerError"))
+        assert site.request(read) == 1
+        clock.advance(11)
+        assert site.request(read) == (None if fails else 1)
+
     @pytest.mark.parametrize("fault", [KeyError("item"), TypeError("None")])
     def test_caused_by_a_bug_of_this_package_is_no_logout(
         self, site: Site, monkeypatch: pytest.MonkeyPatch, fault: Exception

@@ -23,6 +23,7 @@ from tests.support.overlap import (
     session_items,
     while_loaded,
 )
+from tests.support.wire import Wire
 
 pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
@@ -190,3 +191,9 @@ def test_a_back_channel_logout_reads_strongly(options: dict[str, Any], lag: Lag)
     site.request(lambda session: partial(end_by_id, session._session())())
     site.use_cookie(session_id)
     assert contents(site) == {}
+
+
+def test_a_login_by_clear_costs_one_read_more(options: dict[str, Any], wire: Wire) -> None:
+    one, _ = browsers(options)
+    with wire.expect("GetItem", "GetItem", "PutItem"):
+        one.request(while_loaded(lambda: None, begin_by_clear(user="bob")))

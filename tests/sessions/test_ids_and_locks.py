@@ -314,6 +314,93 @@ class TestARenewal:
         assert contents(one) == contents(other) == {"user": "alice"}
 
 
+class TestARenewalOfASessionThatExpiresMeanwhile:
+    """Its user is active: a change in the same situation is stored, too."""
+
+    @pytest.fixture
+    def sites(self, options: dict[str, Any], clock: Any) -> list[Site]:
+        return browsers({**options, "ttl": 600, "touch_interval": 10}, 3)
+
+    def test_before_it_is_read_again_is_done(
+        self, sites: list[Site], clock: Any, wire: Wire
+    ) -> None:
+        one, other, _ = sites
+        clock.advance(599)
+        slow = while_loaded(lambda: wire.before_next("GetItem", lambda: clock.advance(3)), log_in)
+        one.request(slow)
+        assert contents(one) == {"user": "alice", "name": "ada"}
+        assert contents(other) == {}
+
+    def test_after_another_request_has_changed_it_is_done(
+        self, sites: list[Site], clock: Any
+    ) -> None:
+        one, other, _ = sites
+        clock.advance(599)
+
+        def meanwhile() -> None:
+            other.request(put(theirs=1))
+            clock.advance(3)
+
+        one.request(while_loaded(meanwhile, log_in))
+        assert contents(one) == {"user": "alice", "name": "ada", "theirs": 1}
+
+    @pytest.mark.parametrize("call", [1, 2])
+    def test_between_its_writes_is_done(
+        self, sites: list[Site], clock: Any, wire: Wire, call: int
+    ) -> None:
+        clock.advance(599)
+
+        def expire() -> None:
+            clock.advance(3)
+
+        def meanwhile() -> None:
+            later = partial(wire.before_next, "PutItem", expire)
+            wire.before_next("PutItem", expire if call == 1 else later)
+
+        sites[0].request(while_loaded(meanwhile, log_in))
+        assert contents(sites[0]) == {"user": "alice", "name": "ada"}
+
+    def test_after_another_submission_is_done(
+        self, sites: list[Site], clock: Any, wire: Wire
+    ) -> None:
+        one, other, _ = sites
+
+        def meanwhile() -> None:
+            other.request(log_in)
+            clock.advance(601)
+
+        one.request(while_loaded(meanwhile, log_in))
+        assert contents(one) == {"user": "alice", "name": "ada"}
+        assert contents(other) == {}
+
+    def test_after_another_request_has_found_it_expired_stores_nothing(
+        self, sites: list[Site], dynamodb: Any, clock: Any
+    ) -> None:
+        one, other, _ = sites
+
+        def meanwhile() -> None:
+            clock.advance(601)
+            assert contents(other) == {}
+
+        one.request(while_loaded(meanwhile, log_in))
+        assert contents(one) == {}
+        assert session_items(dynamodb) == []
+
+    def test_with_keep_expired_stores_nothing(
+        self, options: dict[str, Any], dynamodb: Any, clock: Any
+    ) -> None:
+        # Nobody deletes the row, so another request may have found it expired.
+        one, other = browsers({**options, "ttl": 600, "keep_expired": True})
+        one.request(while_loaded(partial(clock.advance, 601), log_in))
+        assert contents(one) == contents(other) == {}
+
+    def test_never_outlives_max_lifetime(self, options: dict[str, Any], clock: Any) -> None:
+        one, other = browsers({**options, "max_lifetime": 600})
+        clock.advance(599)
+        one.request(while_loaded(partial(clock.advance, 3), log_in))
+        assert contents(one) == contents(other) == {}
+
+
 class TestTheLock:
     @pytest.mark.parametrize("step", ["invalidate", "regenerate_id", "delete", "clear", "load"])
     @pytest.mark.parametrize("saves", [True, False])

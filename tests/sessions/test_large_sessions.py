@@ -80,8 +80,10 @@ class TestASession:
         parts(dynamodb)[0].delete()
         # The second read is for a value whose parts were replaced during the first.
         reads = ["GetItem", "BatchGetItem"] * 2
+        # Beaker's own class also reads the new id.
+        is_own_class = "session_class" in one.application.options
         with (
-            wire.expect(*reads, "GetItem"),
+            wire.expect(*reads, *([] if is_own_class else ["GetItem"])),
             pytest.warns(BeakerWarning, match="Invalidating corrupt session"),
         ):
             assert one.request(read) is None

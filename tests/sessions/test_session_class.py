@@ -270,8 +270,34 @@ class TestAnOldId:
         assert site.request(read) is None
         assert site.cookie != old
 
-    def test_of_a_new_session_needs_no_delete(self, site: Site, wire: Wire) -> None:
-        with wire.expect("GetItem"):
+    def test_is_ended_by_invalidate_at_the_price_of_a_logout(self, site: Site, wire: Wire) -> None:
+        site.request(count)
+        with wire.expect("GetItem", "PutItem"):
+            site.request(lambda session: (session.get("n"), session.invalidate()))
+
+    @pytest.mark.parametrize("consistent_read", [True, False])
+    def test_is_followed_by_a_new_session_without_a_read(
+        self, options: dict[str, Any], wire: Wire, consistent_read: bool
+    ) -> None:
+        site = Site(options, consistent_read=consistent_read)
+        site.request(count)
+
+        def page(session: Any) -> None:
+            session.get("n")
+            wire.clear()
+            session.invalidate()
+            session["n"] = 5
+            session.save()
+            session.persist()
+            session.load()
+            assert session["n"] == 5
+
+        site.request(page)
+        assert wire.operations[:2] == ["PutItem", "PutItem"]
+        assert site.request(read) == 5
+
+    def test_of_a_new_session_needs_no_call(self, site: Site, wire: Wire) -> None:
+        with wire.expect():
             site.request(lambda session: session.invalidate())
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beaker_dynamodb.codec import SavedSession
+from beaker_dynamodb.sessions import SessionLock
 
 from .expressions import Node, Rewrite, same
 from .store import Arguments
@@ -94,6 +95,10 @@ def _whole(self: SavedSession, *_: object) -> SavedSession:
     return self
 
 
+def _accept(_: SessionLock) -> None:
+    """Whatever has become of the lease."""
+
+
 REMOVALS: dict[str, Removal] = {
     "version": Removal(rewrite=_any_version),
     "birth": Removal(rewrite=_any_birth),
@@ -101,6 +106,7 @@ REMOVALS: dict[str, Removal] = {
     "own": Removal(answer=_foreign),
     "forward": Removal(rewrite=_any_time),
     "strong": Removal(weakens_locked_reads=True),
+    "lost": Removal(function=(SessionLock, "verify", _accept)),
     "merge": Removal(function=(SavedSession, "merged_over", _whole)),
 }
 NOTHING = Removal()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from greenlet import GreenletExit
+
+from beaker_dynamodb import LockTimeout
 
 from .model import Session
 from .visit import COUNTER, REFUSALS, SHARED, Application, Visit, read_value
@@ -157,9 +160,8 @@ def log_out_by_clear(visit: Visit) -> None:
 
 
 def invalidate(visit: Visit) -> None:
-    """A logout by invalidate(), which reads under a new id."""
+    """A logout by invalidate(), which reads nothing under the new id."""
     if _ends(visit, visit.load()):
-        visit.most_reads += 1
         visit.beaker.invalidate()
 
 
@@ -202,6 +204,28 @@ def administer(visit: Visit) -> None:
 
 def count(visit: Visit) -> None:
     """A page that counts under the session's lock, as README shows it."""
+    _count_under_lock(visit, _hurry)
+
+
+def count_slowly(visit: Visit) -> None:
+    """The same, but its work takes its time, and locks the session once more meanwhile."""
+    _count_under_lock(visit, _dawdle)
+
+
+def _hurry(_: Visit) -> None:
+    """Do nothing else under the lock."""
+
+
+def _dawdle(visit: Visit) -> None:
+    visit.client.sleep(visit.application.world.random.choice(SLOWNESS))
+    with suppress(LockTimeout):
+        try:
+            visit.beaker.lock()
+        finally:
+            visit.beaker.unlock()
+
+
+def _count_under_lock(visit: Visit, work: Callable[[Visit], None]) -> None:
     visit.most_reads, visit.most_writes = 2, 3
     # It reads the lock again and again while it waits, and asks for its turn.
     visit.may_repeat = True
@@ -213,19 +237,20 @@ def count(visit: Visit) -> None:
     now = visit.application.world.now
     visit.report(model.enter(visit, cookie, now, visit.application.lease_end(cookie)))
     try:
-        _count_locked(visit)
+        _count_locked(visit, work)
     finally:
         visit.client.is_locked = False
         model.leave(visit, cookie)
         visit.beaker.unlock()
 
 
-def _count_locked(visit: Visit) -> None:
+def _count_locked(visit: Visit, work: Callable[[Visit], None]) -> None:
     visit.beaker.load()
     session = visit.load()
     if session is None:
         return
     before = read_value(visit.beaker.get(COUNTER)) or (session.user, 0)
+    work(visit)
     number = before[1] + 1
     visit.beaker[COUNTER] = [session.user, number]
     visit.expect(session, COUNTER, (session.user, number))
@@ -249,7 +274,8 @@ PAGES: dict[str, Callable[[Visit], None]] = {
     for page in (
         *(read, change, change_shared, remove_key, slow_change, slow_read),
         *(log_in, log_in_after_delete, renew_id, change_and_renew_id),
-        *(log_out, log_out_by_clear, invalidate, remove_namespace, administer, count),
+        *(log_out, log_out_by_clear, invalidate, remove_namespace, administer),
+        *(count, count_slowly),
     )
 }
 #: Pages whose promise plain Beaker's session class does not give.

@@ -1,5 +1,11 @@
 """The internal names of the package that tests import; no other module of the tests names them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import ref
+
+import pytest
+
 from beaker_dynamodb import codec
 from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heartbeat
 from beaker_dynamodb.caches.entry import CacheEntry
@@ -44,6 +50,8 @@ from beaker_dynamodb.table.breaker import Breaker
 from beaker_dynamodb.table.client import SharedClient
 from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
+from beaker_dynamodb.table.origin import check_keys
+from beaker_dynamodb.table.retry import UnusableAnswer
 
 __all__ = [
     "FIRST_PAUSE",
@@ -70,11 +78,13 @@ __all__ = [
     "Signer",
     "Successor",
     "TableDefinition",
+    "UnusableAnswer",
     "WriteResult",
     "backoff",
     "bind",
     "breaker",
     "changed",
+    "check_keys",
     "client_module",
     "codec",
     "connection_of",
@@ -82,8 +92,8 @@ __all__ = [
     "creation",
     "creation_lease",
     "forget_connections",
-    "forget_held_locks",
     "forget_outages",
+    "forgetting_locks",
     "heartbeat",
     "new_token",
     "now",
@@ -107,7 +117,22 @@ def forget_outages() -> None:
         shared.breaker.note_answer()
 
 
-def forget_held_locks() -> None:
-    """Let this thread hold no lock: another test has left it, perhaps in the same table."""
-    lock._held.locks.clear()
-    lock._held.yielded = None
+@contextmanager
+def forgetting_locks() -> Iterator[None]:
+    """Let nobody hold a lock that is acquired inside, and nobody release it later."""
+    acquired: list[ref[lock.HeldLock]] = []
+    hold = lock.LockOwner.hold
+
+    def record(self: lock.LockOwner, name: lock.LockName, held: lock.HeldLock) -> None:
+        acquired.append(ref(held))
+        hold(self, name, held)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock.LockOwner, "hold", record)
+        yield
+    for held in filter(None, (each() for each in acquired)):
+        held.depth = 0
+    lock._thread.owners.clear()
+    lock._thread.yielded = None
+    while not lock._abandoned.empty():
+        lock._abandoned.get()

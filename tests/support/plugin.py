@@ -26,7 +26,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from .dynamodb_local import ENDPOINT_VARIABLE, DynamoDBLocalUnavailable, running_dynamodb_local
 from .effort import IS_EXHAUSTIVE, load_hypothesis_profile
-from .internals import forget_held_locks, forget_outages
+from .internals import forget_outages, forgetting_locks
 from .tables import Tables
 from .wire import Wire, open_wire
 
@@ -171,8 +171,8 @@ def _without_the_developers_aws_settings(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(autouse=True)
 def _without_locks_of_other_tests() -> Iterator[None]:
-    yield
-    forget_held_locks()
+    with forgetting_locks():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

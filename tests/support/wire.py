@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -90,6 +90,10 @@ class Wire:
         """Return the whole next batch as unprocessed, as DynamoDB can under load."""
         self._prepare(operation, _leave_unprocessed)
 
+    def confuse_next(self, operation: str, replaced: Mapping[str, str]) -> None:
+        """Let the next call of an operation name another item, which its answer is then about."""
+        self._prepare(operation, partial(_name_another, replaced))
+
     def before_next(self, operation: str, happens: Callable[[], object]) -> None:
         """Call a function just before the next call of an operation leaves this process."""
 
@@ -156,6 +160,15 @@ def _fail(fault: Fault, message: str, request: AWSPreparedRequest, _: str) -> AW
         raise fault
     status, code = fault
     return _answer(request, status, {"__type": code, "message": message})
+
+
+def _name_another(replaced: Mapping[str, str], request: AWSPreparedRequest, _: str) -> None:
+    body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
+    for own, other in replaced.items():
+        assert own in body
+        body = body.replace(own, other)
+    request.body = body.encode()
+    request.headers["Content-Length"] = str(len(request.body))
 
 
 def _leave_unprocessed(request: AWSPreparedRequest, event_name: str) -> AWSResponse:

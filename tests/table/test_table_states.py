@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 import beaker_dynamodb
-from beaker_dynamodb import TableError, session_model
+from beaker_dynamodb import SessionModel, TableError, session_model
 from tests.contract.site import Site
 from tests.support.internals import TableDefinition, create
 from tests.support.pages import count, read
@@ -25,16 +25,16 @@ class States:
         self.slept: list[float] = []
         self.next: list[str] = []
         self.model = session_model(**dynamodb.options)
-        self._describe = self.model.describe_table
-        monkeypatch.setattr(self.model, "describe_table", self.describe)
+        # For every bound model: a backend that was used before may have an older one than this.
+        monkeypatch.setattr(SessionModel, "describe_table", classmethod(self.describe))
         limited = partialmethod(
             TableDefinition.create, sleep=self.slept.append, clock=lambda: sum(self.slept)
         )
         monkeypatch.setattr(TableDefinition, "create", limited)
 
-    def describe(self) -> Any:
+    def describe(self, model: type[SessionModel]) -> Any:
         if not self.next:
-            return self._describe()
+            return super(SessionModel, model).describe_table()
         keys = [("id", "HASH"), ("item", "RANGE")]
         return {
             "TableStatus": self.next.pop(0),
