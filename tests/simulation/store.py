@@ -130,11 +130,12 @@ class Store:
         except ExpressionError as error:
             raise _invalid(f"Invalid UpdateExpression: {error}") from error
         test = self._condition(arguments, update.used)
-        if {"id", "item"} & {*update.removed, *(name for name, _ in update.assigned)}:
+        if {"id", "item"} & {*update.removed, *(each.name for each in update.assigned)}:
             raise _invalid("Cannot update attribute. This attribute is part of the key")
         key = self._key(arguments["Key"])
-        item = dict(self.items.get(key) or arguments["Key"])
-        item.update((name, values[placeholder]) for name, placeholder in update.assigned)
+        before = self.items.get(key) or arguments["Key"]
+        item = dict(before)
+        item.update((each.name, each.value(before, values)) for each in update.assigned)
         for name in update.removed:
             item.pop(name, None)
         return self._write(arguments, key, test, self._checked(item))
