@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .endpoint import virtual_time_and_chance
 from .mechanisms import Removal, without
-from .plan import Outcome, Plan, run
+from .sessions.plan import Outcome, Plan, run
 from .shrink import shrink
 
 KEPT = Path(__file__).parent / "kept.json"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .mechanisms import NOTHING, Removal
-from .plan import Plan, Step, run
+from .sessions.plan import Plan, Step, run
 
 #: A smaller plan has another schedule: this many are tried.
 _SCHEDULES = 60

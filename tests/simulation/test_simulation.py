@@ -16,9 +16,9 @@ import pytest
 
 from .campaign import Kept, explain, kept, search, search_without, simulation
 from .mechanisms import REMOVALS
-from .model import Model, Register, Sighting
-from .pages import PAGES
-from .plan import Plan, run
+from .sessions.model import Model, Register, Sighting
+from .sessions.pages import PAGES
+from .sessions.plan import Plan, run
 from .world import FAULTS
 
 IN_CI = os.environ.get("CI") == "true"

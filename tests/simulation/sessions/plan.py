@@ -6,12 +6,12 @@ import random
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from .endpoint import Endpoint
-from .mechanisms import NOTHING, Removal
+from ..endpoint import Endpoint
+from ..mechanisms import NOTHING, Removal
+from ..world import FAULTS, LARGEST_SKEW, Client, World
 from .pages import NEEDS_OWN_CLASS, PAGES, visit_page
 from .site import PICKLED, PLAIN, SESSIONS, make_site
 from .visit import ODD_KEYS, TEXT_KEYS, VALUES, Application
-from .world import FAULTS, LARGEST_SKEW, Client, World
 
 #: In seconds: pauses of a client between two pages; most are short, so that pages overlap.
 PAUSES = (0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 1.0, 4.0, 35.0, 540.0, 560.0, 599.5, 900.0)

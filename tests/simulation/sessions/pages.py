@@ -7,9 +7,9 @@ from typing import Any
 
 from greenlet import GreenletExit
 
+from ..world import Client
 from .model import Session
 from .visit import COUNTER, REFUSALS, SHARED, Application, Visit, read_value
-from .world import Client
 
 #: In seconds: how long a slow page takes.
 SLOWNESS = (0.5, 5.0, 90.0)
