@@ -59,6 +59,8 @@ class Store:
         self._name = name
         self._clock = clock
         self._rewrite = rewrite
+        #: Is called with the key of each item that changes, the item before, and the one after.
+        self.watch: Callable[[Key, Item | None, Item | None], None] = _ignore
         self.items: dict[Key, Item] = {}
         self._history: dict[Key, deque[Change]] = {}
         self._operations: dict[str, Callable[[Arguments], Answer]] = {
@@ -225,6 +227,7 @@ class Store:
         if history is None:
             history = self._history[key] = deque(maxlen=_STATES_KEPT)
         history.append(Change(self._clock(), before))
+        self.watch(key, before, item)
         if item is None:
             self.items.pop(key, None)
         else:
@@ -267,7 +270,8 @@ class Summary(NamedTuple):
 
 def _tokens(item: Mapping[str, Any]) -> str:
     """The attributes of an item that tell one from another."""
-    names = ("version", "birth", "ended", "touched", "lock_owner", "lock_until")
+    names = ("version", "birth", "ended", "touched", "expires")
+    names += ("lock_owner", "lock_until", "chain", "parts")
     return " ".join(f"{name}={next(iter(item[name].values()))}" for name in names if name in item)
 
 
@@ -285,6 +289,10 @@ def refusal(code: str, message: str, status: int = 400) -> ClientError:
     metadata = {**_METADATA, "HTTPStatusCode": status}
     error = {"Code": code, "Message": message}
     return ClientError({"Error": error, "ResponseMetadata": metadata}, "simulated")
+
+
+def _ignore(_key: Key, _before: Item | None, _after: Item | None) -> None:
+    """Nobody watches."""
 
 
 def _invalid(message: str) -> ClientError:

@@ -16,9 +16,10 @@ import pytest
 
 from .campaign import Kept, explain, kept, search, search_without, simulation
 from .mechanisms import REMOVALS
+from .runs import run
 from .sessions.model import Model, Register, Sighting
 from .sessions.pages import PAGES
-from .sessions.plan import Plan, run
+from .workloads import WORKLOADS, plan_from_json, plan_of
 from .world import FAULTS
 
 IN_CI = os.environ.get("CI") == "true"
@@ -33,7 +34,7 @@ each_kept = pytest.mark.parametrize("entry", kept(), ids=lambda entry: entry.rea
 
 
 def test_new_seeds_violate_nothing() -> None:
-    report = search(random.randrange(2**40), SECONDS, math.inf)
+    report = search(list(WORKLOADS), random.randrange(2**40), SECONDS, math.inf)
     assert not report.violations, "\n".join(report.lines())
 
 
@@ -75,15 +76,15 @@ class TestRuns:
         with simulation():
             for seed in range(150):
                 lines: list[str] = []
-                outcome = run(Plan.of(seed), trace=lines)
+                outcome = run(plan_of(workload, seed), trace=lines)
                 faults.update(outcome.faults)
                 pages.update(line.split()[-3] for line in lines if line.endswith("is answered"))
         assert pages.keys() == PAGES.keys()
         assert faults.keys() == {*FAULTS, "old state read"}
 
     def test_come_back_from_json(self) -> None:
-        plan = Plan.of(3)
-        assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+        plan = plan_of(workload, 3)
+        assert plan_from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
     def test_are_fast(self) -> None:
         report = search(0, math.inf, 10_000)
@@ -95,7 +96,7 @@ def trace(seed: int) -> list[str]:
     """What happens in a run."""
     lines: list[str] = []
     with simulation():
-        run(Plan.of(seed), trace=lines)
+        run(plan_of(workload, seed), trace=lines)
     return lines
 
 

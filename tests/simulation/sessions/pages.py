@@ -7,7 +7,7 @@ from typing import Any
 
 from greenlet import GreenletExit
 
-from ..world import Client
+from ..clients import Client
 from .model import Session
 from .visit import COUNTER, REFUSALS, SHARED, Application, Visit, read_value
 
@@ -208,14 +208,14 @@ def count(visit: Visit) -> None:
     if visit.load() is None:
         return
     visit.beaker.lock()
-    visit.client.is_locked = True
+    visit.client.needs_strong_reads = True
     cookie, model = str(visit.cookie), visit.application.model
     now = visit.application.world.now
     visit.report(model.enter(visit, cookie, now, visit.application.lease_end(cookie)))
     try:
         _count_locked(visit)
     finally:
-        visit.client.is_locked = False
+        visit.client.needs_strong_reads = False
         model.leave(visit, cookie)
         visit.beaker.unlock()
 

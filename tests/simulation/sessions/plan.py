@@ -1,14 +1,15 @@
-"""A plan: everything that determines a run, made from a seed or read from a file."""
+"""Plans of sessions: pages of several clients, and how their application is set up."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
-from ..endpoint import Endpoint
-from ..mechanisms import NOTHING, Removal
-from ..world import FAULTS, LARGEST_SKEW, Client, World
+from ..clients import Client, Process
+from ..runs import Plan, Step
+from ..world import FAULTS, LARGEST_SKEW, World
 from .pages import NEEDS_OWN_CLASS, PAGES, visit_page
 from .site import PICKLED, PLAIN, SESSIONS, make_site
 from .visit import ODD_KEYS, TEXT_KEYS, VALUES, Application
@@ -39,120 +40,74 @@ _THEMED = 0.5
 
 
 @dataclass(frozen=True)
-class Step:
-    """A page of a client.
+class SessionSettings:
+    """How an application and its sessions are set up.
 
     Attributes:
-        pause: before it, in seconds.
-        page: its name.
-        slot: which of the ids it sends; -1 for the newest.
-    """
-
-    pause: float
-    page: str
-    slot: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What determines a run.
-
-    Attributes:
-        seed: of the schedule.
         session: kind of sessions.
         values: kind of values.
         odd_keys: whether keys are of any type.
         is_weak: whether reads are eventually consistent.
         conflict: `on_conflict`.
         has_timeout: whether Beaker's `timeout` or the backend's `ttl` ends a session.
-        faults: kinds of faults.
-        rate: of calls that a fault happens to.
-        clients: the pages of each client.
     """
 
-    seed: int
+    workload: ClassVar[str] = "sessions"
     session: str
     values: str
     odd_keys: bool
     is_weak: bool
     conflict: str
     has_timeout: bool
-    faults: tuple[str, ...]
-    rate: float
-    clients: tuple[tuple[Step, ...], ...]
 
-    @classmethod
-    def of(cls, seed: int) -> Plan:
-        """The plan of a seed."""
-        chance = random.Random(seed)
-        session = chance.choice(list(SESSIONS))
-        theme = _theme(chance, _pages_of(session))
-        is_pickled = session in PICKLED
-        return cls(
-            seed,
-            session,
-            chance.choice(["plain", "plain", *VALUES]) if is_pickled else "plain",
-            is_pickled and chance.random() < 0.5,
-            chance.random() < 0.3,
-            chance.choice(["merge", "merge", "merge", "overwrite", "raise"]),
-            chance.random() < 0.5,
-            theme.faults,
-            chance.choice([0.03, 0.1, 0.25]),
-            tuple(_steps(chance, theme) for _ in range(chance.randrange(1, 6))),
+    def simulate(self, world: World, plan: Plan) -> int:
+        """Run the pages of each client, after a first login."""
+        keys = ODD_KEYS if self.odd_keys else TEXT_KEYS
+        application = self._application(world, keys[: len(plan.clients)])
+        world.add(
+            "setup",
+            lambda client: visit_page(application, client, keys[0], "log_in", -1),
+            Process(),
         )
+        world.run()
+        world.is_calm = False
+        for number, steps in enumerate(plan.clients):
+            world.add(f"client {number}", _main(application, keys[number], steps))
+        world.run()
+        _look_again(application, world, waits=plan.seed % 2 == 1)
+        return application.requests
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Plan:
-        """A plan as `to_json` made it."""
-        clients = tuple(tuple(Step(*step) for step in steps) for steps in values["clients"])
-        return cls(**{**values, "faults": tuple(values["faults"]), "clients": clients})
+    def plainer(self) -> Iterator[SessionSettings]:
+        """Settings that have one thing less."""
+        for plainer in ({"values": "plain"}, {"odd_keys": False}, {"is_weak": False}):
+            candidate = replace(self, **plainer)
+            if candidate != self:
+                yield candidate
 
-    def to_json(self) -> dict[str, Any]:
-        """The plan in values that JSON can hold."""
-        clients = [[[step.pause, step.page, step.slot] for step in steps] for steps in self.clients]
-        return {**asdict(self), "faults": list(self.faults), "clients": clients}
-
-    def with_seed(self, seed: int) -> Plan:
-        """The same plan under another schedule."""
-        return replace(self, seed=seed)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to."""
-
-    violation: str | None
-    requests: int
-    calls: int
-    faults: dict[str, int]
-    ending: float
+    def _application(self, world: World, keys: list[Any]) -> Application:
+        site = make_site(
+            self.session, self.conflict, is_weak=self.is_weak, has_timeout=self.has_timeout
+        )
+        return Application(world, site, keys, VALUES[self.values], self.conflict, self.is_weak)
 
 
-def run(plan: Plan, removal: Removal = NOTHING, trace: list[str] | None = None) -> Outcome:
-    """Run a plan; time and chance have to be virtual."""
-    random.seed(plan.seed)
-    world = World(plan.seed, plan.faults, plan.rate, removal)
-    world.trace = trace
-    Endpoint.world = world
-    keys = ODD_KEYS if plan.odd_keys else TEXT_KEYS
-    site = make_site(
-        plan.session, plan.conflict, is_weak=plan.is_weak, has_timeout=plan.has_timeout
+def session_plan(seed: int) -> Plan:
+    """The plan of a seed."""
+    chance = random.Random(seed)
+    session = chance.choice(list(SESSIONS))
+    theme = _theme(chance, _pages_of(session))
+    is_pickled = session in PICKLED
+    settings = SessionSettings(
+        session,
+        chance.choice(["plain", "plain", *VALUES]) if is_pickled else "plain",
+        is_pickled and chance.random() < 0.5,
+        chance.random() < 0.3,
+        chance.choice(["merge", "merge", "merge", "overwrite", "raise"]),
+        chance.random() < 0.5,
     )
-    application = Application(
-        world, site, keys[: len(plan.clients)], VALUES[plan.values], plan.conflict, plan.is_weak
-    )
-    world.add(
-        "setup", lambda client: visit_page(application, client, keys[0], "log_in", -1), skewed=False
-    )
-    world.run()
-    world.is_calm = False
-    for number, steps in enumerate(plan.clients):
-        world.add(f"client {number}", _main(application, keys[number], steps))
-    world.run()
-    _look_again(application, world, waits=plan.seed % 2 == 1)
-    return Outcome(
-        world.violation, application.requests, world.calls, dict(world.faults), world.now
-    )
+    rate = chance.choice([0.03, 0.1, 0.25])
+    clients = tuple(_steps(chance, theme) for _ in range(chance.randrange(1, 6)))
+    return Plan(seed, settings, theme.faults, rate, clients)
 
 
 def _look_again(application: Application, world: World, *, waits: bool) -> None:
@@ -169,7 +124,7 @@ def _look_again(application: Application, world: World, *, waits: bool) -> None:
         latest = application.model.last_moment(cookie) - LARGEST_SKEW
         pause = max(0.0, latest - world.now) if waits else 0.0
         steps = (Step(pause, "read", number),)
-        world.add("reader", _main(application, "", steps), skewed=False)
+        world.add("reader", _main(application, "", steps), Process())
     world.run()
 
 
@@ -178,7 +133,7 @@ def _main(application: Application, key: Any, steps: tuple[Step, ...]) -> Any:
         for step in steps:
             if step.pause:
                 client.sleep(step.pause)
-            visit_page(application, client, key, step.page, step.slot)
+            visit_page(application, client, key, step.act, step.slot)
 
     return main
 
