@@ -173,8 +173,8 @@ class CallCounts:
     def count(self, operation: str, answer: Any, began: float, ended: float) -> None:
         """Count a call; it began and ended at a time each."""
         self.seconds += ended - began
-        is_read = operation == "GetItem" and not isinstance(answer, Exception)
-        if is_read or isinstance(answer, ClientError):
+        is_refused = isinstance(answer, ClientError) and "Item" in answer.response
+        if is_refused or (operation == "GetItem" and isinstance(answer, dict)):
             self.first_read = self.first_read or ended
             self.last_read = ended
         if operation in _READS:
