@@ -210,7 +210,9 @@ class Model:
                 return "a removed value is served"
         is_shared = creation.stored >= first_read - self._lag
         life = math.inf if self._expire is None else self._expire + self._stale_ttl
-        if not is_shared and state - creation.ended > life + ROUNDED:
+        # Beaker may serve what has expired since its first read, while another creates.
+        age = first_read - self._lag - creation.ended
+        if not is_shared and age > life + ROUNDED:
             return "an expired value is served"
         return None
 
@@ -291,7 +293,8 @@ class Model:
     def _is_fresh(self, item: dict[str, Any]) -> bool:
         if "version" not in item or self._expire == 0:
             return False
-        expires = float(item.get("expires", {"N": "inf"})["N"])
+        ends = item.get("content_expires") or item.get("expires") or {"N": "inf"}
+        expires = float(ends["N"])
         return expires - self._stale_ttl - ROUNDED > self._world.now
 
     def _number_of(self, item: dict[str, Any]) -> int:
