@@ -270,8 +270,10 @@ class Summary(NamedTuple):
 
 def _tokens(item: Mapping[str, Any]) -> str:
     """The attributes of an item that tell one from another."""
-    names = ("version", "birth", "ended", "touched", "expires")
-    names += ("lock_owner", "lock_until", "chain", "parts")
+    names = (
+        *("version", "birth", "ended", "touched", "expires", "content_expires", "parts"),
+        *("lock_owner", "lock_until", "chain"),
+    )
     return " ".join(f"{name}={next(iter(item[name].values()))}" for name in names if name in item)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from beaker_dynamodb import LockTimeout, StoreUnavailable
@@ -104,15 +105,14 @@ def perform(user: User, act: str, key: str) -> None:
     """Run one call, and judge what it comes to."""
     call = Call(user.shop, user.client, act, key)
     try:
-        _ALL[act](user, call)
+        with suppress(CreationFailed):
+            _ALL[act](user, call)
     except (StoreUnavailable, LockTimeout) as error:
         call.refuse(error)
-        user.shop.world.note(user.client, f"{act} {key} is refused: {error}")
-    except CreationFailed:
-        call.acknowledge(_cost(call, act))
+        user.shop.world.note(user.client, f"{key}: {act} is refused: {error}")
     else:
         call.acknowledge(_cost(call, act))
-        user.shop.world.note(user.client, f"{act} {key} is answered")
+        user.shop.world.note(user.client, f"{key}: {act} is answered")
     finally:
         user.shop.leave(call)
 

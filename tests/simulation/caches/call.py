@@ -132,7 +132,7 @@ class Call:
 
     def serve(self, value: str) -> None:
         """A value was returned."""
-        number = int(value.split("#")[1])
+        number = int(value[1 : value.index("#", 1)])
         model, calls = self.shop.model, self.client.calls
         self.shop.world.note(self.client, "has", number)
         creation = model.creations[number]

@@ -20,6 +20,8 @@ from .site import EXPIRE, STALE_TTL, Site
 PAUSES = (0.0, 0.0, 0.0, 0.0, 0.05, 1.0, 4.0, 7.0, 19.0, 21.0, 31.0, 3_700.0, 90_000.0)
 #: In seconds: how long before the calls the first values were put.
 AGES = (1.0, EXPIRE - 2.0, EXPIRE + 1.0, EXPIRE + STALE_TTL + 1.0)
+#: How often a fault happens to a call.
+RATES = (0.03, 0.1, 0.25, 0.4)
 #: In seconds: after it, what expires has been removed.
 LATER = 200_000.0
 
@@ -40,7 +42,8 @@ _THEMES = (
     Theme(("get_slow", "get"), (*_SHORT, 4.0), ()),
     Theme(("get_slow", "get_slow", "get"), _SHORT, ("slow",)),
     Theme(("get_slow", "get_slow", "get"), _SHORT, ("late",)),
-    Theme(("get_slow", "remove", "get"), (0.0, 1.0, 4.0), ("late",)),
+    Theme(("get_slow", "get_slow", "remove", "get"), (0.0, 1.0, 4.0), ("late",)),
+    Theme(("get_slow", "get_slow", "remove", "get"), (0.0, 0.05, 4.0, 5.0), ("late",)),
     Theme(("get", "get_failing", "put", "remove"), (*_SHORT, 21.0), ("lost", "late", "killed")),
     Theme(("get", "put", "clear", "contains"), _SHORT, ("late", "lost", "expired")),
     Theme(("get", "get_slow"), (0.0, 4.0, 21.0), ("dropped", "throttled", "broken")),
@@ -143,8 +146,8 @@ def cache_plan(seed: int) -> Plan:
         age,
         expire is None and age is not None and chance.random() < 0.3,
     )
-    rate = chance.choice([0.03, 0.1, 0.25])
-    slots = chance.choice(((0,), (0,), (0, 1), (1,)))
+    rate = chance.choice(RATES)
+    slots = chance.choice(((0,), (0,), (0,), (0, 1), (1,)))
     clients = tuple(_steps(chance, theme, slots) for _ in range(chance.randrange(1, 6)))
     return Plan(seed, settings, theme.faults, rate, clients)
 
