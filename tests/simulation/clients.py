@@ -165,16 +165,17 @@ class CallCounts:
         self.old = 0
         #: How long the calls have taken, in seconds.
         self.seconds = 0.0
-        #: When an item was read first and last, by a read or by a refused write.
+        #: When a row was read first and last, by a read or by a refused write.
         self.first_read = self.last_read = 0.0
         #: The item that the last read returned.
         self.item: Any = None
 
-    def count(self, operation: str, answer: Any, began: float, ended: float) -> None:
+    def count(
+        self, operation: str, arguments: Arguments, answer: Any, began: float, ended: float
+    ) -> None:
         """Count a call; it began and ended at a time each."""
         self.seconds += ended - began
-        is_refused = isinstance(answer, ClientError) and "Item" in answer.response
-        if is_refused or (operation == "GetItem" and isinstance(answer, dict)):
+        if _has_read(operation, arguments, answer):
             self.first_read = self.first_read or ended
             self.last_read = ended
         if operation in _READS:
@@ -183,6 +184,15 @@ class CallCounts:
         else:
             self.writes += 1
             self.refused += isinstance(answer, ClientError)
+
+
+def _has_read(operation: str, arguments: Arguments, answer: Any) -> bool:
+    """Whether a call has read a row; a part is none."""
+    key = arguments.get("Key") or arguments.get("Item") or {}
+    if key.get("item", {}).get("S", "part:").startswith("part:"):
+        return False
+    is_refused = isinstance(answer, ClientError) and "Item" in answer.response
+    return is_refused or (operation == "GetItem" and isinstance(answer, dict))
 
 
 @cache

@@ -34,7 +34,7 @@ class Endpoint:
         outcome: Any = client.attempt(operation, arguments)
         if isinstance(outcome, Exception) and not isinstance(outcome, ClientError):
             client.sleep(self._patience)
-        client.calls.count(operation, outcome, began, Endpoint.world.now)
+        client.calls.count(operation, arguments, outcome, began, Endpoint.world.now)
         if isinstance(outcome, Exception):
             raise outcome
         answer: Answer = outcome

@@ -41,7 +41,8 @@ _THEMES = (
     Theme(("get_slow", "get_slow", "get_failing_slowly", "get"), _SHORT, ("slow", "late", "lost")),
     Theme(("get_slow", "get"), (*_SHORT, 4.0), ()),
     Theme(("get_slow", "get_slow", "get"), _SHORT, ("slow",)),
-    Theme(("get_slow", "get_slow", "get"), _SHORT, ("late",)),
+    Theme(("get_slow",), (0.0, 0.05), ("late",)),
+    Theme(("get_slow",), (0.0, 0.05, 4.0), ("late",)),
     Theme(("get_slow", "get_slow", "remove", "get"), (0.0, 1.0, 4.0), ("late",)),
     Theme(("get_slow", "get_slow", "remove", "get"), (0.0, 0.05, 4.0, 5.0), ("late",)),
     Theme(("get", "get_failing", "put", "remove"), (*_SHORT, 21.0), ("lost", "late", "killed")),
@@ -49,7 +50,7 @@ _THEMES = (
     Theme(("get", "get_slow"), (0.0, 4.0, 21.0), ("dropped", "throttled", "broken")),
     Theme(("get_slow", "get"), (0.0, 4.0, 19.0), ("expired", "late")),
 )
-_THEMED = 0.6
+_THEMED = 0.75
 #: A plan without a theme favours some acts, so that few clients meet in the same few steps.
 _FAVOURED = (2, 3, len(ACTS))
 
