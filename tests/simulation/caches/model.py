@@ -55,6 +55,7 @@ class Creation:
         faults: how many there were in its process when it began.
         ended: when the function returned or failed.
         stored: when the value was stored first.
+        latest: when it was stored last: a put may arrive twice.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Creation:
     faults: int = 0
     ended: float = math.inf
     stored: float = math.inf
+    latest: float = -math.inf
 
     @property
     def is_undisturbed(self) -> bool:
@@ -208,7 +210,7 @@ class Model:
         for removal in self.slots[key].removals:
             if creation.began < removal.began and removal.ended < state:
                 return "a removed value is served"
-        is_shared = creation.stored >= first_read - self._lag
+        is_shared = creation.latest >= first_read - self._lag
         life = math.inf if self._expire is None else self._expire + self._stale_ttl
         # Beaker may serve what has expired since its first read, while another creates.
         age = first_read - self._lag - creation.ended
@@ -270,7 +272,7 @@ class Model:
         if "version" in after and after["version"] != before.get("version"):
             number = self._number_of(after)
             creation = self.creations[number]
-            creation.stored = min(creation.stored, now)
+            creation.stored, creation.latest = min(creation.stored, now), now
             slot.events.append(Event(now, STORED, number))
         elif before and not after:
             slot.events.append(Event(now, self._world.purpose))
