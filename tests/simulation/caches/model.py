@@ -167,14 +167,18 @@ class Model:
             for other in self.slots[creation.key].creations
             if other.is_under_way and other.client is not creation.client
         )
-        return next(filter(None, (self._judge_pair(other, lease) for other in others)), None)
+        return next(filter(None, (self._judge_pair(other, creation) for other in others)), None)
 
-    def _judge_pair(self, first: Creation, lease: Lease) -> str | None:
-        """What is wrong if another creation begins while one is under way."""
-        held = first.lease
-        if held is None or self.slots[first.key].is_ended(first, held.acquired):
+    def _judge_pair(self, one: Creation, other: Creation) -> str | None:
+        """What is wrong if two creations are under way, each under its lease."""
+        if one.lease is None or other.lease is None:
             return None
-        if held.until > lease.acquired + LARGEST_SKEW:
+        # A nested creation begins under the lease of the one around it.
+        pairs = sorted(((one.lease, one), (other.lease, other)), key=lambda pair: pair[0].acquired)
+        (held, first), (taken, _) = pairs
+        if self.slots[first.key].is_ended(first, held.acquired):
+            return None
+        if held.until > taken.acquired + LARGEST_SKEW:
             return "two creators at once"
         return "the lease of a living creator runs out" if first.is_undisturbed else None
 
