@@ -49,7 +49,6 @@ class Shop:
         self, world: World, is_weak: bool, stale_ttl: int, expire: int | None, outage: str
     ) -> None:
         self.world = world
-        self.is_stale = stale_ttl > 0
         self.is_permanent = expire is None
         self.outage = outage
         self.model = Model(world, KEYS, LONGEST_LAG if is_weak else 0.0, stale_ttl, expire)
@@ -142,9 +141,8 @@ class Call:
             is_excused = self.shop.outage == "miss" and not self.is_undisturbed
             self.report(None if is_excused else model.judge_return(creation))
         else:
-            # A client that may serve a stale value has read it before its last call.
-            seen = self.began if self.shop.is_stale else calls.last_read
-            self.report(model.judge_served(self.key, number, seen, calls.first_read))
+            reads = calls.first_read, calls.last_read
+            self.report(model.judge_served(self.key, number, reads))
             if self.is_undisturbed:
                 model.old.discard(number)
 

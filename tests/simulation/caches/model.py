@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from ..clients import Client
 from ..store import Key
-from ..world import LARGEST_SKEW, World
+from ..world import LARGEST_SKEW, RECOVERY, World
 from .site import BEAT
 
-#: What ends the lease and the chain of a creation, besides the store of its own value.
-REMOVAL, PUT, STORED, EXPIRED = "remove", "put", "stored", "expire"
+STORED = "stored"
+#: What may end the lease and the chain of a creation, besides the store of its own value.
+_ENDINGS = (STORED, "remove", "clear")
 #: In seconds. A row's life is rounded up to whole seconds, and begins a moment after its creation.
 ROUNDED = 1.5
 _NUMBER = re.compile(rb"#(\d+)#")
@@ -72,7 +73,7 @@ class Creation:
     def is_undisturbed(self) -> bool:
         """Whether nothing has happened to the calls of its process, nor delays them."""
         process = self.client.process
-        return process.faults == self.faults and process.delayed <= self.began
+        return process.faults == self.faults and process.delayed + RECOVERY < self.began
 
     @property
     def is_under_way(self) -> bool:
@@ -107,7 +108,7 @@ class Slot:
     def is_ended(self, creation: Creation, since: float) -> bool:
         """Whether a removal, a put or another's store has ended a creation's lease."""
         return any(
-            event.moment >= since and event.number != creation.number and event.cause != EXPIRED
+            event.moment >= since and event.number != creation.number and event.cause in _ENDINGS
             for event in self.events
         )
 
@@ -199,26 +200,26 @@ class Model:
         is_ended = self.slots[creation.key].is_ended(creation, lease.acquired)
         return None if is_ended else "a creator's work is lost"
 
-    def judge_served(self, key: str, number: int, seen: float, first_read: float) -> str | None:
+    def judge_served(self, key: str, number: int, reads: tuple[float, float]) -> str | None:
         """What is wrong if a value is served.
 
         Args:
             key: that it is served for.
             number: of the value.
-            seen: when it was read.
-            first_read: when its client read the key first.
+            reads: when its client read the key first and last.
         """
-        creation, state = self.creations[number], seen - self._lag
+        creation = self.creations[number]
+        first, last = (moment - self._lag for moment in reads)
+        life = math.inf if self._expire is None else self._expire
         if creation.key != key:
             return "a value of another key is served"
+        # While another creates, Beaker serves an expired value as it has read it first.
+        read = last if self._world.now < creation.ended + life - ROUNDED else first
         for removal in self.slots[key].removals:
-            if creation.began < removal.began and removal.ended < state:
+            if creation.began < removal.began and removal.ended < read:
                 return "a removed value is served"
-        is_shared = creation.latest >= first_read - self._lag
-        life = math.inf if self._expire is None else self._expire + self._stale_ttl
-        # Beaker may serve what has expired since its first read, while another creates.
-        age = first_read - self._lag - creation.ended
-        if not is_shared and age > life + ROUNDED:
+        is_shared = creation.latest >= first
+        if not is_shared and first - creation.ended > life + self._stale_ttl + ROUNDED:
             return "an expired value is served"
         return None
 
