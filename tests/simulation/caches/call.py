@@ -111,6 +111,8 @@ class Call:
         creation = model.begin(self.key, self.client, _token())
         world.note(self.client, "makes", creation.number)
         self.creations.append(creation)
+        if creation.lease is None and self.shop.outage == "raise":
+            self.report("a value is created without a lease")
         self.report(self._judge_wait())
         # A large value is read in two steps, so its client may have seen a later one first.
         first_read = self.client.calls.first_read if self.key == "small" else 0.0
