@@ -183,7 +183,7 @@ def _look_again(world: World, shop: Shop, site: Site) -> None:
     for pause in (0.0, LATER):
         world.now += pause
         world.expire()
-        _add(world, Process(), "reader", _main(shop, site, steps))
+        _add(world, site.process(world), "reader", _main(shop, site, steps))
         world.run()
 
 
