@@ -274,7 +274,9 @@ class Model:
 
     def _watch_head(self, key: Key, before: dict[str, Any], after: dict[str, Any]) -> None:
         slot, now = self.slots[key[1]], self._world.now
-        if "version" in after and after["version"] != before.get("version"):
+        # A put that arrives twice ends leases twice.
+        is_new = after.get("version") != before.get("version") or self._world.purpose == "put"
+        if "version" in after and is_new:
             number = self._number_of(after)
             creation = self.creations[number]
             creation.stored, creation.latest = min(creation.stored, now), now
