@@ -156,7 +156,7 @@ class Call:
             return
         if calls.reads > cost.reads + 2 * calls.faults + calls.refused:
             self.report("a client waits for nobody")
-        elif self.is_undisturbed and calls.writes > cost.writes:
+        elif self.is_undisturbed and calls.writes > cost.writes + calls.refused:
             self.report(f"a call costs {calls.reads} reads and {calls.writes} writes")
 
     def refuse(self, error: Exception) -> None:
