@@ -127,7 +127,8 @@ class EntryReader:
             return unusable
         if whole is None or value is MISSING:
             return unusable._replace(is_whole=whole is not None)
-        return unusable._replace(value=value, stored=StoredVersion(row.version, True))
+        stored = StoredVersion(row.version, True, expires=row.expires)
+        return unusable._replace(value=value, stored=stored)
 
     def _value(self, row: Row, *, is_new: bool) -> Any:
         value = decode_value(row.data, self._serializer, self._max_size)

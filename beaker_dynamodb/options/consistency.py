@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Attributes of an item whose names are fixed.
 RESERVED_ATTRIBUTES = (
     *("data", "version", "birth", "ended", "touched", "created", "parts", "key", "signature"),
-    *("lock_owner", "lock_until", "lock_wanted", "chain"),
+    *("lock_owner", "lock_until", "lock_wanted", "chain", "content_expires"),
 )
 
 

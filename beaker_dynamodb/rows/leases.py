@@ -39,11 +39,13 @@ class StoredVersion(NamedTuple):
         is_usable: whether a lease keeps the content.
         parts: of a large value that never expires and is not usable: whoever removes the content
             deletes them, because DynamoDB's TTL does not.
+        expires: end of content that is usable, for DynamoDB's TTL; None for never.
     """
 
     version: str
     is_usable: bool
     parts: PartsName | None = None
+    expires: datetime | None = None
 
 
 class Lease(NamedTuple):
@@ -256,6 +258,7 @@ class Leases:
         actions: list[Any] = [model.lock_owner.remove(), model.lock_until.remove()]
         if is_last:
             actions.append(model.chain.remove())
+            actions += self._end_with_content(stored)
         return self._update(key, actions, is_owner)
 
     def _lease_actions(
@@ -265,11 +268,26 @@ class Leases:
         actions = [model.lock_owner.set(token), model.lock_until.set(until)]
         if has_chain:
             actions.append(model.chain.set(model.chain | token))
-        if not _keeps_content(stored):
-            # If the owner dies and nobody reads the key again, DynamoDB's TTL removes the item.
-            actions.append(model.expires.set(_end_of_item(until, token if has_chain else None)))
-            actions += [attribute.remove() for attribute in content_attributes(model)]
-        return actions
+        end = _end_of_item(until, token if has_chain else None)
+        if _keeps_content(stored):
+            return actions + self._outlive_content(stored, end)
+        # If the owner dies and nobody reads the key again, DynamoDB's TTL removes the item.
+        actions.append(model.expires.set(end))
+        return actions + [attribute.remove() for attribute in content_attributes(model)]
+
+    def _outlive_content(self, stored: StoredVersion | None, end: datetime) -> list[Any]:
+        """Keep DynamoDB's TTL from removing a lease with the content that it is on."""
+        if stored is None or stored.expires is None or stored.expires >= end:
+            return []
+        model, expires = self.table.model, int(stored.expires.timestamp())
+        return [model.expires.set(end), model.content_expires.set(expires)]
+
+    def _end_with_content(self, stored: StoredVersion | None) -> list[Any]:
+        """Have DynamoDB's TTL remove the item once its content has expired."""
+        if stored is None or stored.expires is None:
+            return []
+        model = self.table.model
+        return [model.expires.set(stored.expires), model.content_expires.remove()]
 
     def _if_free(self, tokens: OwnTokens, stored: StoredVersion | None) -> Condition:
         """The condition of `acquire`.

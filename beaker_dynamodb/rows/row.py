@@ -90,8 +90,8 @@ class Row(NamedTuple):
         data, version, touched = (values.get(name) for name in ("data", "version", "touched"))
         if data is None or version is None or touched is None:
             raise CorruptItem("an item lacks data, version or touched")
-        created = values.get("created")
-        if not all(0 <= moment <= _LATEST for moment in (touched, created or 0)):
+        created, kept = values.get("created"), values.get("content_expires")
+        if not all(0 <= moment <= _LATEST for moment in (touched, created or 0, kept or 0)):
             raise CorruptItem("an item's times are out of range")
         parts = values.get("parts")
         name = PartsName.parse(parts) if parts else None
@@ -238,7 +238,8 @@ class ListedRow(NamedTuple):
     @staticmethod
     def attributes(model: type[SessionModel]) -> tuple[object, ...]:
         """The attributes that `from_item` needs."""
-        return (model.id, model.item, model.key, model.version, model.touched, model.expires)
+        times = (model.touched, model.expires, model.content_expires)
+        return (model.id, model.item, model.key, model.version, *times)
 
     @classmethod
     def from_item(cls, item: SessionModel) -> ListedRow | None:
@@ -258,7 +259,8 @@ class ListedRow(NamedTuple):
 
 def content_attributes(model: type[SessionModel]) -> tuple[Any, ...]:
     """The attributes of a cache value that a lease removes with a row that is not usable."""
-    return (model.data, model.version, model.touched, model.parts, model.signature)
+    times = (model.touched, model.content_expires)
+    return (model.data, model.version, *times, model.parts, model.signature)
 
 
 def new_token() -> str:
@@ -288,6 +290,12 @@ def parts_name(item: SessionModel) -> PartsName | None:
 
 
 def _life(item: SessionModel) -> int | None:
-    """A row's life in whole seconds; None for ever. The item keeps its end, rounded up."""
+    """A row's life in whole seconds; None for ever. The item keeps its end, rounded up.
+
+    A lease may keep the item longer than its content lives.
+    """
     expires = item.expires
-    return None if expires is None else int(expires.timestamp()) - math.ceil(item.touched)
+    if expires is None:
+        return None
+    end = item.content_expires
+    return int(expires.timestamp() if end is None else end) - math.ceil(item.touched)

@@ -19,7 +19,8 @@ class SessionModel(Model):
     """One item of the table: a session, its marker, a cache value, a part, or a lease.
 
     `rows.row` describes the attributes of content, `rows.leases` writes `lock_owner`,
-    `lock_until`, `lock_wanted` and `chain`. Only `id` and `item` are in each item.
+    `lock_until`, `lock_wanted`, `chain` and `content_expires`. Only `id` and `item` are in each
+    item.
     """
 
     class Meta:
@@ -43,6 +44,7 @@ class SessionModel(Model):
     touched = NumberAttribute(null=True)
     created = NumberAttribute(null=True)
     expires = TTLAttribute(null=True)
+    content_expires = NumberAttribute(null=True)
     key = BinaryAttribute(legacy_encoding=False, null=True)
     parts = UnicodeAttribute(null=True)
     signature = BinaryAttribute(legacy_encoding=False, null=True)

@@ -221,6 +221,37 @@ class TestStale:
         with pytest.raises(KeyError):
             one.get("a", expiretime=60)
 
+    def test_dynamodbs_ttl_does_not_remove_the_lease_with_it(
+        self, caches: list[Cache], dynamodb: Any, clock: Any
+    ) -> None:
+        one, other = caches
+        clock.advance(650)
+
+        def make() -> str:
+            [item] = stored_items(dynamodb)
+            assert item.expires.timestamp() >= item.lock_until + LONGEST_CREATION
+            assert b"a" in other.namespace
+            clock.advance(11)
+            assert b"a" not in other.namespace
+            return "new"
+
+        assert one.get("a", createfunc=make, expiretime=60) == "new"
+        [item] = stored_items(dynamodb)
+        assert item.expires.timestamp() == clock.now + 660
+        assert item.content_expires is None
+
+    def test_it_ends_as_before_if_its_successor_is_not_made(
+        self, caches: list[Cache], dynamodb: Any, clock: Any
+    ) -> None:
+        [before] = stored_items(dynamodb)
+        clock.advance(61)
+        with pytest.raises(ZeroDivisionError):
+            caches[0].get("a", createfunc=lambda: 1 / 0, expiretime=60)
+        [item] = stored_items(dynamodb)
+        assert item.expires == before.expires
+        assert item.content_expires is None
+        assert b"a" in caches[1].namespace
+
     def test_past_stale_ttl_it_is_missing(
         self, caches: list[Cache], clock: Any, threads: ThreadPoolExecutor, paced: Paced
     ) -> None:

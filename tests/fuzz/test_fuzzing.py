@@ -113,7 +113,8 @@ ATTRIBUTES = st.one_of(
 ALTERED = st.sampled_from(
     [
         *("data", "version", "touched", "created", "expires", "parts", "key", "signature"),
-        *("lock_owner", "lock_until", "lock_wanted", "birth", "ended", "foreign"),
+        *("lock_owner", "lock_until", "lock_wanted", "content_expires"),
+        *("birth", "ended", "foreign"),
     ]
 )
 ALTERATIONS = st.dictionaries(ALTERED, ATTRIBUTES | st.none(), min_size=1, max_size=4)

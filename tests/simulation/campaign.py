@@ -6,17 +6,18 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .endpoint import virtual_time_and_chance
-from .mechanisms import Removal, without
-from .plan import Outcome, Plan, run
+from .mechanisms import REMOVALS, Removal, without
+from .runs import Outcome, Plan, run
 from .shrink import shrink
+from .virtual import virtual_surroundings
+from .workloads import plan_from_json, plan_of
 
 KEPT = Path(__file__).parent / "kept.json"
 
@@ -54,17 +55,17 @@ class Report:
     #: Of this process's CPU time, which does not count what else runs on the machine.
     cpu_seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
-    #: The seeds of each violation.
-    violations: dict[str, list[int]] = field(default_factory=dict)
+    #: The plans of each violation.
+    violations: dict[str, list[Plan]] = field(default_factory=dict)
 
-    def add(self, seed: int, outcome: Outcome) -> None:
+    def add(self, plan: Plan, outcome: Outcome) -> None:
         """Count a run."""
         self.runs += 1
         self.requests += outcome.requests
         self.calls += outcome.calls
         self.faults.update(outcome.faults)
         if outcome.violation:
-            self.violations.setdefault(outcome.violation, []).append(seed)
+            self.violations.setdefault(outcome.violation, []).append(plan)
 
     def lines(self) -> Iterator[str]:
         """The report in words."""
@@ -78,34 +79,38 @@ class Report:
         yield f"faults: {faults or 'none'}"
         total = sum(map(len, self.violations.values()))
         yield f"violations: {total}"
-        for violation, seeds in sorted(self.violations.items(), key=lambda each: -len(each[1])):
-            yield f"  {len(seeds):6,}  {violation}: --seed {seeds[0]}"
+        for violation, plans in sorted(self.violations.items(), key=lambda each: -len(each[1])):
+            first = plans[0]
+            arguments = f"--of {first.settings.workload} --seed {first.seed}"
+            yield f"  {len(plans):6,}  {violation}: {arguments}"
 
 
 @contextmanager
 def simulation(mechanism: str | None = None) -> Iterator[Removal]:
-    """Where runs happen: with virtual time and chance, without logs, and without a mechanism."""
+    """Where runs happen: without logs, and without a mechanism."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with without(mechanism) as removal, virtual_time_and_chance():
+        with without(mechanism) as removal, virtual_surroundings():
             yield removal
     finally:
         logging.disable(before)
 
 
-def search(first: int, seconds: float, calls: float) -> Report:
+def search(workloads: Sequence[str], first: int, seconds: float, calls: float) -> Report:
     """Run seed after seed.
 
     Args:
+        workloads: that take turns.
         first: seed.
         seconds: after which no run begins.
         calls: to DynamoDB after which no run begins.
     """
     report, stopwatch = Report(), Stopwatch()
     with simulation():
-        for seed in count(first):
-            report.add(seed, run(Plan.of(seed)))
+        for number in count():
+            plan = plan_of(workloads[number % len(workloads)], first + number // len(workloads))
+            report.add(plan, run(plan))
             report.seconds, report.cpu_seconds = stopwatch.read()
             if report.seconds > seconds or report.calls > calls:
                 break
@@ -121,26 +126,27 @@ def search_without(mechanism: str, seconds: float) -> Report:
     """
     report, stopwatch = Report(), Stopwatch()
     for seed in count():
+        plan = plan_of(REMOVALS[mechanism].workload, seed)
         with simulation(mechanism) as removal:
-            outcome = run(Plan.of(seed), removal)
-        if outcome.violation and not _is_clean(seed):
+            outcome = run(plan, removal)
+        if outcome.violation and not _is_clean(plan):
             outcome = replace(outcome, violation=None)
-        report.add(seed, outcome)
+        report.add(plan, outcome)
         report.seconds, report.cpu_seconds = stopwatch.read()
         if report.violations or report.seconds > seconds:
             break
     return report
 
 
-def _is_clean(seed: int) -> bool:
-    """Whether a seed has no violation with every mechanism in place."""
+def _is_clean(plan: Plan) -> bool:
+    """Whether a plan has no violation with every mechanism in place."""
     with simulation():
-        return run(Plan.of(seed)).violation is None
+        return run(plan).violation is None
 
 
-def explain(seed: int, mechanism: str | None = None) -> tuple[Plan, str | None, list[str]]:
-    """The smallest plan with the violation of a seed, the violation, and the trace of the plan."""
-    plan, trace = Plan.of(seed), list[str]()
+def explain(plan: Plan, mechanism: str | None = None) -> tuple[Plan, str | None, list[str]]:
+    """The smallest plan with the violation of a plan, the violation, and the trace of the plan."""
+    trace: list[str] = []
     with simulation(mechanism) as removal:
         violation = run(plan, removal).violation
         if violation:
@@ -152,7 +158,7 @@ def explain(seed: int, mechanism: str | None = None) -> tuple[Plan, str | None, 
 def kept() -> list[Kept]:
     """The plans that are kept."""
     return [
-        Kept(each["reason"], each["violation"], Plan.from_json(each["plan"]))
+        Kept(each["reason"], each["violation"], plan_from_json(each["plan"]))
         for each in json.loads(KEPT.read_text(encoding="utf-8"))
     ]
 

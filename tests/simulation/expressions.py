@@ -40,10 +40,25 @@ class Condition(NamedTuple):
     used: frozenset[str]
 
 
-class Update(NamedTuple):
-    """A parsed update: attributes with the placeholder of their new value, and those to remove."""
+class Assignment(NamedTuple):
+    """An attribute and the placeholder of its new value.
 
-    assigned: tuple[tuple[str, str], ...]
+    With `kept`, the value of that attribute is assigned instead, if the item has one.
+    """
+
+    name: str
+    placeholder: str
+    kept: str | None = None
+
+    def value(self, item: Item, values: Values) -> Value:
+        """What an item's attribute becomes."""
+        return item.get(self.kept or "") or values[self.placeholder]
+
+
+class Update(NamedTuple):
+    """A parsed update: what it assigns, and the attributes that it removes."""
+
+    assigned: tuple[Assignment, ...]
     removed: tuple[str, ...]
     used: frozenset[str]
 
@@ -77,7 +92,7 @@ def parse_condition(
 def parse_update(text: str, names: tuple[tuple[str, str], ...]) -> Update:
     """An update with SET and REMOVE."""
     parser = _Parser(text, dict(names))
-    assigned: list[tuple[str, str]] = []
+    assigned: list[Assignment] = []
     removed: list[str] = []
     while parser.next is not None:
         clause = parser.take()
@@ -87,7 +102,7 @@ def parse_update(text: str, names: tuple[tuple[str, str], ...]) -> Update:
             removed += parser.list_of(parser.name)
         else:
             raise ExpressionError(f"unknown clause {clause}")
-    paths = [name for name, _ in assigned] + removed
+    paths = [each.name for each in assigned] + removed
     if not paths or len(paths) != len(set(paths)):
         raise ExpressionError("two document paths overlap with each other, or there is none")
     return Update(tuple(assigned), tuple(removed), frozenset(parser.used))
@@ -192,10 +207,18 @@ class _Parser:
         self.used.add(token)
         return self._names[token]
 
-    def assignment(self) -> tuple[str, str]:
+    def assignment(self) -> Assignment:
         name = self.name()
         self.take("=")
-        return name, self.placeholder()
+        if self.next != "if_not_exists":
+            return Assignment(name, self.placeholder())
+        self.take()
+        self.take("(")
+        kept = self.name()
+        self.take(",")
+        assigned = Assignment(name, self.placeholder(), kept)
+        self.take(")")
+        return assigned
 
 
 def _tokens(text: str) -> Iterator[str]:

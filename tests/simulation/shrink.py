@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .mechanisms import NOTHING, Removal
-from .plan import Plan, Step, run
+from .runs import Plan, Step, run
 
 #: A smaller plan has another schedule: this many are tried.
 _SCHEDULES = 60
@@ -58,19 +58,12 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
 
 def _plainer(plan: Plan) -> Iterator[Plan]:
     """Plans with one setting less."""
-    settings: tuple[dict[str, Any], ...] = (
-        {"values": "plain"},
-        {"odd_keys": False},
-        {"is_weak": False},
-    )
-    for plainer in settings:
-        candidate = replace(plan, **plainer)
-        if candidate != plan:
-            yield candidate
+    for settings in plan.settings.plainer():
+        yield replace(plan, settings=settings)
     for number, steps in enumerate(plan.clients):
         for index, step in enumerate(steps):
             if step.pause:
-                yield _with_client(plan, number, _with_step(steps, index, replace(step, pause=0.0)))
+                yield _with_client(plan, number, _with_step(steps, index, step._replace(pause=0.0)))
 
 
 def _with_step(steps: tuple[Step, ...], index: int, step: Step) -> tuple[Step, ...]:

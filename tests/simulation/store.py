@@ -59,6 +59,8 @@ class Store:
         self._name = name
         self._clock = clock
         self._rewrite = rewrite
+        #: Is called with the key of each item that changes, the item before, and the one after.
+        self.watch: Callable[[Key, Item | None, Item | None], None] = _ignore
         self.items: dict[Key, Item] = {}
         self._history: dict[Key, deque[Change]] = {}
         self._operations: dict[str, Callable[[Arguments], Answer]] = {
@@ -130,11 +132,12 @@ class Store:
         except ExpressionError as error:
             raise _invalid(f"Invalid UpdateExpression: {error}") from error
         test = self._condition(arguments, update.used)
-        if {"id", "item"} & {*update.removed, *(name for name, _ in update.assigned)}:
+        if {"id", "item"} & {*update.removed, *(each.name for each in update.assigned)}:
             raise _invalid("Cannot update attribute. This attribute is part of the key")
         key = self._key(arguments["Key"])
-        item = dict(self.items.get(key) or arguments["Key"])
-        item.update((name, values[placeholder]) for name, placeholder in update.assigned)
+        before = self.items.get(key) or arguments["Key"]
+        item = dict(before)
+        item.update((each.name, each.value(before, values)) for each in update.assigned)
         for name in update.removed:
             item.pop(name, None)
         return self._write(arguments, key, test, self._checked(item))
@@ -224,6 +227,7 @@ class Store:
         if history is None:
             history = self._history[key] = deque(maxlen=_STATES_KEPT)
         history.append(Change(self._clock(), before))
+        self.watch(key, before, item)
         if item is None:
             self.items.pop(key, None)
         else:
@@ -266,7 +270,10 @@ class Summary(NamedTuple):
 
 def _tokens(item: Mapping[str, Any]) -> str:
     """The attributes of an item that tell one from another."""
-    names = ("version", "birth", "ended", "touched", "lock_owner", "lock_until")
+    names = (
+        *("version", "birth", "ended", "touched", "expires", "content_expires", "parts"),
+        *("lock_owner", "lock_until", "chain"),
+    )
     return " ".join(f"{name}={next(iter(item[name].values()))}" for name in names if name in item)
 
 
@@ -284,6 +291,10 @@ def refusal(code: str, message: str, status: int = 400) -> ClientError:
     metadata = {**_METADATA, "HTTPStatusCode": status}
     error = {"Code": code, "Message": message}
     return ClientError({"Error": error, "ResponseMetadata": metadata}, "simulated")
+
+
+def _ignore(_key: Key, _before: Item | None, _after: Item | None) -> None:
+    """Nobody watches."""
 
 
 def _invalid(message: str) -> ClientError:

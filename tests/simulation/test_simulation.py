@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from .caches.acts import ACTS
 from .campaign import Kept, explain, kept, search, search_without, simulation
 from .mechanisms import REMOVALS
-from .model import Model, Register, Sighting
-from .pages import PAGES
-from .plan import Plan, run
+from .runs import run
+from .sessions.model import Model, Register, Sighting
+from .sessions.pages import PAGES
+from .workloads import WORKLOADS, plan_from_json, plan_of
 from .world import FAULTS
 
 IN_CI = os.environ.get("CI") == "true"
@@ -29,11 +31,15 @@ PATIENCE = 120.0
 #: A kept plan is tried under its own schedule and as many others: the package's calls change.
 SCHEDULES = 40
 
+#: What a run of each workload can do.
+ALL_ACTS = {"sessions": PAGES.keys(), "caches": {*ACTS, "look"}}
+
+each_workload = pytest.mark.parametrize("workload", WORKLOADS)
 each_kept = pytest.mark.parametrize("entry", kept(), ids=lambda entry: entry.reason)
 
 
 def test_new_seeds_violate_nothing() -> None:
-    report = search(random.randrange(2**40), SECONDS, math.inf)
+    report = search(list(WORKLOADS), random.randrange(2**40), SECONDS, math.inf)
     assert not report.violations, "\n".join(report.lines())
 
 
@@ -51,12 +57,13 @@ def test_a_missing_mechanism_is_found(mechanism: str) -> None:
     assert report.violations, "\n".join(report.lines())
 
 
+@each_workload
 class TestRuns:
-    def test_are_determined_by_their_seed(self) -> None:
-        assert trace(7) == trace(7) != trace(8)
+    def test_are_determined_by_their_seed(self, workload: str) -> None:
+        assert trace(workload, 7) == trace(workload, 7) != trace(workload, 8)
 
-    def test_do_not_depend_on_the_process(self) -> None:
-        program = f"from {__name__} import trace; print(*trace(7), sep='\\n')"
+    def test_do_not_depend_on_the_process(self, workload: str) -> None:
+        program = f"from {__name__} import trace; print(*trace('{workload}', 7), sep='\\n')"
         outputs = {
             subprocess.run(
                 [sys.executable, "-c", program],
@@ -69,33 +76,33 @@ class TestRuns:
         }
         assert len(outputs) == 1
 
-    def test_visit_every_page_and_meet_every_fault(self) -> None:
-        pages: Counter[str] = Counter()
+    def test_do_everything_and_meet_every_fault(self, workload: str) -> None:
+        done: Counter[str] = Counter()
         faults: Counter[str] = Counter()
         with simulation():
             for seed in range(150):
                 lines: list[str] = []
-                outcome = run(Plan.of(seed), trace=lines)
+                outcome = run(plan_of(workload, seed), trace=lines)
                 faults.update(outcome.faults)
-                pages.update(line.split()[-3] for line in lines if line.endswith("is answered"))
-        assert pages.keys() == PAGES.keys()
+                done.update(line.split()[-3] for line in lines if line.endswith("is answered"))
+        assert done.keys() == ALL_ACTS[workload]
         assert faults.keys() == {*FAULTS, "old state read"}
 
-    def test_come_back_from_json(self) -> None:
-        plan = Plan.of(3)
-        assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    def test_come_back_from_json(self, workload: str) -> None:
+        plan = plan_of(workload, 3)
+        assert plan_from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
-    def test_are_fast(self) -> None:
-        report = search(0, math.inf, 10_000)
-        # 2,000 a second on a machine of its own; here others run at the same time.
+    def test_are_fast(self, workload: str) -> None:
+        report = search([workload], 0, math.inf, 10_000)
+        # 1,700 a second and more on a machine of its own; here others run at the same time.
         assert report.requests / report.cpu_seconds > 500
 
 
-def trace(seed: int) -> list[str]:
+def trace(workload: str, seed: int) -> list[str]:
     """What happens in a run."""
     lines: list[str] = []
     with simulation():
-        run(Plan.of(seed), trace=lines)
+        run(plan_of(workload, seed), trace=lines)
     return lines
 
 
@@ -166,7 +173,7 @@ class TestModel:
 
 
 def test_a_violation_is_shrunk_to_what_it_needs() -> None:
-    plan, violation, lines = explain(first_without("merge"), "merge")
+    plan, violation, lines = explain(plan_of("sessions", first_without("merge")), "merge")
     assert violation == "an acknowledged change is lost"
     assert sum(map(len, plan.clients)) <= 3
     assert any("VIOLATION" in line for line in lines)
@@ -178,5 +185,5 @@ def first_without(mechanism: str) -> int:
         return next(
             seed
             for seed in range(5_000)
-            if run(Plan.of(seed), removal).violation == "an acknowledged change is lost"
+            if run(plan_of("sessions", seed), removal).violation == "an acknowledged change is lost"
         )

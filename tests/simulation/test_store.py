@@ -64,7 +64,7 @@ class Expressions:
     def update(self) -> str:
         names = self._chance.sample(NAMES, self._chance.randrange(1, 4))
         cut = self._chance.randrange(len(names) + 1)
-        set_ = [f"{self.name(name)} = {self._any_value()}" for name in names[:cut]]
+        set_ = [f"{self.name(name)} = {self._assigned()}" for name in names[:cut]]
         removed = [self.name(name) for name in names[cut:]]
         clauses = (("SET", set_), ("REMOVE", removed))
         return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses if parts)
@@ -86,6 +86,11 @@ class Expressions:
             return f"{self.name()} {sign} {self._any_value()}"
         sign = self._chance.choice(("<", "<=", ">", ">="))
         return f"{self.name()} {sign} {self.value(self._chance.choice(ORDERED))}"
+
+    def _assigned(self) -> str:
+        if self._chance.random() < 0.8:
+            return self._any_value()
+        return f"if_not_exists ({self.name()}, {self._any_value()})"
 
     def _any_value(self) -> str:
         return self.value(self._chance.choice(VALUES))

@@ -1,18 +1,16 @@
-"""The simulated world: virtual time, clients as greenlets, and a scheduler that picks each step."""
+"""The simulated world: virtual time, the store, and a scheduler that picks each step."""
 
 from __future__ import annotations
 
 import random
-import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from greenlet import GreenletExit, greenlet
+from greenlet import greenlet
 
+from .clients import Client, Process
 from .mechanisms import NOTHING, Removal
 from .store import LONGEST_LAG, Answer, Arguments, Store, Summary, refusal
 
@@ -26,8 +24,9 @@ LARGEST_SKEW = 0.1
 #: In seconds: how long a slow call is under way, and how late a late one arrives, at most.
 DELAYS = (0.01, 0.3, 3.0, 12.0, 45.0, 90.0)
 LATENESS = (0.01, 1.0, 12.0, 90.0, 90.0)
+#: In seconds: how long it takes at most until a call without an answer is sent again.
+RECOVERY = 5.0
 _MOST_CALLS = 3_000
-_READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 
 
 class Actor(Protocol):
@@ -39,127 +38,21 @@ class Actor(Protocol):
         """Take one step."""
 
 
-class Client:
-    """A client: a greenlet that runs requests one after the other.
-
-    Args:
-        world: that it is part of.
-        name: for the trace.
-        main: what it does.
-        skew: how far its clock is ahead, in seconds.
-    """
-
-    def __init__(
-        self, world: World, name: str, main: Callable[[Client], None], skew: float
-    ) -> None:
-        self.name = name
-        self.skew = skew
-        self.wake = world.now
-        self.is_killed = False
-        #: Whether it is in a request that holds a lock.
-        self.is_locked = False
-        self.calls = CallCounts()
-        self._world = world
-        self._thread_locals: list[dict[str, Any]] | None = None
-        self._pending: tuple[str, Arguments] | None = None
-        self._greenlet = greenlet(lambda: main(self))
-
-    def __str__(self) -> str:
-        return self.name
-
-    def act(self) -> None:
-        """Go on, or have the call that it waits for delivered."""
-        if self._pending is None:
-            self._resume(None)
-            return
-        operation, arguments = self._pending
-        outcome = self._world.deliver(self, operation, arguments)
-        if outcome is not None:
-            self._pending = None
-            self._resume(outcome)
-
-    def begin_request(self) -> None:
-        """Count the calls of a new request."""
-        self.calls = CallCounts()
-
-    def attempt(self, operation: str, arguments: Arguments) -> Any:
-        """Send a call once, from inside the greenlet: the answer, or an error."""
-        self._pending = operation, arguments
-        return self._world.switch_to_scheduler()
-
-    def sleep(self, seconds: float) -> None:
-        """Pause, from inside the greenlet."""
-        if self.is_killed:
-            raise GreenletExit
-        self.wake = self._world.now + max(0.0, seconds)
-        self._world.switch_to_scheduler()
-
-    def kill(self) -> None:
-        """End it as a crash does: whatever it still wants to send is not sent."""
-        self.is_killed = True
-        self._pending = None
-        if self._greenlet:
-            self._enter()
-            self._greenlet.throw(GreenletExit)
-            self._leave()
-        self._world.forget(self)
-
-    def _resume(self, outcome: Any) -> None:
-        self._enter()
-        # A greenlet that has not begun takes the arguments of its function instead.
-        arguments = (outcome,) if self._greenlet else ()
-        self._greenlet.switch(*arguments)
-        self._leave()
-        if self._greenlet.dead:
-            self._world.forget(self)
-
-    def _enter(self) -> None:
-        """Give the package this client's thread-local values, as if it was a thread."""
-        self._world.current = self
-        if self._thread_locals is not None:
-            for local, values in zip(_thread_locals(), self._thread_locals, strict=True):
-                vars(local).update(values)
-
-    def _leave(self) -> None:
-        self._world.current = None
-        self._thread_locals = [dict(vars(local)) for local in _thread_locals()]
-        for local in _thread_locals():
-            vars(local).clear()
-            local.__init__()
-
-
-class CallCounts:
-    """What a request has cost, and what has happened to it."""
-
-    def __init__(self) -> None:
-        self.reads = 0
-        self.writes = 0
-        self.refused = 0
-        self.faults = 0
-        #: The item that the last read returned.
-        self.item: Any = None
-
-    def count(self, operation: str, answer: Any) -> None:
-        """Count a call."""
-        if operation in _READS:
-            self.reads += 1
-            self.item = answer.get("Item") if isinstance(answer, dict) else None
-        else:
-            self.writes += 1
-            self.refused += isinstance(answer, ClientError)
-
-
 class Packet:
     """A call that arrives after its client has stopped waiting for the answer."""
 
-    def __init__(self, world: World, operation: str, arguments: Arguments, wake: float) -> None:
+    def __init__(
+        self, world: World, purpose: str, operation: str, arguments: Arguments, wake: float
+    ) -> None:
         self.wake = wake
         self._world = world
+        self._purpose = purpose
         self._call = operation, arguments
 
     def act(self) -> None:
         """Arrive."""
         self._world.forget(self)
+        self._world.purpose = self._purpose
         self._world.execute("late", *self._call)
 
 
@@ -185,22 +78,29 @@ class World:
         self.current: Client | None = None
         self.violation: str | None = None
         self.is_calm = True
+        #: What the client does whose call DynamoDB executes; "expire" for DynamoDB's TTL.
+        self.purpose = ""
         #: What has happened, in words; None if nobody wants to read it.
         self.trace: list[str] | None = None
         self._removal = removal
         self._kinds = faults
         self._rate = rate
         self._actors: list[Actor] = []
-        self._scheduler: greenlet | None = None
+        #: Where its clients return to: the greenlet that runs it.
+        self.scheduler = greenlet.getcurrent()
 
-    def add(self, name: str, main: Callable[[Client], None], *, skewed: bool = True) -> None:
-        """Have a client begin now."""
-        skew = self.random.uniform(-LARGEST_SKEW, LARGEST_SKEW) if skewed else 0.0
-        self._actors.append(Client(self, name, main, skew))
+    def add(
+        self, name: str, main: Callable[[Client], None], process: Process | None = None
+    ) -> None:
+        """Have a client begin now, in a process of its own if none is given."""
+        self._actors.append(Client(self, name, main, process or self.process()))
+
+    def process(self) -> Process:
+        """A new process, whose clock is wrong."""
+        return Process(self.random.uniform(-LARGEST_SKEW, LARGEST_SKEW))
 
     def run(self) -> None:
         """Take steps until every client has finished and every packet has arrived."""
-        self._scheduler = greenlet.getcurrent()
         while self._actors and self.violation is None:
             now = self.now
             ready = [actor for actor in self._actors if actor.wake <= now]
@@ -237,8 +137,7 @@ class World:
 
     def switch_to_scheduler(self) -> Any:
         """Let others go on; returns what the scheduler answers."""
-        assert self._scheduler is not None
-        return self._scheduler.switch()
+        return self.scheduler.switch()
 
     def execute(self, who: object, operation: str, arguments: Arguments) -> Answer | ClientError:
         """Have the store answer a call now."""
@@ -255,13 +154,16 @@ class World:
 
     def deliver(self, client: Client, operation: str, arguments: Arguments) -> Any:
         """The outcome of a client's call; None if it takes longer."""
+        self.purpose = client.purpose
         kind = self._fault()
         if kind is None:
             return self._answer(client, operation, arguments)
         self.faults[kind] += 1
         client.calls.faults += 1
         self.note(client, "fault:", kind)
-        return getattr(self, f"_{kind}")(client, operation, arguments)
+        outcome = getattr(self, f"_{kind}")(client, operation, arguments)
+        client.process.disturb(max(client.wake, self.now + RECOVERY))
+        return outcome
 
     def _fault(self) -> str | None:
         if self.is_calm or not self._kinds or self.random.random() >= self._rate:
@@ -270,11 +172,12 @@ class World:
 
     def _answer(self, client: Client, operation: str, arguments: Arguments) -> Answer | ClientError:
         is_weak = not arguments.get("ConsistentRead") or (
-            client.is_locked and self._removal.weakens_locked_reads
+            client.needs_strong_reads and self._removal.weakens_reads
         )
         if operation == "GetItem" and is_weak and not self.is_calm:
             self.calls += 1
             self.faults["old state read"] += 1
+            client.calls.old += 1
             lag = self.random.choice((0.0, 0.01, 0.5, LONGEST_LAG * 0.95))
             answer = self.store.read_at(arguments, self.now - lag)
             self.note(client, lag, "s old:", Summary(operation, arguments, answer))
@@ -287,7 +190,7 @@ class World:
 
     def _late(self, client: Client, operation: str, arguments: Arguments) -> Any:
         due = self.now + self.random.choice(LATENESS) * self.random.random()
-        self._actors.append(Packet(self, operation, arguments, due))
+        self._actors.append(Packet(self, client.purpose, operation, arguments, due))
         return _no_answer()
 
     def _dropped(self, client: Client, operation: str, arguments: Arguments) -> Any:
@@ -305,13 +208,18 @@ class World:
     def _killed(self, client: Client, operation: str, arguments: Arguments) -> Any:
         if self.random.random() < 0.5:
             self.execute(client, operation, arguments)
-        client.kill()
+        client.process.kill()
 
     def _expired(self, client: Client, operation: str, arguments: Arguments) -> Any:
-        """DynamoDB's TTL removes what has expired, before the call."""
-        for key in self.store.expired():
-            self.store.remove(key)
+        self.expire()
+        self.purpose = client.purpose
         return self._answer(client, operation, arguments)
+
+    def expire(self) -> None:
+        """DynamoDB's TTL removes what has expired."""
+        for key in self.store.expired():
+            self.purpose = "expire"
+            self.store.remove(key)
 
     def _wait(self) -> None:
         self.now = min(actor.wake for actor in self._actors)
@@ -325,15 +233,3 @@ class World:
 
 def _no_answer() -> ReadTimeoutError:
     return ReadTimeoutError(endpoint_url=TABLE)
-
-
-@cache
-def _thread_locals() -> tuple[Any, ...]:
-    """The thread-local variables of the package's modules."""
-    modules = [
-        module for name, module in list(sys.modules.items()) if name.startswith("beaker_dynamodb")
-    ]
-    values = [value for module in modules for value in vars(module).values()]
-    return tuple(
-        {id(value): value for value in values if isinstance(value, threading.local)}.values()
-    )

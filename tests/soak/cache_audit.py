@@ -250,19 +250,8 @@ class Audit:
 
     def _lost(self) -> Iterator[str]:
         for creation in self.creations.values():
-            if creation.refused is None or self._is_ended(creation, creation.refused):
-                continue
-            if not self._is_taken_over(creation, creation.refused):
+            if creation.refused and not self._is_ended(creation, creation.refused):
                 yield f"made and lost: {creation}"
-
-    def _is_taken_over(self, creation: Creation, moment: float) -> bool:
-        """Whether its extension was refused, its lease had run out, and another one overlapped."""
-        had_run_out = creation.lease.is_lost and creation.lease.until < moment
-        return had_run_out and any(
-            other.begins < moment and (other.ends is None or other.ends > creation.begins)
-            for other in self._of_key[creation.key]
-            if other is not creation
-        )
 
     def _long(self) -> Iterator[Creation]:
         """The creations that only the heartbeat can protect to their end, and nothing disturbs."""

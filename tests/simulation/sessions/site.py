@@ -13,9 +13,9 @@ from beaker_dynamodb import SessionMiddleware
 from beaker_dynamodb.options import parse_options
 from beaker_dynamodb.table import bind
 
-from .endpoint import Endpoint
+from ..endpoint import Endpoint
+from ..world import TABLE
 from .visit import LOCK_TIMEOUT, LOCK_WAIT, TIMEOUT, TOUCH_INTERVAL, answer
-from .world import TABLE
 
 
 class OwnSerializer:

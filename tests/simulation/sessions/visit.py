@@ -9,9 +9,10 @@ from typing import Any
 
 from beaker_dynamodb import ConflictError, LockTimeout, StoreUnavailable
 
+from ..clients import CallCounts, Client
+from ..store import LONGEST_LAG
+from ..world import LARGEST_SKEW, World
 from .model import Attempt, Model, Register, Session, Sighting, Value
-from .store import LONGEST_LAG
-from .world import LARGEST_SKEW, CallCounts, Client, World
 
 #: Errors that a page may answer, because DynamoDB or another page was in its way.
 REFUSALS = (StoreUnavailable, ConflictError, LockTimeout)

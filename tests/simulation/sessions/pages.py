@@ -10,9 +10,9 @@ from greenlet import GreenletExit
 
 from beaker_dynamodb import LockTimeout
 
+from ..clients import Client
 from .model import Session
 from .visit import COUNTER, REFUSALS, SHARED, Application, Visit, read_value
-from .world import Client
 
 #: In seconds: how long a slow page takes.
 SLOWNESS = (0.5, 5.0, 90.0)
@@ -232,14 +232,14 @@ def _count_under_lock(visit: Visit, work: Callable[[Visit], None]) -> None:
     if visit.load() is None:
         return
     visit.beaker.lock()
-    visit.client.is_locked = True
+    visit.client.needs_strong_reads = True
     cookie, model = str(visit.cookie), visit.application.model
     now = visit.application.world.now
     visit.report(model.enter(visit, cookie, now, visit.application.lease_end(cookie)))
     try:
         _count_locked(visit, work)
     finally:
-        visit.client.is_locked = False
+        visit.client.needs_strong_reads = False
         model.leave(visit, cookie)
         visit.beaker.unlock()
 

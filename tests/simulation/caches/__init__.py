@@ -1,0 +1,1 @@
+"""The workload of caches: creators, waiters and removals of a few values."""

@@ -1,0 +1,1 @@
+"""The workload of sessions: pages of an application behind Beaker's middleware."""
