@@ -8,6 +8,7 @@ from typing import Any
 
 from beaker import middleware
 
+from .options import check_cache_settings
 from .session import (
     DynamoDBSession,
     release_locks,
@@ -26,7 +27,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     Args:
         wrap_app: the WSGI application.
-        config: settings with Beaker's prefix `session.` or `beaker.session.`.
+        config: settings with Beaker's prefix `session.` or `beaker.session.`. Those of caches in
+            DynamoDB, with `cache.` or `beaker.cache.`, are checked, too, for Beaker's
+            `CacheMiddleware` and `CacheManager`, which read the same settings.
         environ_key: key of the session in the WSGI environment.
         settings: settings without a prefix; they take precedence.
 
@@ -44,6 +47,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         **settings: Any,
     ) -> None:
         prepare_sessions(config or {}, **settings)
+        check_cache_settings(config or {})
         super().__init__(wrap_app, dict(config or {}), environ_key, **settings)
         self.options: dict[str, Any] = with_session_class(self.options)
         self.wrap_app = self._respond

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from .admin.check import Finding, check
-from .errors import BeakerDynamoDBError
-from .options import Options
+from .errors import BeakerDynamoDBError, ConfigurationError
+from .options import Options, parse_options
 from .session import OWN_TYPES, parse_settings
+from .table import ErrorHook
 
 logger = logging.getLogger("beaker_dynamodb.startup")
 
@@ -36,10 +38,22 @@ def prepare_sessions(config: Mapping[str, Any], **settings: Any) -> None:
     own |= {key: value for key, value in settings.items() if not key.startswith(PREFIXES)}
     if own.get("type") in OWN_TYPES:
         is_long = any(key.startswith("beaker.") for key, _ in given)
-        options = parse_settings(own, "beaker.session." if is_long else "session.")
-        if options.startup_check != "off" and options not in _checked:
-            _check(own, must_pass=options.startup_check == "fail")
-            _checked.add(options)
+        with _reported(own.get("on_error")):
+            options = parse_settings(own, "beaker.session." if is_long else "session.")
+            if options.startup_check != "off" and options not in _checked:
+                _check(own, must_pass=options.startup_check == "fail")
+                _checked.add(options)
+
+
+@contextmanager
+def _reported(on_error: object) -> Iterator[None]:
+    """Hand the error of a start to the application's function, unless that setting is wrong."""
+    try:
+        yield
+    except BeakerDynamoDBError as error:
+        with suppress(ConfigurationError):
+            ErrorHook(parse_options({"on_error": on_error}).on_error).report(error)
+        raise
 
 
 def _without_prefix(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..options import Options
@@ -121,7 +121,7 @@ def index_differences(
         name = index_name(key)
         if name not in existing:
             attributes = json.dumps(schema(options)["AttributeDefinitions"])
-            update = json.dumps([{"Create": index(options, key)}])
+            update = json.dumps([{"Create": index(_with_billing(options, found), key)}])
             yield Difference(
                 f"index {name}",
                 "missing",
@@ -141,6 +141,14 @@ def index_differences(
                 "by keys alone",
                 aws.update("--global-secondary-index-updates", update),
             )
+
+
+def _with_billing(options: Options, found: Mapping[str, Any]) -> Options:
+    """The options with the billing that the table has: its new index needs the same."""
+    units = found.get("ProvisionedThroughput", {})
+    read, write = units.get("ReadCapacityUnits", 0), units.get("WriteCapacityUnits", 0)
+    mode = "provisioned" if read else "on_demand"
+    return replace(options, billing_mode=mode, read_capacity_units=read, write_capacity_units=write)
 
 
 def _in_ttl(table: Table, options: Options, aws: AwsCommand) -> Iterator[Difference]:

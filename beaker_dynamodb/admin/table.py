@@ -108,12 +108,12 @@ def prepare_table(
     if dry_run:
         existed = table.definition.describe() is not None
         steps += [] if existed else _plan(settings)
-        return _report(table, options, settings, "existed" if existed else "missing", steps)
+        return _report(table, settings, "existed" if existed else "missing", steps)
     created = table.definition.create(report_step, sleep=sleep, settings=settings)
     if created and settings.point_in_time_recovery:
         _keep_backups(table, sleep)
         report_step("point-in-time recovery switched on")
-    return _report(table, options, settings, "created" if created else "existed", steps)
+    return _report(table, settings, "created" if created else "existed", steps)
 
 
 def _plan(settings: TableSettings) -> list[str]:
@@ -130,7 +130,7 @@ def _keep_backups(table: Table, sleep: Sleep) -> None:
             table.call("UpdateContinuousBackups", arguments)
         except BeakerDynamoDBError as error:
             if error.code != _BACKUPS_NOT_READY:
-                raise
+                raise _without_backups(error) from error
         else:
             return
     raise table.error(
@@ -140,14 +140,24 @@ def _keep_backups(table: Table, sleep: Sleep) -> None:
     )
 
 
-def _report(
-    table: Table, options: Options, settings: TableSettings, state: str, steps: Sequence[str]
-) -> TableReport:
+def _without_backups(error: BeakerDynamoDBError) -> BeakerDynamoDBError:
+    return type(error)(
+        f"the table is ready, but point-in-time recovery could not be switched on: {error.message}",
+        table=error.table,
+        region=error.region,
+        code=error.code,
+        cause=error.cause,
+    )
+
+
+def _report(table: Table, settings: TableSettings, state: str, steps: Sequence[str]) -> TableReport:
     place = table.location
     found: dict[str, Any] = {}
     if state != "missing":
         found = table.call("DescribeTable", {})["Table"]
-    differing = differences(table, options, settings, found) if state == "existed" else ()
+    # With the region and the endpoint that the AWS chain provides.
+    wanted = table.found_options
+    differing = differences(table, wanted, settings, found) if state == "existed" else ()
     return TableReport(
         place["table"],
         place["region"],

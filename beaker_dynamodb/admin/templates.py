@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,13 @@ from ..table import PLAIN_SETTINGS, TableSettings, chosen, schema
 
 #: The table's name inside a template.
 RESOURCE = "BeakerTable"
+#: The class of CDK for one item of a list.
+_CDK_ITEMS = {
+    "AttributeDefinitions": "AttributeDefinition",
+    "GlobalSecondaryIndexes": "GlobalSecondaryIndex",
+    "KeySchema": "KeySchema",
+    "Tags": "CfnTag",
+}
 
 
 def cloudformation(options: Options, settings: TableSettings = PLAIN_SETTINGS) -> dict[str, Any]:
@@ -79,15 +87,14 @@ def terraform(options: Options, settings: TableSettings = PLAIN_SETTINGS) -> str
 
 
 def cdk(options: Options, settings: TableSettings = PLAIN_SETTINGS) -> str:
-    """A Python module with a CDK stack; it includes the CloudFormation properties one to one."""
-    resource = cloudformation(options, settings)["Resources"][RESOURCE]
-    properties = _python(resource["Properties"], 4)
+    """A Python module with a CDK stack that has the table as a `CfnTable`."""
+    properties = cloudformation(options, settings)["Resources"][RESOURCE]["Properties"]
+    arguments = _python_arguments(properties, 12)
     return f'''"""The sessions and caches of beaker-dynamodb."""
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import CfnTag, RemovalPolicy, Stack
+from aws_cdk.aws_dynamodb import CfnTable
 from constructs import Construct
-
-PROPERTIES = {properties}
 
 
 class BeakerStack(Stack):
@@ -95,8 +102,10 @@ class BeakerStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, **options: object) -> None:
         super().__init__(scope, construct_id, **options)
-        table = CfnResource(
-            self, "{RESOURCE}", type="{resource["Type"]}", properties=PROPERTIES
+        table = CfnTable(
+            self,
+            "{RESOURCE}",
+{arguments}
         )
         table.apply_removal_policy(RemovalPolicy.RETAIN)
 '''
@@ -162,14 +171,26 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" if line else "" for line in text.splitlines())
 
 
-def _python(value: Any, indent: int) -> str:
-    """A literal of dicts, lists, texts, numbers and truth values, one entry a line."""
-    inner, outer = " " * indent, " " * (indent - 4)
-    if isinstance(value, dict):
-        lines = [f"{inner}{json.dumps(k)}: {_python(v, indent + 4)}," for k, v in value.items()]
-        return "\n".join(["{", *lines, f"{outer}}}"])
+def _python_arguments(properties: Mapping[str, Any], indent: int) -> str:
+    """Properties of CloudFormation as the arguments of a CDK class, one a line."""
+    return "\n".join(
+        f"{' ' * indent}{_python_name(name)}={_python(name, value, indent)},"
+        for name, value in properties.items()
+    )
+
+
+def _python_name(name: str) -> str:
+    """The name that CDK gives a property: `SSESpecification` is `sse_specification`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _python(name: str, value: Any, indent: int) -> str:
+    """An expression for the value of a property."""
+    inner, outer = " " * (indent + 4), " " * indent
     if isinstance(value, list):
-        return "\n".join(
-            ["[", *(f"{inner}{_python(each, indent + 4)}," for each in value), f"{outer}]"]
-        )
+        lines = [f"{inner}{_python(_CDK_ITEMS[name], each, indent + 4)}," for each in value]
+        return "\n".join(["[", *lines, f"{outer}]"])
+    if isinstance(value, dict):
+        kind = name if name == "CfnTag" else f"CfnTable.{name}Property"
+        return f"{kind}(\n{_python_arguments(value, indent + 4)}\n{outer})"
     return json.dumps(value) if isinstance(value, str) else repr(value)

@@ -87,8 +87,15 @@ def _in_one_line() -> Iterator[None]:
         raise Failure(_with_causes(error), Exit.USAGE) from error
     except BeakerDynamoDBError as error:
         raise Failure(_with_causes(error)) from error
-    except KeyboardInterrupt as error:
-        raise Failure("interrupted", Exit.INTERRUPTED) from error
+    except (click.Abort, KeyboardInterrupt) as error:
+        raise _stopped(error) from error
+
+
+def _stopped(error: click.Abort | KeyboardInterrupt) -> Failure:
+    # click turns Ctrl-C at a question into Abort.
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+        return Failure("interrupted", Exit.INTERRUPTED)
+    return Failure("stopped: nothing was changed (--yes does not ask)")
 
 
 def _with_causes(error: BeakerDynamoDBError) -> str:

@@ -16,8 +16,10 @@ from .output import as_json_option, print_json, print_table
 
 
 def _cookie(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str:
-    if given == "-":
+    if given == "-" or (given is None and not sys.stdin.isatty()):
         given = sys.stdin.readline()
+        if not given.strip():
+            raise click.UsageError("no session id on standard input")
     return (given or str(click.prompt("session id or cookie", hide_input=True, err=True))).strip()
 
 
@@ -36,8 +38,8 @@ _session = click.argument("session", required=False, callback=_cookie)
 def show_command(options: dict[str, object], session: str, *, values: bool, as_json: bool) -> None:
     """Show what is stored of a session, by its id or the value of its cookie.
 
-    An id is a password: without SESSION, the command asks for it and does not show it; with -, it
-    reads it from standard input. Nothing that is stored is executed.
+    An id is a password: without SESSION, the command asks for it and does not show it; with -, or
+    without a terminal, it reads it from standard input. Nothing that is stored is executed.
     """
     details = show_session(parse_options(options), session, values=values)
     if details.state == "missing":

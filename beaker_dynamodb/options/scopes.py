@@ -131,10 +131,14 @@ def check_cache_settings(config: Mapping[str, object], *, regions_alone: bool = 
     Raises:
         ConfigurationError: for a wrong setting; it names the full key.
     """
-    own = {
-        key.removeprefix("beaker.").removeprefix("cache."): value
+    given = {
+        key: value
         for key, value in config.items()
-        if key.startswith(("cache.", "beaker.cache."))
+        if isinstance(key, str) and key.startswith(("cache.", "beaker.cache."))
+    }
+    prefix = "beaker.cache." if any(key.startswith("beaker.") for key in given) else "cache."
+    own = {
+        key.removeprefix("beaker.").removeprefix("cache."): value for key, value in given.items()
     }
     names = [name.strip() for name in str(own.get("regions") or "").split(",") if name.strip()]
     for name in names:
@@ -144,19 +148,19 @@ def check_cache_settings(config: Mapping[str, object], *, regions_alone: bool = 
             if key.startswith(f"{name}.")
         }
         if (region.get("type") or own.get("type")) == "ext:dynamodb":
-            parse_cache_options(region, f"cache.{name}.")
+            parse_cache_options(region, f"{prefix}{name}.")
     shared = {key: value for key, value in own.items() if "." not in key}
     if shared.get("type") == "ext:dynamodb":
-        parse_cache_options(shared)
+        parse_cache_options(shared, prefix)
         if names and regions_alone:
-            _refuse_unshared(shared, names[0])
+            _refuse_unshared(shared, prefix, names[0])
 
 
-def _refuse_unshared(shared: Mapping[str, object], region: str) -> None:
+def _refuse_unshared(shared: Mapping[str, object], prefix: str, region: str) -> None:
     """Refuse what no region gets: a framework hands on only a few of the keys that all share."""
     for name in shared:
         if name in OPTIONS or name in ALIASES:
             raise ConfigurationError(
-                f"cache.{name} has no effect on the regions: set cache.{region}.{name}, or put it "
-                "into cache.url"
+                f"{prefix}{name} has no effect on the regions: set {prefix}{region}.{name}, or "
+                f"put it into {prefix}url"
             )

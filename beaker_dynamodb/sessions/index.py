@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import BeakerDynamoDBError, ConfigurationError, CorruptItem, TableError
 from ..options import Options
 from ..rows import Marker, Row, Rows
-from ..table import SESSION, Item, RowKey, index_name, is_of_session
+from ..table import SESSION, Item, RowKey, create_command, index_name, is_of_session
 from .ending import end
 from .lifetime import Lifetime
 
@@ -128,9 +128,10 @@ class SessionIndex:
         known = self._options.index_keys
         if key not in known:
             has = f"index_keys is {', '.join(known)}" if known else "index_keys names no key"
+            wanted = replace(self._options, index_keys=(*known, key))
             raise ConfigurationError(
-                f"no index finds sessions by {key}: {has}; set index_keys = {key}, and run "
-                "`beaker-dynamodb create-table`"
+                f"no index finds sessions by {key}: {has}; set index_keys = "
+                f"{','.join(wanted.index_keys)}, and run `{create_command(wanted)}`"
             )
 
     def _keys(self, key: str, text: str) -> list[RowKey]:

@@ -25,7 +25,7 @@ from .keys import (
     value_key,
 )
 from .operations import METRICS_ACTION, OPERATIONS, Operation, Role
-from .report import reported
+from .report import ErrorHook, reported
 from .schema import PLAIN_SETTINGS, TableSettings, chosen, index, index_name, schema
 from .size import item_size, read_units, write_units
 from .table import Item, ItemResult, Table, equals, is_present, is_unchanged
@@ -46,6 +46,7 @@ __all__ = [
     "CredentialSource",
     "Description",
     "DynamoDBConnection",
+    "ErrorHook",
     "Item",
     "ItemResult",
     "Operation",

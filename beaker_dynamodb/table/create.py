@@ -16,6 +16,7 @@ from ..errors import BeakerDynamoDBError, TableError
 from .bind import connection_of
 from .hints import policy_statement, table_arn
 from .item import SessionModel
+from .report import ErrorHook
 from .schema import PLAIN_SETTINGS, TableSettings, chosen
 from .translate import (
     ACCESS_DENIED,
@@ -154,6 +155,8 @@ class TableDefinition:
             warning = self._explain_ttl(error)
         if warning:
             logger.warning("table %s: expired items stay stored. %s", self._name, warning)
+            hook = ErrorHook(self._connection.options.on_error)
+            hook.report(self._error(f"expired items stay stored. {warning}"))
 
     def time_to_live(self) -> TimeToLive:
         """The TTL of the table as DescribeTimeToLive returns it."""

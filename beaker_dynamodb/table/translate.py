@@ -135,7 +135,10 @@ def _diagnose_silence(cause: Exception) -> tuple[type[BeakerDynamoDBError], str]
             "all other imports; for gunicorn, in the first lines of gunicorn.conf.py"
         )
     if isinstance(cause, _MISCONFIGURED):
-        return ConfigurationError, f"no call could be made ({cause}): set region and credentials"
+        return ConfigurationError, (
+            f"no call could be made ({cause}): set region and credentials; "
+            "`aws configure` asks for both"
+        )
     if isinstance(cause, _UNREACHABLE):
         return StoreUnavailable, (
             f"DynamoDB could not be reached ({cause}): check region, endpoint_url and network"

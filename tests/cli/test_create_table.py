@@ -78,6 +78,13 @@ class TestANewTable:
             )
         assert "recovery switched on" in create(place, "--point-in-time-recovery")
 
+    def test_says_which_step_a_stand_in_lacks(self, place: list[str], wire: Wire) -> None:
+        wire.fail_next("UpdateContinuousBackups", (400, "UnknownOperationException"))
+        arguments = ["create-table", *place, "--point-in-time-recovery"]
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 1
+        assert "point-in-time recovery could not be switched on" in result.output
+
     def test_is_not_created_in_a_dry_run(self, place: list[str], wire: Wire) -> None:
         shown = create(place, "--dry-run", "--point-in-time-recovery")
         assert "is missing; without --dry-run this would be done:" in shown
@@ -114,6 +121,19 @@ class TestAnExistingTable:
         for each in report["differences"]:
             run_aws(dynamodb, each["command"])
         assert json.loads(create(place, *wanted, "--json"))["differences"] == []
+
+    @pytest.mark.parametrize("billing", ["--read-capacity-units=3", "--billing-mode=on_demand"])
+    def test_gets_an_index_billed_as_the_table_is(
+        self, dynamodb: Any, place: list[str], billing: str
+    ) -> None:
+        create(place, billing)
+        report = json.loads(create(place, "--index-keys=user_id", "--json", code=3))
+        [missing] = report["differences"]
+        words = shlex.split(missing["command"])
+        update = json.loads(words[words.index("--global-secondary-index-updates") + 1])
+        throughput = update[0]["Create"].get("ProvisionedThroughput", {})
+        assert throughput.get("ReadCapacityUnits") == (3 if "units" in billing else None)
+        run_aws(dynamodb, missing["command"])
 
     def test_names_what_differs_in_words(self, place: list[str]) -> None:
         create(place)

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, create_table
@@ -175,4 +176,14 @@ def test_a_question_without_an_answer_destroys_nothing() -> None:
     done = run("purge", "--region=eu-west-1")
     assert done.returncode == 1
     assert "delete what expired" in done.stderr
-    assert "Aborted!" in done.stderr
+    assert "Error: stopped: nothing was changed (--yes does not ask)" in done.stderr
+
+
+def test_ctrl_c_at_a_question_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click.termui, "visible_prompt_func", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["purge", "--region=eu-west-1"], "beaker-dynamodb")
+    assert ended.value.code == 130

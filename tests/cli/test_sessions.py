@@ -80,6 +80,11 @@ class TestShow:
         assert ": live\n" in asked
         assert session_id not in asked
 
+    def test_needs_an_id_on_standard_input(self, place: list[str]) -> None:
+        error = run("show", *place, answer="", code=2).output
+        assert "no session id on standard input" in error
+        assert len(error.splitlines()) == 1
+
     def test_prints_json(self, place: list[str], site: Site) -> None:
         ada = site.visitor(user_id="ada", large=noise(600_000))
         details = json.loads(run("show", *place, ada.read_id(), "--json").output)
@@ -161,6 +166,9 @@ class TestSessions:
         without = [word for word in place if not word.startswith("--index-keys")]
         error = run("sessions", *without, "--user-id", "42", code=2).output
         assert "set index_keys = user_id" in error
+        name = next(word for word in place if word.startswith("--table-name")).partition("=")[2]
+        assert f"run `beaker-dynamodb create-table --table-name {name} --region" in error
+        assert "--index-keys user_id`" in error
 
 
 class TestEndSessions:

@@ -14,6 +14,7 @@ from tg import MinimalApplicationConfigurator, TGController
 from tg.configurator.components.session import SessionConfigurationComponent
 
 from beaker_dynamodb import ConfigurationError, SessionMiddleware
+from beaker_dynamodb.middleware import session_filter
 from beaker_dynamodb.turbogears import DynamoDBSessions
 from tests.support.wire import Wire
 
@@ -222,6 +223,19 @@ class TestCacheRegions:
         with pytest.raises(ConfigurationError) as caught:
             self.build(**keys)
         assert hint in str(caught.value)
+
+    @pytest.mark.parametrize("prefix", ["cache.", "beaker.cache."])
+    def test_are_checked_beside_sessions_of_any_type(self, prefix: str, tmp_path: Path) -> None:
+        settings = {f"{prefix}regions": "short", f"{prefix}type": "ext:dynamodb"}
+        build_middleware(settings, tmp_path)
+        for name in ("tabel_name", "short.tabel_name"):
+            wrong = {**settings, f"{prefix}{name}": "shop"}
+            right = f"{prefix}{name}".replace("tabel", "table").replace(".", r"\.")
+            with pytest.raises(ConfigurationError, match=f"did you mean {right}"):
+                build_middleware(wrong, tmp_path)
+            with pytest.raises(ConfigurationError, match=f"did you mean {right}"):
+                session_filter(wrong)(lambda environ, start_response: [])
+        build_middleware({**settings, f"{prefix}type": "memory", f"{prefix}x": "1"}, tmp_path)
 
     def test_may_have_a_cache_beside_them_in_turbogears(self, tmp_path: Path) -> None:
         settings = {"cache.regions": "short", "cache.type": "ext:dynamodb"}

@@ -135,6 +135,21 @@ class TestAHookThatFails:
         assert len(calls) == 2
 
 
+class TestAStart:
+    @pytest.mark.parametrize("wrong", [{"tabel_name": "shop"}, {"ttl": "soon"}])
+    def test_reports_a_wrong_setting(self, errors: list[Any], wrong: dict[str, str]) -> None:
+        settings: dict[str, Any] = {"type": "ext:dynamodb", "on_error": errors.append, **wrong}
+        with pytest.raises(ConfigurationError) as caught:
+            SessionMiddleware(lambda *_: [], **settings)
+        assert errors == [caught.value]
+
+    def test_reports_why_it_is_refused(self, options: Any, errors: list[Any]) -> None:
+        settings = {**options, "table_name": "missing", "create_table": False}
+        with pytest.raises(BeakerDynamoDBError, match="table missing is missing") as caught:
+            SessionMiddleware(lambda *_: [], type="ext:dynamodb", startup_check="fail", **settings)
+        assert errors[-1] is caught.value
+
+
 class TestAName:
     def test_is_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         module = ModuleType("my_shop")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from beaker_dynamodb import TableError, create_table
+from beaker_dynamodb import BeakerDynamoDBError, TableError, create_table
 from tests.contract.site import Site
 from tests.support.internals import create, session_model, table_module
 from tests.support.pages import count
@@ -105,8 +105,11 @@ class TestARefusal:
         self, dynamodb: Any, wire: Wire, warnings: pytest.LogCaptureFixture, action: str
     ) -> None:
         wire.fail_next(action, (400, "AccessDeniedException"), denied(action))
-        assert Site(dynamodb.options).request(count) == 1
+        errors: list[BeakerDynamoDBError] = []
+        assert Site(dynamodb.options, on_error=errors.append).request(count) == 1
         assert not is_ttl_on(dynamodb)
+        [error] = errors
+        assert error.message.startswith("expired items stay stored. The TTL could not be")
         assert "expired items stay stored" in warnings.text
         assert f'add {{"Effect": "Allow", "Action": "dynamodb:{action}"' in warnings.text
 
