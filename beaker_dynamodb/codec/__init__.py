@@ -13,13 +13,17 @@ from .session import (
     format_of,
 )
 from .signature import Field, Signer
+from .zstd import DICTIONARY_SIZE, NAME_SIZE, Dictionary, train
 
 __all__ = [
     "ACCESSED_TIME",
     "CREATION_TIME",
+    "DICTIONARY_SIZE",
+    "NAME_SIZE",
     "PLAIN",
     "UNREADABLE",
     "Content",
+    "Dictionary",
     "Encoding",
     "Field",
     "Format",
@@ -30,5 +34,6 @@ __all__ = [
     "encode_value",
     "format_of",
     "read_pickle",
+    "train",
     "type_in_words",
 ]

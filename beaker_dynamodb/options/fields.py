@@ -199,7 +199,10 @@ class Options:
         session=True,
     )
     compression: str = option(
-        "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
+        "zlib",
+        choice("zlib", "zstd", "none"),
+        "`zlib`, `zstd` (needs the extra `zstd`) or `none`; can change at any time, to `zstd` once "
+        "all workers can read it",
     )
     signing_key: tuple[str, ...] = option(
         (),

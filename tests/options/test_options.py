@@ -1,6 +1,8 @@
 """Options: from ini strings and Python values, each right and wrong."""
 
 import inspect
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from beaker_dynamodb.options import (
     OPTIONS,
     names_of,
     parse_options,
+    zstd_library,
 )
 
 #: name: (ini string, what it means, a wrong value)
@@ -271,8 +274,18 @@ def test_index_keys_need_readable_sessions_and_names_of_their_own() -> None:
         parse_options({"index_keys": "data"})
 
 
-def test_zstd_is_not_there_yet() -> None:
-    with pytest.raises(ConfigurationError, match="zlib or none"):
+@pytest.fixture
+def without_zstd(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("backports.zstd", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    zstd_library.cache_clear()
+    yield
+    zstd_library.cache_clear()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 includes zstd")
+def test_zstd_without_its_library_names_the_extra(without_zstd: None) -> None:
+    with pytest.raises(ConfigurationError, match=r"pip install 'beaker-dynamodb\[zstd\]'"):
         parse_options({"compression": "zstd"})
 
 

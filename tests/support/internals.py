@@ -5,7 +5,7 @@ from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heart
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.cli.configuration import options_in
-from beaker_dynamodb.codec import Content, SavedSession, Signer
+from beaker_dynamodb.codec import Content, Dictionary, SavedSession, Signer, train
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
@@ -58,6 +58,7 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "Dictionary",
     "DynamoDBConnection",
     "Heartbeat",
     "Marker",
@@ -97,6 +98,7 @@ __all__ = [
     "session_key",
     "session_model",
     "table_module",
+    "train",
     "value_key",
 ]
 
