@@ -133,7 +133,7 @@ class _Storing:
         if self._backend.lifetime.has_ended(row):
             return Outcome.EXPIRED
         try:
-            data = saved.data(self._options.compression, self._options.max_value_size)
+            data = self._backend.codec.encode(key, saved, row.life)
         except ItemTooLarge as error:
             logger.warning("%s: %s", key, error)
             return Outcome.TOO_LARGE

@@ -99,3 +99,5 @@ def _check_index(options: Options) -> None:
 def _check_compression(options: Options) -> None:
     if options.compression == "zstd":
         zstd_library()
+    elif options.dictionary == "auto":
+        raise ConfigurationError("dictionary = auto needs compression = zstd: set both")

@@ -47,6 +47,7 @@ EXAMPLES = {
     "startup_check": ("fail", "fail", "yes"),
     "on_conflict": ("raise", "raise", "ask"),
     "compression": ("none", "none", "zip"),
+    "dictionary": ("none", "none", "yes"),
     "serializer": ("json", "json", "yaml"),
     "lock_timeout": ("20", 20, "0"),
     "shards": ("4", 4, "0"),
@@ -287,6 +288,11 @@ def without_zstd(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_zstd_without_its_library_names_the_extra(without_zstd: None) -> None:
     with pytest.raises(ConfigurationError, match=r"pip install 'beaker-dynamodb\[zstd\]'"):
         parse_options({"compression": "zstd"})
+
+
+def test_a_dictionary_is_trained_only_for_zstd() -> None:
+    with pytest.raises(ConfigurationError, match="dictionary = auto needs compression = zstd"):
+        parse_options({"dictionary": "auto"})
 
 
 def test_host_is_another_name_of_endpoint_url() -> None:

@@ -9,6 +9,14 @@ from beaker_dynamodb.codec import Content, Dictionary, SavedSession, Signer, tra
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
+from beaker_dynamodb.dictionaries import (
+    Dictionaries,
+    DictionaryStore,
+    Sample,
+    forget_dictionaries,
+    train_on,
+    trainer,
+)
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
 from beaker_dynamodb.rows import (
@@ -58,7 +66,9 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "Dictionaries",
     "Dictionary",
+    "DictionaryStore",
     "DynamoDBConnection",
     "Heartbeat",
     "Marker",
@@ -66,6 +76,7 @@ __all__ = [
     "Row",
     "RowKey",
     "Rows",
+    "Sample",
     "SavedSession",
     "SharedClient",
     "Signer",
@@ -83,6 +94,7 @@ __all__ = [
     "creation",
     "creation_lease",
     "forget_connections",
+    "forget_dictionaries",
     "forget_held_locks",
     "forget_outages",
     "heartbeat",
@@ -99,6 +111,8 @@ __all__ = [
     "session_model",
     "table_module",
     "train",
+    "train_on",
+    "trainer",
     "value_key",
 ]
 
