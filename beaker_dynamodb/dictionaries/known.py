@@ -74,6 +74,7 @@ class KnownDictionaries:
         """Note which dictionary is current, as read at a moment."""
         with self._lock:
             self._current, self._confirmed = dictionary, moment
+            self._add(dictionary)
 
     def claim_refresh(self, moment: float) -> bool:
         """Whether the caller has to learn again which dictionary is current; true once for all."""
@@ -89,10 +90,14 @@ class KnownDictionaries:
     def _keep(self, stored: StoredDictionary, moment: float) -> Dictionary:
         dictionary = stored.dictionary
         with self._lock:
-            self._by_name[dictionary.name] = dictionary
-            while len(self._by_name) > MOST_KNOWN:
-                self._by_name.popitem(last=False)
+            self._add(dictionary)
             if self._confirmed == -math.inf and not stored.is_retired:
                 # A new process has read a session: it need not look which dictionary is current.
                 self._current, self._confirmed, self._refreshed = dictionary, moment, moment
         return dictionary
+
+    def _add(self, dictionary: Dictionary | None) -> None:
+        if dictionary is not None:
+            self._by_name[dictionary.name] = dictionary
+        while len(self._by_name) > MOST_KNOWN:
+            self._by_name.popitem(last=False)
