@@ -13,7 +13,7 @@ from .session import (
     format_of,
 )
 from .signature import Field, Signer
-from .zstd import DICTIONARY_SIZE, NAME_SIZE, Dictionary, train
+from .zstd import DICTIONARY_SIZE, NAME_SIZE, Dictionary, FindDictionary, find_none, train
 
 __all__ = [
     "ACCESSED_TIME",
@@ -26,12 +26,14 @@ __all__ = [
     "Dictionary",
     "Encoding",
     "Field",
+    "FindDictionary",
     "Format",
     "SavedSession",
     "SessionContent",
     "Signer",
     "decode_value",
     "encode_value",
+    "find_none",
     "format_of",
     "read_pickle",
     "train",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..codec import PLAIN, Encoding, SavedSession
+from ..codec import PLAIN, Encoding, FindDictionary, SavedSession
 from ..errors import CorruptItem, ItemTooLarge
 from ..options import Options
 from ..rows import Row
@@ -25,6 +25,8 @@ class SessionCodec:
         self._compression = options.compression
         self._max_size = options.max_value_size
         self._dictionaries = dictionaries
+        #: Returns the dictionary that a row names.
+        self.find: FindDictionary = dictionaries.find
 
     def encode(self, key: RowKey, session: SavedSession, life: int | None) -> bytes:
         """The item data of a session.
@@ -60,9 +62,8 @@ class SessionCodec:
             TableError: the dictionary that it was written with is missing, or was altered.
             StoreUnavailable: DynamoDB did not answer.
         """
-        find = self._dictionaries.find
         try:
-            session = SavedSession.from_data(row.data, self._max_size, encoding, find)
+            session = SavedSession.from_data(row.data, self._max_size, encoding, self.find)
         except CorruptItem as error:
             raise self._table.located(error) from error
         self._dictionaries.note(key, session, row.life)

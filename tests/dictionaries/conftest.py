@@ -1,14 +1,13 @@
 """A new process for each test, whose work in the background runs at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.dictionaries import trained
+from tests.support.dictionaries import trained, work_at_once
 from tests.support.internals import (
     Backend,
-    Dictionaries,
     Dictionary,
     DictionaryStore,
     forget_dictionaries,
@@ -18,10 +17,7 @@ from tests.support.internals import (
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def start(run: Callable[[], None]) -> None:
-        run()
-
-    monkeypatch.setattr(Dictionaries, "start", staticmethod(start))
+    work_at_once(monkeypatch)
     forget_dictionaries()
     yield
     forget_dictionaries()

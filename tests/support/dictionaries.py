@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 import random
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from .internals import Dictionary, SavedSession, train
+from .internals import Dictionaries, Dictionary, SavedSession, train
 
 _MODULE = "compression" if find_spec("compression") else "backports"
 #: For tests that compress with zstd.
@@ -47,6 +48,15 @@ def _names(seed: int, count: int, suffix: str) -> list[str]:
 _FLAGS = _names(1, 30, "is_enabled")
 _PREFERENCES = _names(2, 18, "preferred_variant")
 _CHOICES = _names(3, 12, "variant")
+
+
+def work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what runs in the background run at once, in the thread that begins it."""
+
+    def start(run: Callable[[], None]) -> None:
+        run()
+
+    monkeypatch.setattr(Dictionaries, "start", staticmethod(start))
 
 
 def payload(number: int) -> bytes:
