@@ -108,6 +108,23 @@ def train(
     return _report(found, training, is_stored=is_stored)
 
 
+def retire(options: Options) -> str | None:
+    """Let sessions be compressed without a dictionary; returns the name of the one that was used.
+
+    It stays stored as long as a session may need it. With `dictionary = auto` another one follows.
+
+    Args:
+        options: of the backend.
+
+    Raises:
+        TableError: the table is missing, or access was denied.
+        StoreUnavailable: DynamoDB did not answer.
+    """
+    rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
+    name = DictionaryStore(rows, options.key_prefix).retire_current()
+    return name.hex() if name else None
+
+
 @dataclass
 class _Found:
     """Sessions to train on, and how many were looked at."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.progress import TextColumn
 
-from ..admin.train import TrainingReport, train
+from ..admin.train import TrainingReport, retire, train
 from ..dictionaries import ENOUGH
 from ..options import Options, parse_options
 from .charts import in_bytes
@@ -25,6 +25,7 @@ from .output import as_json_option, print_json, print_table, progress_bar
         "train --ini production.ini --dry-run",
         "train --ini production.ini",
         "train --ini production.ini --from sessions.jsonl",
+        "train --ini production.ini --retire",
     ),
 )
 @table_options
@@ -36,9 +37,10 @@ from .output import as_json_option, print_json, print_table, progress_bar
     help="train on this file instead: a JSON object in each line, as the content of a session",
 )
 @click.option("--dry-run", is_flag=True, help="only measure what a dictionary would save")
+@click.option("--retire", "is_end", is_flag=True, help="use no dictionary any more, and train none")
 @as_json_option
 def train_command(
-    options: dict[str, object], *, file: Path | None, dry_run: bool, as_json: bool
+    options: dict[str, object], *, file: Path | None, dry_run: bool, is_end: bool, as_json: bool
 ) -> None:
     """Train the dictionary that sessions are compressed with, and store it in the table.
 
@@ -47,6 +49,9 @@ def train_command(
     Processes with compression = zstd use it within minutes.
     """
     parsed = parse_options(options)
+    if is_end:
+        click.echo(_retired(retire(parsed)))
+        return
     contents = None if file is None else list(_contents(file))
     with progress_bar(TextColumn("{task.fields[read]}")) as bar:
         task = bar.add_task("sessions", total=ENOUGH, read="")
@@ -59,6 +64,12 @@ def train_command(
         print_json(report)
     else:
         _print(report, parsed, dry_run=dry_run)
+
+
+def _retired(name: str | None) -> str:
+    if name is None:
+        raise Failure("there is no current dictionary")
+    return f"retired: dictionary {name}; it is removed once no session can need it"
 
 
 def _contents(file: Path) -> Iterator[dict[str, Any]]:

@@ -121,6 +121,20 @@ class DictionaryStore:
             "others store dictionaries at the same time: run `beaker-dynamodb train` again",
         )
 
+    def retire_current(self) -> bytes | None:
+        """Let no dictionary be current; returns the name of the one that was, if any.
+
+        Raises:
+            StoreUnavailable: DynamoDB did not answer.
+        """
+        pointer = self._read_pointer()
+        if pointer is None:
+            return None
+        # If another one is current meanwhile, its installation retires this one.
+        if self._rows.delete_if(self._pointer, self._rows.if_unchanged(pointer)).done:
+            self._retire(pointer.data)
+        return pointer.data
+
     def _read_pointer(self) -> Row | None:
         try:
             stored = self._rows.get(self._pointer, consistent=True)

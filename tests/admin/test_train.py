@@ -196,6 +196,29 @@ class TestAFile:
         assert "once session.compression = zstd is set" in printed
 
 
+class TestRetire:
+    def test_ends_the_use_and_keeps_sessions_readable(
+        self,
+        dynamodb: Any,
+        options: dict[str, Any],
+        clock: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        place = TestAFile().place(options, monkeypatch)
+        assert "no current dictionary" in TestAFile().run(*place, "--retire", code=1).output
+        DictionaryStore(Backend.of(parse_options(options)).rows, "").install(trained(0, DAY))
+        visitor = Site(options, ttl=DAY).visitor(**content(1))
+        printed = TestAFile().run(*place, "--retire").output
+        assert trained(0, DAY).name.hex() in printed
+        [item] = own_items(dynamodb)
+        assert item.expires.timestamp() > clock.now + 2 * DAY
+        clock.advance(300)
+        Site(options, ttl=DAY).visitor(**content(2))
+        assert [_is_with_dictionary(item) for item in stored_items(dynamodb)].count(True) == 1
+        forget_dictionaries()
+        assert visitor.read() == content(1)
+
+
 class TestOtherCommands:
     """None of them takes a dictionary for a session or a cache value."""
 
