@@ -137,7 +137,9 @@ try:
 except CorruptItem:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
-        bomb = zstd_library().compress(bytes(200_000_000), 9)
+        zstd = zstd_library()
+        small_window = {zstd.CompressionParameter.window_log: 17}
+        bomb = zstd.compress(bytes(200_000_000), options=small_window)
         data = bytes([Content.BASE64 << 4 | Compression.ZSTD]) + bomb
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, input=data, capture_output=True, check=True)

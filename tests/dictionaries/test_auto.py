@@ -10,13 +10,16 @@ import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from tests.contract.site import Site
-from tests.support.dictionaries import content, needs_zstd, trained
+from tests.support.dictionaries import content, needs_zstd, payload, trained
 from tests.support.internals import (
     Compression,
     Dictionaries,
     Dictionary,
     DictionaryStore,
+    Encoding,
+    SavedSession,
     forget_dictionaries,
+    may_be_sample,
     trainer,
 )
 from tests.support.pages import KEYS
@@ -119,7 +122,9 @@ def test_only_one_process_trains_and_none_again_for_a_day(
     assert wire.operations.count("UpdateItem") == 1  # the lease is refused
     assert current(dynamodb) == first
     clock.advance(DAY - 600)
+    wire.clear()
     log_in(site, ENOUGH + 1)
+    assert "UpdateItem" not in wire.operations
     assert current(dynamodb) == first
     assert len(dictionaries(dynamodb)) == 1
 
@@ -184,13 +189,19 @@ class TestWhatFeedsIt:
         log_in(site, ENOUGH + 1)
         assert dictionaries(dynamodb) == []
 
+    def test_is_never_an_encrypted_session_that_looks_like_a_plain_one(self) -> None:
+        encrypted = Encoding(decrypt=lambda text: text.encode())
+        session = SavedSession.from_payload(payload(1), encrypted)
+        assert not may_be_sample(session, None)
+        assert may_be_sample(SavedSession.from_payload(payload(1)), None)
+
     def test_is_never_an_opaque_session(self, dynamodb: Any) -> None:
         pytest.importorskip("cryptography")
         log_in(Site(dynamodb.options, opaque_sessions=True, **KEYS, **AUTO), ENOUGH + 1)
         assert dictionaries(dynamodb) == []
 
     def test_is_never_what_only_looks_like_a_session(self, dynamodb: Any, site: Site) -> None:
-        secret = b"\x80\x02} is no pickle, " + b"the secret " * 50
+        secret = b"\x80\x02} is no pickle, " + random.Random(1).randbytes(2000)
         site.visitor(n=1)
         options = {**dynamodb.options, **AUTO, "opaque_sessions": True}
         for number in range(ENOUGH + 1):

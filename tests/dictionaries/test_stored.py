@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -328,8 +329,19 @@ class TestEncryptedSessions:
 
 class TestThreads:
     def test_that_meet_it_at_once_read_it_once(
-        self, dynamodb: Any, installed: Dictionary, wire: Wire
+        self,
+        dynamodb: Any,
+        installed: Dictionary,
+        wire: Wire,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        read_stored = DictionaryStore.read
+
+        def read_slowly(store: DictionaryStore, name: bytes) -> Any:
+            time.sleep(0.5)
+            return read_stored(store, name)
+
+        monkeypatch.setattr(DictionaryStore, "read", read_slowly)
         site = site_of(dynamodb)
         cookies = [str(site.visitor(**content(number)).cookie) for number in range(8)]
         forget_dictionaries()

@@ -5,7 +5,7 @@ from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heart
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.cli.configuration import options_in
-from beaker_dynamodb.codec import Content, Dictionary, SavedSession, Signer, train
+from beaker_dynamodb.codec import Content, Dictionary, Encoding, SavedSession, Signer, train
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
@@ -14,9 +14,12 @@ from beaker_dynamodb.dictionaries import (
     DictionaryStore,
     Sample,
     forget_dictionaries,
+    may_be_sample,
     train_on,
     trainer,
 )
+from beaker_dynamodb.dictionaries.dictionaries import start_daemon
+from beaker_dynamodb.dictionaries.known import KnownDictionaries
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
 from beaker_dynamodb.rows import (
@@ -70,7 +73,9 @@ __all__ = [
     "Dictionary",
     "DictionaryStore",
     "DynamoDBConnection",
+    "Encoding",
     "Heartbeat",
+    "KnownDictionaries",
     "Marker",
     "PartsName",
     "Row",
@@ -98,6 +103,7 @@ __all__ = [
     "forget_held_locks",
     "forget_outages",
     "heartbeat",
+    "may_be_sample",
     "new_token",
     "now",
     "option_rows",
@@ -109,6 +115,7 @@ __all__ = [
     "saving",
     "session_key",
     "session_model",
+    "start_daemon",
     "table_module",
     "train",
     "train_on",
