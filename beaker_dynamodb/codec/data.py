@@ -28,6 +28,8 @@ class Content(IntEnum):
     BASE64 = 2
     PICKLE = 3
     JSON = 4
+    #: What a zlib stream stands for, and is made of it again.
+    INFLATED = 5
 
 
 class Compression(IntEnum):
@@ -104,6 +106,50 @@ def decode_value(data: bytes, serializer: str, max_size: int) -> Any:
     except Exception as error:  # the application's classes raise what they like
         raise CorruptItem("a cache value cannot be read", cause=error) from error
     raise CorruptItem(f"a cache value was not written as {serializer}")
+
+
+def before_packing(
+    content: Content, payload: bytes, compression: str, max_size: int
+) -> tuple[Content, bytes]:
+    """What to pack of a session: of Beaker's JSON, which is a zlib stream, the text inside.
+
+    No compression shortens a zlib stream. It must be exactly what zlib makes of the text.
+
+    Args:
+        content: what the payload is.
+        payload: of the session.
+        compression: `zlib`, `zstd` or `none`.
+        max_size: most bytes that the stream may stand for.
+    """
+    is_stream = payload[:1] != b"" and payload[0] & 0x0F == DEFLATE
+    if compression != "zstd" or content is not Content.BASE64 or not is_stream:
+        return content, payload
+    try:
+        text = decompress(payload, max_size)
+    except zlib.error:
+        return content, payload
+    is_exact = len(text) <= max_size and zlib.compress(text) == payload
+    return (Content.INFLATED, text) if is_exact else (content, payload)
+
+
+def pack_session(
+    content: Content,
+    payload: bytes,
+    compression: str,
+    max_size: int,
+    dictionary: Dictionary | None = None,
+) -> bytes:
+    """As `pack`, for a session; see `before_packing`."""
+    packed = before_packing(content, payload, compression, max_size)
+    return pack(*packed, compression, max_size, dictionary)
+
+
+def unpack_session(data: bytes, max_size: int, find: FindDictionary) -> tuple[Content, bytes]:
+    """As `unpack`, for a session."""
+    content, payload = unpack(data, max_size, find)
+    if content is Content.INFLATED:
+        return Content.BASE64, zlib.compress(payload)
+    return content, payload
 
 
 def pack(

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from ..errors import CorruptItem
 from .compare import by_key, changed, key_identity
-from .data import DEFLATE, TOO_LONG, Content, decompress, pack, too_large, unpack
+from .data import DEFLATE, TOO_LONG, Content, decompress, pack_session, too_large, unpack_session
 from .names import unknown_names
 from .pickle_writer import write_pickle
 from .safe_pickle import read_pickle
@@ -81,6 +81,7 @@ def _write_json(content: SessionContent) -> bytes:
     return zlib.compress(json.dumps(content).encode())
 
 
+BEAKERS_PREFIXES = (PICKLED_DICT, COMPRESSED)
 BEAKERS_FORMATS = (
     Format(PICKLED_DICT, read_pickle, write_pickle, unknown_names),
     Format(COMPRESSED, _read_json, _write_json),
@@ -152,7 +153,7 @@ class SavedSession:
             CorruptItem: `data` did not write them, or they are longer than it accepts.
             ConfigurationError: they were compressed by zstd, which is not installed.
         """
-        kind, payload = unpack(data, max_size, find)
+        kind, payload = unpack_session(data, max_size, find)
         if kind is Content.BASE64:
             session = cls.from_payload(payload, encoding)
         elif kind is Content.TEXT:
@@ -181,7 +182,7 @@ class SavedSession:
         """
         if self.expands_beyond(max_size):
             raise too_large("more", max_size)
-        return pack(self.kind, self.payload, compression, max_size, dictionary)
+        return pack_session(self.kind, self.payload, compression, max_size, dictionary)
 
     def expands_beyond(self, max_size: int) -> bool:
         """Whether Beaker would decompress more bytes: its JSON is compressed (beaker/util.py)."""

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..codec import PLAIN, Dictionary, Encoding, SavedSession, train
-from ..codec.session import PICKLED_DICT
+from ..codec import (
+    BEAKERS_PREFIXES,
+    PLAIN,
+    Content,
+    Dictionary,
+    Encoding,
+    SavedSession,
+    before_packing,
+    train,
+)
 from ..table import write_units
 
 #: Samples that a dictionary is trained on, and for each three of them one that measures it.
@@ -73,7 +81,7 @@ class Training(NamedTuple):
 def may_be_sample(session: SavedSession, life: int | None) -> bool:
     """Whether a session may feed a dictionary: never an encrypted one, expired or large."""
     is_plain = is_plain_encoding(session.encoding)
-    is_small = len(session.payload) <= LARGEST and session.payload.startswith(PICKLED_DICT)
+    is_small = len(session.payload) <= LARGEST and session.payload.startswith(BEAKERS_PREFIXES)
     return is_plain and is_small and (life is None or life > 0)
 
 
@@ -87,7 +95,7 @@ def train_on(
 ) -> Training:
     """Train a dictionary on three of four samples, and measure it on the others.
 
-    What only looks like a pickle of Beaker's is left out.
+    What only looks like a session of Beaker's is left out.
 
     Args:
         samples: of different sessions.
@@ -95,14 +103,14 @@ def train_on(
         compression: of what is stored now: `zlib`, `zstd` or `none`.
         current: the dictionary that is used now, if any.
     """
-    plain = [sample for sample in samples if SavedSession.from_payload(sample.payload).format]
+    plain = [sample for sample in samples if _is_readable(sample)]
     held_back = plain[::EACH_HELD_BACK]
     trained = [sample for number, sample in enumerate(plain) if number % EACH_HELD_BACK]
     if len(plain) < FEWEST:
         return Training(None, len(trained), len(held_back))
     lives = [sample.life for sample in plain]
     longest = None if None in lives else LIFE_FACTOR * max(life or 0 for life in lives)
-    dictionary = train([sample.payload for sample in trained], created, longest)
+    dictionary = train(list(map(_packed, trained)), created, longest)
     before = [_stored(sample, compression, current) for sample in held_back]
     after = [_stored(sample, "zstd", dictionary) for sample in held_back]
     return Training(
@@ -121,7 +129,17 @@ def _stored(sample: Sample, compression: str, dictionary: Dictionary | None) -> 
     """The bytes of a sample's data as it would be stored."""
     session = SavedSession.from_payload(sample.payload)
     usable = dictionary if dictionary and dictionary.covers(sample.life) else None
-    return len(session.data(compression, len(sample.payload), usable))
+    return len(session.data(compression, LARGEST, usable))
+
+
+def _is_readable(sample: Sample) -> bool:
+    session = SavedSession.from_payload(sample.payload)
+    return not session.expands_beyond(LARGEST) and session.format is not None
+
+
+def _packed(sample: Sample) -> bytes:
+    """What zstd compresses of a sample."""
+    return before_packing(Content.BASE64, sample.payload, "zstd", LARGEST)[1]
 
 
 def _units(samples: Sequence[Sample], sizes: Sequence[int]) -> int:

@@ -1,9 +1,12 @@
 """`compression = zstd`, with and without a dictionary."""
 
+import json
 import random
 import subprocess
 import sys
 import threading
+import zlib
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from beaker_dynamodb import ConfigurationError, CorruptItem, ItemTooLarge
 from beaker_dynamodb.options import zstd_library
-from tests.support.dictionaries import needs_zstd, payload, saved, trained
+from tests.support.dictionaries import content, needs_zstd, payload, saved, trained
 from tests.support.internals import Compression, Content, Dictionary, SavedSession, codec
 
 pytestmark = needs_zstd
@@ -43,6 +46,30 @@ def test_a_session_that_looks_alike_takes_a_third_with_a_dictionary(number: int)
     data = session.data("zstd", MOST, trained())
     assert restored(data) == session
     assert len(data) < len(session.data("zstd", MOST)) / 3
+
+
+@given(st.integers(0, 10**9))
+def test_beakers_json_takes_half_as_much_and_comes_back_byte_for_byte(number: int) -> None:
+    session = SavedSession.from_payload(zlib.compress(json.dumps(content(number)).encode()))
+    for dictionary in (None, trained_on_json()):
+        data = session.data("zstd", MOST, dictionary)
+        assert data[0] >> 4 == Content.INFLATED
+        assert SavedSession.from_data(data, MOST, find=lambda _: trained_on_json()) == session
+    assert len(data) < len(session.payload) / 2
+
+
+@given(st.binary(max_size=300), st.integers(0, 9), st.binary(max_size=3))
+def test_any_other_stream_is_stored_as_it_is(text: bytes, level: int, tail: bytes) -> None:
+    session = SavedSession.from_payload(zlib.compress(text, level) + tail)
+    assert restored(session.data("zstd", MOST)) == session
+
+
+@cache
+def trained_on_json() -> Dictionary:
+    texts = [json.dumps(content(number)).encode() for number in range(300)]
+    dictionary = codec.train(texts, 0, None)
+    assert dictionary is not None
+    return dictionary
 
 
 def test_the_data_names_its_dictionary() -> None:
@@ -77,9 +104,9 @@ class TestADictionary:
                 Dictionary.from_data(altered, trained().name)
 
     def test_that_zstd_has_not_trained_is_refused(self) -> None:
-        for content in (b"", b"short", random.Random(2).randbytes(8192)):
+        for wrong in (b"", b"short", random.Random(2).randbytes(8192)):
             with pytest.raises(CorruptItem):
-                Dictionary(content, 0, None).verified()
+                Dictionary(wrong, 0, None).verified()
 
     def test_covers_lives_up_to_its_own(self) -> None:
         assert [trained(longest_life=60).covers(life) for life in (60, 61, None)] == [

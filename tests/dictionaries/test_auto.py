@@ -64,6 +64,21 @@ def current(dynamodb: Any) -> bytes | None:
     return found[0] if found else None
 
 
+def test_takes_effect_for_json_too(dynamodb: Any) -> None:
+    site = Site(dynamodb.options, data_serializer="json", **AUTO)
+    log_in(site, ENOUGH + 1, twice)
+    visitor = site.visitor(**twice(5000))
+    assert Compression.ZSTD_WITH_DICTIONARY in kinds(dynamodb)
+    forget_dictionaries()
+    assert visitor.read() == twice(5000)
+    visitor.put(n=1)
+    assert visitor.read() == {**twice(5000), "n": 1}
+
+
+def twice(number: int) -> dict[str, Any]:
+    return {**content(number), "other": content(number + 10_000)}
+
+
 def test_takes_effect_once_enough_sessions_were_written(
     dynamodb: Any, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
