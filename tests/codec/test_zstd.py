@@ -90,6 +90,19 @@ def test_a_cache_value_comes_back() -> None:
     assert codec.decode_value(encoded.data, "pickle", MOST) == value
 
 
+@given(st.sampled_from(list(Content)), st.sampled_from([2, 3]), st.binary(max_size=60))
+def test_any_bytes_give_a_session_or_a_corrupt_item(
+    kind: Content, compression: int, rest: bytes
+) -> None:
+    named = trained().name if compression == Compression.ZSTD_WITH_DICTIONARY else b""
+    for frame in (rest, bytes.fromhex("28b52ffd") + rest):
+        try:
+            session = restored(bytes([kind << 4 | compression]) + named + frame)
+        except CorruptItem:
+            continue
+        assert len(session.payload) <= MOST
+
+
 class TestADictionary:
     def test_comes_back_from_its_data(self) -> None:
         for life in (None, 86_400):

@@ -28,7 +28,7 @@ from tests.support.wire import Wire
 
 pytestmark = [needs_zstd, pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
 
-AUTO = {"compression": "zstd", "dictionary": "auto", "ttl": 3600}
+AUTO: dict[str, Any] = {"compression": "zstd", "dictionary": "auto", "ttl": 3600}
 #: Samples for one training; and how many these tests wait for.
 REAL, ENOUGH = 400, 80
 DAY, MINUTES = 86_400, 300
@@ -159,6 +159,19 @@ def test_follows_the_sessions_as_they_change(dynamodb: Any, site: Site, clock: A
     assert current(dynamodb) not in {first, None}
     expiring = [item for item in dictionaries(dynamodb) if item.expires]
     assert [item.item for item in expiring] == [f"session dictionary:{(first or b'').hex()}"]
+
+
+def test_follows_a_longer_life_of_sessions(dynamodb: Any, site: Site, clock: Any) -> None:
+    log_in(site, ENOUGH + 1)
+    first = current(dynamodb)
+    longer = Site(dynamodb.options, **{**AUTO, "ttl": 3 * AUTO["ttl"]})
+    log_in(longer, ENOUGH)
+    clock.advance(DAY + 1)
+    log_in(longer, 1)
+    assert current(dynamodb) != first
+    visitor = longer.visitor(**content(5000))
+    forget_dictionaries()
+    assert visitor.read() == content(5000)
 
 
 def test_does_not_replace_one_that_is_as_good(dynamodb: Any, site: Site, clock: Any) -> None:
