@@ -13,6 +13,7 @@ CLI = ["click>=8.1", "rich>=13.7"]
 DEMO = [*CLI, "jinja2>=3.1", "moto>=5.0.10", "waitress>=3.0"]
 PYRAMID = ["pyramid_beaker>=0.9"]
 TELEMETRY = ["opentelemetry-api>=1.25"]
+ZSTD = ["backports.zstd>=1.0; python_version < '3.14'"]
 EXAMPLES = [
     *PYRAMID,
     "bottle>=0.13",
@@ -23,6 +24,7 @@ EXAMPLES = [
 TEST = [
     *DEMO,
     *TELEMETRY,
+    *ZSTD,
     *EXAMPLES,
     "a2wsgi>=1.10",
     "cfn-lint>=1.20",
@@ -67,6 +69,7 @@ setup(
         "demo": DEMO,
         "pyramid": PYRAMID,
         "telemetry": TELEMETRY,
+        "zstd": ZSTD,
         "test": TEST,
         "dev": DEV,
         "all": sorted({*CLI, *DEMO, *TEST, *DEV}),

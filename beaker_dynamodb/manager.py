@@ -13,6 +13,7 @@ from beaker.container import NamespaceManager
 
 from .caches import MISSING, CacheValues, CreationLock, ThreadState
 from .codec import PLAIN, Encoding, SavedSession, Signer
+from .dictionaries import Dictionaries, SessionCodec
 from .errors import BeakerDynamoDBError, CorruptItem
 from .fallback import Fallback, FallbackCopy
 from .options import Options, parse_options
@@ -253,7 +254,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         backend = self._backend
         old_copy = FallbackCopy(backend.fallback, self.namespace) if backend.fallback else None
         key, lifetime = self._session_key(), self._lifetime()
-        return SessionRow(backend.rows, backend.options, key, lifetime, self._encoding, old_copy)
+        return SessionRow(
+            backend.rows, backend.options, key, lifetime, backend.codec, self._encoding, old_copy
+        )
 
     def _lifetime(self) -> Lifetime:
         age = self._cookie_age()
@@ -330,6 +333,7 @@ class Backend(NamedTuple):
     leases: Leases
     listing: Listing
     lifetime: Lifetime
+    codec: SessionCodec
     fallback: Fallback | None
 
     @classmethod
@@ -340,7 +344,9 @@ class Backend(NamedTuple):
         parts, signer = Parts(table, options.max_value_size), Signer(options.signing_key)
         rows = Rows(table, parts, signer, marker_life(options))
         fallback = Fallback(options) if options.fallback_type else None
-        return cls(options, rows, Leases(table, rows), Listing(table), lifetime, fallback)
+        leases = Leases(table, rows)
+        codec = SessionCodec(table, options, Dictionaries(rows, leases, options))
+        return cls(options, rows, leases, Listing(table), lifetime, codec, fallback)
 
 
 def _backend(arguments: dict[str, Any]) -> Backend:

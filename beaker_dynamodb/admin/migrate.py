@@ -95,7 +95,7 @@ def migrate(
         TableError: the table is missing, or access was denied.
         StoreUnavailable: DynamoDB or the old backend did not answer.
     """
-    parsed = _for_migrating(parse_options(options))
+    parsed = _for_migrating(parse_options(options), dry_run=dry_run)
     source = open_source(parsed)
     state = Migration(source.count())
     sessions = source.sessions()
@@ -133,7 +133,7 @@ class _Storing:
         if self._backend.lifetime.has_ended(row):
             return Outcome.EXPIRED
         try:
-            data = saved.data(self._options.compression, self._options.max_value_size)
+            data = self._backend.codec.encode(key, saved, row.life)
         except ItemTooLarge as error:
             logger.warning("%s: %s", key, error)
             return Outcome.TOO_LARGE
@@ -166,7 +166,11 @@ class _Storing:
         return session_key(options.key_prefix, session_id, hash_id=options.hash_ids)
 
 
-def _for_migrating(options: Options) -> Options:
-    """The options as a backend gets them: Beaker adds to `timeout`; a typo creates no table."""
+def _for_migrating(options: Options, *, dry_run: bool) -> Options:
+    """The options as a backend gets them: Beaker adds to `timeout`; a typo creates no table.
+
+    A dry run trains no dictionary.
+    """
     timeout = options.timeout and options.timeout + BEAKER_TIMEOUT_MARGIN
-    return replace(options, timeout=timeout, create_table=False)
+    dictionary = "none" if dry_run else options.dictionary
+    return replace(options, timeout=timeout, create_table=False, dictionary=dictionary)

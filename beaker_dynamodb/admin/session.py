@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..codec import SavedSession, type_in_words
@@ -74,7 +75,8 @@ def show_session(options: Options, cookie: str, *, values: bool = False) -> Sess
     Raises:
         CorruptItem: this package did not write the item, or it was altered.
     """
-    rows = Backend.of(_without_creation(options)).rows
+    backend = Backend.of(_without_creation(options))
+    rows = backend.rows
     key = session_key(options.key_prefix, id_in(cookie), hash_id=options.hash_ids)
     item = rows.table.get(key, consistent=True)
     stored = rows.get(key, consistent=True) if item else None
@@ -85,7 +87,7 @@ def show_session(options: Options, cookie: str, *, values: bool = False) -> Sess
         return SessionDetails(key.fingerprint, "missing")
     parsed = rows.table.parse(item)
     found = {name: item[name]["S"] for name in options.index_keys if name in item}
-    has_ended = Backend.of(options).lifetime.has_ended(stored)
+    has_ended = backend.lifetime.has_ended(stored)
     return SessionDetails(
         key.fingerprint,
         "expired" if has_ended else "live",
@@ -95,7 +97,7 @@ def show_session(options: Options, cookie: str, *, values: bool = False) -> Sess
         len(stored.data),
         int(parsed.parts.rpartition(":")[2]) if parsed.parts else 0,
         found,
-        _keys(stored, options, values=values),
+        _keys(stored, partial(backend.codec.decode, key), values=values),
     )
 
 
@@ -111,7 +113,7 @@ def end_session(options: Options, cookie: str) -> bool:
     """
     backend = Backend.of(_without_creation(options))
     key = session_key(options.key_prefix, id_in(cookie), hash_id=options.hash_ids)
-    row = SessionRow(backend.rows, options, key, backend.lifetime)
+    row = SessionRow(backend.rows, options, key, backend.lifetime, backend.codec)
     found = row.read(consistent=True)
     row.end()
     return isinstance(found, Row) or (found is not None and found.is_renamed)
@@ -127,9 +129,11 @@ def _without_creation(options: Options) -> Options:
     return dataclasses.replace(options, create_table=False)
 
 
-def _keys(row: Row, options: Options, *, values: bool) -> tuple[SessionKey, ...] | None:
+def _keys(
+    row: Row, decode: Callable[[Row], SavedSession], *, values: bool
+) -> tuple[SessionKey, ...] | None:
     try:
-        session = SavedSession.from_data(row.data, options.max_value_size)
+        session = decode(row)
     except CorruptItem:
         return None
     content = session.content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import random
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..codec import CREATION_TIME, SavedSession
-from ..errors import CorruptItem
+from ..codec import CREATION_TIME, FindDictionary, SavedSession, find_none
+from ..errors import ConfigurationError, CorruptItem, TableError
+from ..manager import Backend
 from ..options import Options
 from ..rows import now
 from ..table import (
+    DICTIONARY,
     PART,
     SESSION,
     Item,
@@ -125,12 +128,17 @@ def table_stats(
     counted = item_count(table)
     total = min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(counted.items / ITEMS_OF_A_SEGMENT)))
     order = list(range(total)) if everything else random.sample(range(total), total)
-    count = _Count(options, progress, total)
+    count = _Count(options, progress, total, _dictionaries_of(options))
     # A sample ends with the segment that completes it.
     crew = Crew(WORKERS, lambda: False)
     crew.run(_until(order, lambda: not everything and count.scanned >= sample), count.reader(table))
     place = table.location
     return count.stats(place["table"], place["region"], counted)
+
+
+def _dictionaries_of(options: Options) -> FindDictionary:
+    """Reads the dictionaries that sessions name, each once."""
+    return Backend.of(dataclasses.replace(options, create_table=False)).codec.find
 
 
 def _until(segments: list[int], is_enough: Callable[[], bool]) -> Iterator[int]:
@@ -185,8 +193,11 @@ class _Group:
 class _Count:
     """What was read so far, by several threads."""
 
-    def __init__(self, options: Options, progress: Progress, total: int) -> None:
+    def __init__(
+        self, options: Options, progress: Progress, total: int, find: FindDictionary
+    ) -> None:
         self.scanned = 0
+        self._find = find
         self._options = options
         self._progress = progress
         self._total = total
@@ -240,7 +251,7 @@ class _Count:
             return
         touched = _number(item, "touched", math.nan)
         idle = None if math.isnan(touched) else max(0.0, moment - touched)
-        created = created_at(item, options)
+        created = created_at(item, options, self._find)
         group.add(size, idle, None if created is None else max(0.0, moment - created))
 
     def _group(self, kind: str, partition: str) -> _Group:
@@ -257,6 +268,8 @@ def kind_of(item: Item, range_key: str) -> str:
     sort = item[range_key]["S"]
     if sort == SESSION:
         return "markers of ended sessions" if "ended" in item else "sessions"
+    if sort.startswith(DICTIONARY):
+        return "dictionaries"
     if belongs_to_session(sort):
         return "parts of large sessions" if PART in sort else "session locks"
     if sort.startswith(PART):
@@ -264,7 +277,7 @@ def kind_of(item: Item, range_key: str) -> str:
     return "cache values" if "version" in item else "creation leases"
 
 
-def created_at(item: Item, options: Options) -> float | None:
+def created_at(item: Item, options: Options, find: FindDictionary = find_none) -> float | None:
     """When a session was created, in seconds since the epoch; None if that cannot be read."""
     created = _number(item, "created", math.nan)
     if not math.isnan(created):
@@ -272,8 +285,8 @@ def created_at(item: Item, options: Options) -> float | None:
     if item[options.range_key]["S"] != SESSION or "data" not in item or "parts" in item:
         return None
     try:
-        session = SavedSession.from_data(item["data"]["B"], options.max_value_size)
-    except CorruptItem:
+        session = SavedSession.from_data(item["data"]["B"], options.max_value_size, find=find)
+    except (ConfigurationError, CorruptItem, TableError):
         return None
     value: Any = (session.content or {}).get(CREATION_TIME)
     return float(value) if type(value) in {int, float} else None

@@ -20,6 +20,7 @@ from .templates import (
     iam_policy_command,
     terraform_command,
 )
+from .train import train_command
 
 _EXAMPLES = (
     "create-table --ini production.ini",
@@ -27,6 +28,7 @@ _EXAMPLES = (
     "doctor --ini production.ini",
     "purge --ini production.ini --dry-run",
     "migrate --ini production.ini --dry-run",
+    "train --ini production.ini --dry-run",
     "demo",
 )
 _COMPLETION = """\b
@@ -61,6 +63,7 @@ _PARTS = (
     show_command,
     stats_command,
     terraform_command,
+    train_command,
 )
 for _part in _PARTS:
     command.add_command(_part)

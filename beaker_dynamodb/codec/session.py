@@ -23,10 +23,11 @@ from typing import Any, NamedTuple, TypeGuard
 
 from ..errors import CorruptItem
 from .compare import by_key, changed, key_identity
-from .data import DEFLATE, TOO_LONG, Content, decompress, pack, too_large, unpack
+from .data import DEFLATE, TOO_LONG, Content, decompress, pack_session, too_large, unpack_session
 from .names import unknown_names
 from .pickle_writer import write_pickle
 from .safe_pickle import read_pickle
+from .zstd import Dictionary, FindDictionary, find_none
 
 SessionContent = Mapping[Any, Any]
 
@@ -80,6 +81,7 @@ def _write_json(content: SessionContent) -> bytes:
     return zlib.compress(json.dumps(content).encode())
 
 
+BEAKERS_PREFIXES = (PICKLED_DICT, COMPRESSED)
 BEAKERS_FORMATS = (
     Format(PICKLED_DICT, read_pickle, write_pickle, unknown_names),
     Format(COMPRESSED, _read_json, _write_json),
@@ -138,13 +140,20 @@ class SavedSession:
         return cls(text, text.encode("utf-8", "surrogatepass"), Content.TEXT, encoding)
 
     @classmethod
-    def from_data(cls, data: bytes, max_size: int, encoding: Encoding = PLAIN) -> SavedSession:
-        """From item data.
+    def from_data(
+        cls,
+        data: bytes,
+        max_size: int,
+        encoding: Encoding = PLAIN,
+        find: FindDictionary = find_none,
+    ) -> SavedSession:
+        """From item data; `find` returns the dictionary that it names.
 
         Raises:
             CorruptItem: `data` did not write them, or they are longer than it accepts.
+            ConfigurationError: they were compressed by zstd, which is not installed.
         """
-        kind, payload = unpack(data, max_size)
+        kind, payload = unpack_session(data, max_size, find)
         if kind is Content.BASE64:
             session = cls.from_payload(payload, encoding)
         elif kind is Content.TEXT:
@@ -160,19 +169,20 @@ class SavedSession:
         """From the bytes that a base64 text stands for."""
         return cls(b64encode(payload).decode("ascii"), payload, Content.BASE64, encoding)
 
-    def data(self, compression: str, max_size: int) -> bytes:
+    def data(self, compression: str, max_size: int, dictionary: Dictionary | None = None) -> bytes:
         """The item data to store.
 
         Args:
-            compression: `zlib` or `none`.
+            compression: `zlib`, `zstd` or `none`.
             max_size: most bytes before compression.
+            dictionary: for `zstd`.
 
         Raises:
             ItemTooLarge: the session takes more than `max_size` bytes.
         """
         if self.expands_beyond(max_size):
             raise too_large("more", max_size)
-        return pack(self.kind, self.payload, compression, max_size)
+        return pack_session(self.kind, self.payload, compression, max_size, dictionary)
 
     def expands_beyond(self, max_size: int) -> bool:
         """Whether Beaker would decompress more bytes: its JSON is compressed (beaker/util.py)."""

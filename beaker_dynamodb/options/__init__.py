@@ -1,5 +1,6 @@
 """The options: what each means, and how it is parsed and checked."""
 
+from .consistency import zstd_library
 from .fields import (
     FALLBACK_OPTIONS,
     LONGEST_LIFE,
@@ -40,4 +41,5 @@ __all__ = [
     "parse_options",
     "parse_session_options",
     "shown_value",
+    "zstd_library",
 ]

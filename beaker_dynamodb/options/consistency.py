@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 
@@ -28,6 +31,27 @@ def check_together(options: Options) -> None:
     _check_billing(options)
     _check_fallback(options)
     _check_index(options)
+    _check_compression(options)
+
+
+@cache
+def zstd_library() -> Any:
+    """The module `compression.zstd` of Python 3.14, or `backports.zstd`.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    is_included = sys.version_info >= (3, 14)
+    try:
+        return import_module("compression.zstd" if is_included else "backports.zstd")
+    except ImportError as error:
+        cure = (
+            "this Python was built without it: use another build of Python"
+            if is_included
+            else "it is not installed: run `pip install 'beaker-dynamodb[zstd]'`"
+        )
+        message = f"compression = zstd, and what it has written, needs the library of zstd; {cure}"
+        raise ConfigurationError(message, cause=error) from error
 
 
 def _check_attribute_names(options: Options) -> None:
@@ -70,3 +94,10 @@ def _check_index(options: Options) -> None:
             "index_keys reads each session, and opaque_sessions stores those that nobody can "
             "read: use beaker_dynamodb.SessionMiddleware, and leave opaque_sessions out"
         )
+
+
+def _check_compression(options: Options) -> None:
+    if options.compression == "zstd":
+        zstd_library()
+    elif options.dictionary == "auto":
+        raise ConfigurationError("dictionary = auto needs compression = zstd: set both")

@@ -199,7 +199,18 @@ class Options:
         session=True,
     )
     compression: str = option(
-        "zlib", choice("zlib", "none"), "`zlib` or `none`; can change at any time"
+        "zlib",
+        choice("zlib", "zstd", "none"),
+        "`zlib`, `zstd` (needs the extra `zstd`) or `none`; can change at any time, to `zstd` once "
+        "all workers can read it",
+    )
+    dictionary: str = option(
+        "stored",
+        choice("stored", "auto", "none"),
+        "of what sessions have in common, for `compression = zstd`: the one that `beaker-dynamodb "
+        "train` has `stored`, if any; `auto` also trains it, each day, on the application's own "
+        "sessions; or `none`",
+        session=True,
     )
     signing_key: tuple[str, ...] = option(
         (),

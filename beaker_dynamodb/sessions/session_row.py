@@ -6,12 +6,8 @@ import logging
 from collections.abc import Callable
 
 from ..codec import PLAIN, Encoding, SavedSession
-from ..errors import (
-    BeakerDynamoDBError,
-    ConflictError,
-    CorruptItem,
-    ItemTooLarge,
-)
+from ..dictionaries import SessionCodec
+from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
 from ..table import Condition, RowKey, counters
@@ -34,6 +30,7 @@ class SessionRow:
         options: of the backend.
         key: of the session.
         lifetime: how long the session lives, and when it is touched.
+        codec: encodes sessions as item data.
         encoding: how the session becomes text.
         old_copy: the session in the backend that the site comes from, if it comes from one.
     """
@@ -44,6 +41,7 @@ class SessionRow:
         options: Options,
         key: RowKey,
         lifetime: Lifetime,
+        codec: SessionCodec,
         encoding: Encoding = PLAIN,
         old_copy: OldCopy | None = None,
     ) -> None:
@@ -54,6 +52,7 @@ class SessionRow:
         #: Raises LockTimeout if the request holds the session's lock past its lease.
         self.verify_lock: Callable[[], None] = _hold_nothing
         self.options = options
+        self._codec = codec
         self._encoding = encoding
         self.old_copy = old_copy or NoCopy()
         #: Whether the table had what was loaded, and not only the old backend.
@@ -143,10 +142,7 @@ class SessionRow:
         Raises:
             CorruptItem: it cannot be read.
         """
-        try:
-            return SavedSession.from_data(row.data, self.options.max_value_size, self._encoding)
-        except CorruptItem as error:
-            raise self.rows.table.located(error) from error
+        return self._codec.decode(self.key, row, self._encoding)
 
     def end(self) -> None:
         """End the session that was loaded or, if this request has loaded none, what is stored."""
@@ -223,7 +219,7 @@ class SessionRow:
         created = self.lifetime.created(saved.content, attempt.before)
         life = self.lifetime.life(touched, created, attempt.before)
         return Row(
-            self._encode(attempt.session),
+            self._codec.encode(self.key, attempt.session, life),
             version,
             touched,
             life,
@@ -381,14 +377,6 @@ class SessionRow:
         self.is_stored = True
         self._birth = None
         self._unanswered.clear()
-
-    def _encode(self, session: SavedSession) -> bytes:
-        try:
-            data = session.data(self.options.compression, self.options.max_value_size)
-        except ItemTooLarge as error:
-            raise self.rows.table.located(error) from error
-        counters.count_bytes(len(session.payload), len(data))
-        return data
 
     def _indexed(self, session: SavedSession) -> tuple[tuple[str, str], ...]:
         if not self.options.index_keys:

@@ -12,10 +12,12 @@ from .hints import create_command, policy_statement
 from .inspect import Description, credential_source, describe_table, throttle_events
 from .item import SessionModel, index_attribute
 from .keys import (
+    DICTIONARY,
     PART,
     SESSION,
     RowKey,
     belongs_to_session,
+    dictionary_key,
     is_of_session,
     lock_key,
     original_key,
@@ -34,6 +36,7 @@ from .translate import ACCESS_DENIED, CONDITION_FAILED, TABLE_MISSING
 __all__ = [
     "ACCESS_DENIED",
     "CONDITION_FAILED",
+    "DICTIONARY",
     "LONGEST_PAUSE",
     "METRICS_ACTION",
     "OPERATIONS",
@@ -64,6 +67,7 @@ __all__ = [
     "create_command",
     "credential_source",
     "describe_table",
+    "dictionary_key",
     "equals",
     "forget_connections",
     "index",

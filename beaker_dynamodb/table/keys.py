@@ -3,6 +3,7 @@
     session     prefix + SHA-256 of the id     "session"
     its lock    the same                       "session lock"
     its parts   the same                       "session part:" token ":" number
+    dictionary  prefix + a fixed hash          "session dictionary:" name
     value       prefix + namespace             the cache key
     its parts   the same                       "part:" token ":" number
 
@@ -20,12 +21,16 @@ from hashlib import sha256
 SESSION = "session"
 #: The lock is an item of its own, since each save replaces the whole item of the session.
 SESSION_LOCK = "session lock"
+#: No cache key is stored under a sort key that begins with "session ".
+DICTIONARY = "session dictionary"
 
 #: DynamoDB's limits in bytes, of UTF-8 (developer guide, "Constraints in DynamoDB").
 LONGEST_PARTITION_KEY = 2048
 LONGEST_SORT_KEY = 1024
 
 _HASHED = "sha256:"
+#: Of bytes that no id and no namespace has: they are not UTF-8.
+_DICTIONARIES = _HASHED + sha256(b"\xff dictionaries").hexdigest()
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: Of the empty cache key. An empty binary attribute beside it is refused by some stand-ins.
 _HASHED_EMPTY = _HASHED + sha256(b"").hexdigest()
@@ -90,8 +95,18 @@ def part_key(head: RowKey, token: str, number: int) -> RowKey:
     return RowKey(head.partition, f"{kind}{PART}{token}:{number}")
 
 
+def dictionary_key(prefix: str, kind: str = "") -> RowKey:
+    """The key of what is stored of the dictionaries that sessions are compressed with.
+
+    Args:
+        prefix: of the application.
+        kind: `:` and a dictionary's name, or what else is stored; empty for the current one's name.
+    """
+    return RowKey(prefix + _DICTIONARIES, DICTIONARY + kind)
+
+
 def belongs_to_session(sort: str) -> bool:
-    """Whether a sort key is that of a session, of its lock or of its parts."""
+    """Whether a sort key is that of a session, its lock, its parts or a dictionary."""
     return sort == SESSION or sort.startswith(f"{SESSION} ")
 
 

@@ -21,6 +21,8 @@ from beaker_dynamodb import (
     sessions_of,
 )
 from tests.contract.site import Site, Visitor
+from tests.support.dictionaries import content, needs_zstd, work_at_once
+from tests.support.internals import trainer
 from tests.support.pages import KEYS, OwnSerializer
 from tests.support.tables import stored_items, stored_sessions
 
@@ -112,6 +114,22 @@ def test_a_dry_run_stores_nothing(old_backend: OldBackend, dynamodb: Any) -> Non
     done = migrate(dry_run=True, **old_backend.fallback, **dynamodb.options)
     assert counts(done) == {"entries": 1, "read": 1, "stored": 1}
     assert stored_items(dynamodb) == []
+
+
+@needs_zstd
+@in_files
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_trains_a_dictionary_unless_it_is_a_dry_run(
+    old_backend: OldBackend, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    monkeypatch.setattr(trainer, "ENOUGH", 40)
+    work_at_once(monkeypatch)
+    for number in range(41):
+        old_backend.site().visitor(**content(number))
+    auto: dict[str, Any] = {"compression": "zstd", "dictionary": "auto"}
+    migrate(dry_run=dry_run, **auto, **old_backend.fallback, **dynamodb.options)
+    stored = [item.item for item in stored_items(dynamodb)]
+    assert ("session dictionary" in stored) is not dry_run
 
 
 @one_backend

@@ -1,6 +1,8 @@
 """Options: from ini strings and Python values, each right and wrong."""
 
 import inspect
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from beaker_dynamodb.options import (
     OPTIONS,
     names_of,
     parse_options,
+    zstd_library,
 )
 
 #: name: (ini string, what it means, a wrong value)
@@ -44,6 +47,7 @@ EXAMPLES = {
     "startup_check": ("fail", "fail", "yes"),
     "on_conflict": ("raise", "raise", "ask"),
     "compression": ("none", "none", "zip"),
+    "dictionary": ("none", "none", "yes"),
     "serializer": ("json", "json", "yaml"),
     "lock_timeout": ("20", 20, "0"),
     "shards": ("4", 4, "0"),
@@ -271,9 +275,24 @@ def test_index_keys_need_readable_sessions_and_names_of_their_own() -> None:
         parse_options({"index_keys": "data"})
 
 
-def test_zstd_is_not_there_yet() -> None:
-    with pytest.raises(ConfigurationError, match="zlib or none"):
+@pytest.fixture
+def without_zstd(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("backports.zstd", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    zstd_library.cache_clear()
+    yield
+    zstd_library.cache_clear()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 includes zstd")
+def test_zstd_without_its_library_names_the_extra(without_zstd: None) -> None:
+    with pytest.raises(ConfigurationError, match=r"pip install 'beaker-dynamodb\[zstd\]'"):
         parse_options({"compression": "zstd"})
+
+
+def test_a_dictionary_is_trained_only_for_zstd() -> None:
+    with pytest.raises(ConfigurationError, match="dictionary = auto needs compression = zstd"):
+        parse_options({"dictionary": "auto"})
 
 
 def test_host_is_another_name_of_endpoint_url() -> None:

@@ -22,6 +22,7 @@ ROOMS = [
     "table",
     "telemetry",
     "rows",
+    "dictionaries",
     "sessions",
     "caches",
     "fallback",

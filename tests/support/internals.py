@@ -11,10 +11,21 @@ from beaker_dynamodb.caches import CreationLock, creation, creation_lease, heart
 from beaker_dynamodb.caches.entry import CacheEntry
 from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.cli.configuration import options_in
-from beaker_dynamodb.codec import Content, SavedSession, Signer
+from beaker_dynamodb.codec import Content, Dictionary, Encoding, SavedSession, Signer, train
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
 from beaker_dynamodb.codec.session import PICKLED_DICT
+from beaker_dynamodb.dictionaries import (
+    Dictionaries,
+    DictionaryStore,
+    Sample,
+    forget_dictionaries,
+    may_be_sample,
+    train_on,
+    trainer,
+)
+from beaker_dynamodb.dictionaries.dictionaries import start_daemon
+from beaker_dynamodb.dictionaries.known import KnownDictionaries
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
 from beaker_dynamodb.rows import (
@@ -66,13 +77,19 @@ __all__ = [
     "Compression",
     "Content",
     "CreationLock",
+    "Dictionaries",
+    "Dictionary",
+    "DictionaryStore",
     "DynamoDBConnection",
+    "Encoding",
     "Heartbeat",
+    "KnownDictionaries",
     "Marker",
     "PartsName",
     "Row",
     "RowKey",
     "Rows",
+    "Sample",
     "SavedSession",
     "SharedClient",
     "Signer",
@@ -92,9 +109,11 @@ __all__ = [
     "creation",
     "creation_lease",
     "forget_connections",
+    "forget_dictionaries",
     "forget_outages",
     "forgetting_locks",
     "heartbeat",
+    "may_be_sample",
     "new_token",
     "now",
     "option_rows",
@@ -106,7 +125,11 @@ __all__ = [
     "saving",
     "session_key",
     "session_model",
+    "start_daemon",
     "table_module",
+    "train",
+    "train_on",
+    "trainer",
     "value_key",
 ]
 
