@@ -17,6 +17,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ProxyConnectionError,
     ReadTimeoutError,
+    ResponseStreamingError,
     SSLError,
 )
 from botocore.httpsession import create_urllib3_context, mask_proxy_url
@@ -97,6 +98,8 @@ class Transport:
             answer, is_reusable = _exchange(connection.sock, message)
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=url, error=error) from error
+        except EOFError as error:
+            raise ResponseStreamingError(error=error) from error
         except (OSError, ValueError) as error:
             raise ConnectionClosedError(endpoint_url=url, error=error) from error
         finally:
@@ -201,7 +204,7 @@ def _exchange(connection: Any, message: bytes) -> tuple[Answer, bool]:
 def _head(connection: Any, data: bytes) -> tuple[int, str, dict[str, str], bytes]:
     """Status, version and headers of an answer, and the bytes after them."""
     while (end := data.find(_END_OF_HEAD)) < 0:
-        data += _receive(connection)
+        data += _receive(connection, data)
     first, *lines = data[:end].decode("latin-1").split("\r\n")
     headers = {}
     for line in lines:
@@ -216,7 +219,7 @@ def _take(connection: Any, data: bytes, length: int) -> tuple[bytes, bytes]:
     if len(data) < length:
         pieces, missing = [data], length - len(data)
         while missing > 0:
-            pieces.append(_receive(connection))
+            pieces.append(_receive(connection, _END_OF_HEAD))
             missing -= len(pieces[-1])
         data = b"".join(pieces)
     return data[:length], data[length:]
@@ -227,7 +230,7 @@ def _chunks(connection: Any, data: bytes) -> tuple[bytes, bytes]:
     pieces: list[bytes] = []
     while True:
         while b"\r\n" not in data:
-            data += _receive(connection)
+            data += _receive(connection, _END_OF_HEAD)
         size, _, data = data.partition(b"\r\n")
         length = int(size.partition(b";")[0], 16)
         piece, data = _take(connection, data, length + 2)
@@ -244,8 +247,14 @@ def _until_end(connection: Any, data: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _receive(connection: Any) -> bytes:
+def _receive(connection: Any, before: bytes) -> bytes:
+    """The next bytes of an answer.
+
+    Raises:
+        ConnectionResetError: the connection ended before the answer: it may have died while idle.
+        EOFError: it ended within the answer.
+    """
     data: bytes = connection.recv(_CHUNK)
     if not data:
-        raise ConnectionResetError("the connection ended within an answer")
+        raise EOFError("the answer is cut off") if before else ConnectionResetError("no answer")
     return data

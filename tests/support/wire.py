@@ -231,7 +231,8 @@ def _exchange_on_the_wire(client: LeanClient, way: Any, operation: str, body: by
     if reply is not None:
         return Answer(reply[0], dict(_HEADERS), json.dumps(reply[1]).encode())
     answer = execute()
-    with suppress(ValueError):
+    # An answer that was altered on the way has no units that count.
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
         _note_units(json.loads(answer.body))
     return answer
 
