@@ -143,7 +143,9 @@ class Transport:
         url, proxy_url = self.url, self._route.proxy_url
         if proxy_url is not None:
             return ProxyConnectionError(proxy_url=mask_proxy_url(proxy_url), error=error)
-        if isinstance(error, (TimeoutError, urllib3_errors.ConnectTimeoutError)):
+        is_late = isinstance(error, (TimeoutError, urllib3_errors.ConnectTimeoutError))
+        # A subclass of the other.
+        if is_late and not isinstance(error, urllib3_errors.NewConnectionError):
             return ConnectTimeoutError(endpoint_url=url, error=error)
         return EndpointConnectionError(endpoint_url=url, error=error)
 

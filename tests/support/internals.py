@@ -46,6 +46,7 @@ from beaker_dynamodb.table.connection import DynamoDBConnection
 from beaker_dynamodb.table.hooks import ObservedEvents
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
 from beaker_dynamodb.table.lean import LEAN_OPERATIONS, LeanClient
+from beaker_dynamodb.table.retry import UnusableAnswer
 from beaker_dynamodb.table.transport import Answer, Route, Transport
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "Successor",
     "TableDefinition",
     "Transport",
+    "UnusableAnswer",
     "WriteResult",
     "backoff",
     "bind",
