@@ -61,7 +61,9 @@ class ObservedEvents(HierarchicalEmitter):  # type: ignore[misc]  # botocore is 
                 return
 
     def _remember(self, event_name: str, handler: Any, unique_id: Any = None, *_: Any) -> None:
-        if not _is_own(handler) and _concerns_calls(event_name):
+        # botocore registers a handler once under an ID.
+        is_known = unique_id is not None and any(unique_id == known[1] for known in self._foreign)
+        if not is_known and not _is_own(handler) and _concerns_calls(event_name):
             self._foreign.append((event_name, unique_id, handler))
 
 

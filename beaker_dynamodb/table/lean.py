@@ -96,7 +96,7 @@ class LeanClient:
         """
         if self._events.has_foreign_handlers or is_replaced(self._client):
             return None
-        table = arguments.get("TableName") or next(iter(arguments["RequestItems"]))
+        table = arguments.get("TableName") or next(iter(arguments["RequestItems"]), "")
         account = table.rpartition(":")[0]
         if account not in self._ways:
             self._ways[account] = self._find_way(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import weakref
 from collections import deque
 from contextlib import suppress
 from http import HTTPStatus
@@ -81,6 +82,9 @@ class Transport:
         self._tls = _tls_context(route) if self._endpoint.scheme == "https" else None
         #: The connections that no thread uses: the last one used is used next.
         self._idle: deque[HTTPConnection] = deque()
+        #: How often all of them were closed.
+        self._generation = 0
+        weakref.finalize(self, _close_all, self._idle)
 
     def exchange(self, message: bytes) -> Answer:
         """Send a request, and receive its answer.
@@ -91,37 +95,32 @@ class Transport:
         Raises:
             HTTPClientError, ConnectionError: botocore's, as its own client raises them.
         """
-        idle, url = self._idle, self.url
-        connection = self._connection(idle)
-        is_reusable = False
+        generation = self._generation
+        connection, is_reusable = self._connection(), False
         try:
             answer, is_reusable = _exchange(connection.sock, message)
         except TimeoutError as error:
-            raise ReadTimeoutError(endpoint_url=url, error=error) from error
+            raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
         except EOFError as error:
             raise ResponseStreamingError(error=error) from error
         except (OSError, ValueError) as error:
-            raise ConnectionClosedError(endpoint_url=url, error=error) from error
+            raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
         finally:
             # An answer that is still to come, after any exception, must not meet another request.
-            if is_reusable and idle is self._idle and len(idle) < self._route.most_idle:
-                idle.append(connection)
+            is_kept = is_reusable and generation == self._generation
+            if is_kept and len(self._idle) < self._route.most_idle:
+                self._idle.append(connection)
             else:
                 connection.close()
         return answer
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed after their answer."""
-        idle, self._idle = self._idle, deque()
-        for connection in idle:
-            connection.close()
+        self._generation += 1
+        _close_all(self._idle)
 
-    def _connection(self, idle: deque[HTTPConnection]) -> HTTPConnection:
-        while idle:
-            try:
-                connection = idle.pop()
-            except IndexError:
-                break  # another thread took the last one
+    def _connection(self) -> HTTPConnection:
+        while (connection := _pop(self._idle)) is not None:
             # Whatever can be read before a request ends the connection, or belongs to no request.
             if not is_connection_dropped(connection):
                 return connection
@@ -164,6 +163,18 @@ class Transport:
             port = self._endpoint.port or connection.default_port
             connection.set_tunnel(self._endpoint.hostname or "", port, self._route.proxy_headers)
         return connection
+
+
+def _pop(idle: deque[HTTPConnection]) -> HTTPConnection | None:
+    try:
+        return idle.pop()
+    except IndexError:
+        return None
+
+
+def _close_all(idle: deque[HTTPConnection]) -> None:
+    while (connection := _pop(idle)) is not None:
+        connection.close()
 
 
 def _tls_context(route: Route) -> ssl.SSLContext:

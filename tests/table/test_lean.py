@@ -302,6 +302,17 @@ class TestGivesWay:
             assert (answer is None) is is_hooked
         assert len(messages) == 2
 
+    def test_until_a_handler_is_removed_that_was_registered_again_and_again(
+        self, messages: Messages
+    ) -> None:
+        client = lean_client()
+        shared = connection_of(session_model(**PLACE, table_name="a-table")).shared
+        with registered(shared.client, "before-call", unique_id="an-id"):
+            for _ in range(3):
+                shared.client.meta.events.register("before-call", handler, unique_id="an-id")
+            assert client.call("GetItem", GET) is None
+        assert client.call("GetItem", GET) is not None
+
     @pytest.mark.parametrize("event", ["before-send.s3", "creating-client-class.s3"])
     def test_not_to_a_handler_of_another_service(self, messages: Messages, event: str) -> None:
         client = lean_client()
