@@ -90,8 +90,10 @@ class DynamoDBConnection(Connection):
         Raises:
             UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
         """
-        attempt = partial(self.attempt, operation_name, operation_kwargs)
-        return self.run(operation_name, self.attempts(), attempt)
+        attempt, attempts = partial(self.attempt, operation_name, operation_kwargs), self.attempts()
+        if DynamoDBConnection.observer is None:
+            return attempts.run(attempt)
+        return self.run(operation_name, attempts, attempt)
 
     def run(
         self, operation: str, attempts: Attempts, attempt: Callable[[], dict[str, Any]]

@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from base64 import b64decode, b64encode
-from hashlib import sha256
 from http import HTTPStatus
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from botocore.handlers import add_recursion_detection_header
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.parsers import create_parser
@@ -29,6 +25,7 @@ from botocore.utils import ensure_boolean, get_environ_proxies
 from .hooks import ObservedEvents, is_replaced
 from .operations import OPERATIONS
 from .retry import UnusableAnswer
+from .signing import SIGNATURE_VERSION, RequestForm, Service, request_form
 from .transport import Answer, Route, Transport
 
 #: What this client can call: the operations on items, and the other one that a process makes before
@@ -37,28 +34,14 @@ LEAN_OPERATIONS = frozenset(
     {name for name, operation in OPERATIONS.items() if operation.reports_capacity}
     | {"DescribeTimeToLive"}
 )
-_SIGNATURE_VERSION = "v4"
 _encode = json.JSONEncoder(default=lambda data: b64encode(data).decode()).encode
 
 
 class _Way(NamedTuple):
-    """Where the calls about some tables go, and what is the same in all of them.
-
-    Attributes:
-        transport: sends them.
-        signer: botocore's; it has the credentials, and renews them.
-        signing: name of the service, region, and version of the signature.
-        target: of each operation, up to its name.
-        head: of each request, up to the target.
-        canonical: what of each request is signed, up to the time.
-    """
+    """Where the calls about some tables go, and in which form."""
 
     transport: Transport
-    signer: Any
-    signing: tuple[str, str, str]
-    target: str
-    head: str
-    canonical: str
+    form: RequestForm
 
 
 class LeanClient:
@@ -103,22 +86,14 @@ class LeanClient:
         way = self._ways[account]
         if way is None:
             return None
-        answer = self.exchange(way, operation, _encode(arguments).encode())
+        more = _trace_header() if self._is_in_lambda else ""
+        message = way.form.message(operation, _encode(arguments).encode(), more)
+        answer = way.transport.exchange(message)
         if answer.headers.get("x-amz-crc32", "") not in {"", str(crc32(answer.body))}:
             raise UnusableAnswer("altered in transit")
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise self._error(operation, answer)
         return _parsed(answer)
-
-    def exchange(self, way: _Way, operation: str, body: bytes) -> Answer:
-        """Sign and send one request, and receive its answer."""
-        auth = way.signer.get_auth_instance(*way.signing)
-        if auth.credentials is None:
-            raise NoCredentialsError
-        head = _signed_head(way, auth, f"{way.target}.{operation}", body)
-        if self._is_in_lambda:
-            head = f"{_trace_header()}{head}"
-        return way.transport.exchange(f"{way.head}{head}".encode() + body)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -128,14 +103,17 @@ class LeanClient:
 
     def _find_way(self, table: str) -> _Way | None:
         request, signer, context = _prepared_request(self._client, table)
-        version = context.get("auth_type") or signer.signature_version
-        route = self._route(request["url"])
-        if version != _SIGNATURE_VERSION or not (route.proxy_url or "http:").startswith("http:"):
+        url, version = request["url"], context.get("auth_type") or signer.signature_version
+        route = self._route(url)
+        if version != SIGNATURE_VERSION or not (route.proxy_url or "http:").startswith("http:"):
             return None
         signing = context.get("signing", {})
         name = signing.get("signing_name", signer.signing_name)
-        region = signing.get("region", signer.region_name)
-        return _way(Transport(route), signer, (name, region, version), request["headers"])
+        service = Service(name, signing.get("region", signer.region_name))
+        transport = Transport(route)
+        target, proxy_headers = transport.target, transport.proxy_headers
+        form = request_form(url, target, request["headers"], proxy_headers, signer, service)
+        return _Way(transport, form)
 
     def _route(self, url: str) -> Route:
         config, proxies = self._client.meta.config, ProxyConfiguration(get_environ_proxies(url))
@@ -163,53 +141,6 @@ class LeanClient:
         parsed["ResponseMetadata"]["RetryAttempts"] = 0
         error: ClientError = self._client.exceptions.from_code(code)(parsed, operation)
         return error
-
-
-def _way(
-    transport: Transport, signer: Any, signing: tuple[str, str, str], headers: dict[str, str]
-) -> _Way:
-    auth, request = SigV4Auth(None, *signing[:2]), AWSRequest("POST", transport.url)
-    path, host = (
-        auth.canonical_request(request).split("\n")[1],
-        auth.headers_to_sign(request)["host"],
-    )
-    fields = {
-        "Host": host,
-        **transport.proxy_headers,
-        "Accept-Encoding": "identity",
-        "User-Agent": headers["User-Agent"],
-        "Content-Type": headers["Content-Type"],
-    }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return _Way(
-        transport,
-        signer,
-        signing,
-        headers["X-Amz-Target"].rpartition(".")[0],
-        f"POST {transport.target} HTTP/1.1\r\n{lines}",
-        f"POST\n{path}\n\ncontent-type:{fields['Content-Type']}\nhost:{host}\nx-amz-date:",
-    )
-
-
-def _signed_head(way: _Way, auth: Any, target: str, body: bytes) -> str:
-    """The rest of a request's head, signed by botocore's signer; the order of headers is known."""
-    moment, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), auth.credentials.token
-    signed_token, name, header = "", "", ""
-    if token:
-        signed_token, name = f"x-amz-security-token:{token}\n", "x-amz-security-token;"
-        header = f"X-Amz-Security-Token: {token}\r\n"
-    names = f"content-type;host;x-amz-date;{name}x-amz-target"
-    canonical = (
-        f"{way.canonical}{moment}\n{signed_token}x-amz-target:{target}\n\n"
-        f"{names}\n{sha256(body).hexdigest()}"
-    )
-    request = SimpleNamespace(context={"timestamp": moment})
-    signature = auth.signature(auth.string_to_sign(request, canonical), request)
-    return (
-        f"X-Amz-Target: {target}\r\nX-Amz-Date: {moment}\r\n{header}Content-Length: {len(body)}\r\n"
-        f"Authorization: AWS4-HMAC-SHA256 Credential={auth.scope(request)}, "
-        f"SignedHeaders={names}, Signature={signature}\r\n\r\n"
-    )
 
 
 def _trace_header() -> str:
@@ -251,7 +182,7 @@ def _parsed(answer: Answer) -> dict[str, Any]:
         # The page of a proxy or another server; the caller refuses it.
         return {"ResponseMetadata": metadata}
     try:
-        parsed: dict[str, Any] = json.loads(answer.body or b"{}", object_hook=_decode)
+        parsed: dict[str, Any] = json.loads(answer.body, object_hook=_decode)
         parsed["ResponseMetadata"] = metadata
     except (TypeError, ValueError) as error:
         raise UnusableAnswer("not of the form of DynamoDB's answers") from error

@@ -15,7 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import URLLib3Session
 
-from .internals import Answer, LeanClient
+from .internals import Answer, Transport
 
 #: An exception to raise, or the HTTP status and the error code of an answer.
 Fault = Exception | tuple[int, str]
@@ -222,12 +222,14 @@ BUILTIN_HANDLERS[:0] = [
     ("after-call.dynamodb", _after_call),
 ]
 
-_exchange = LeanClient.exchange
+_exchange = Transport.exchange
 
 
-def _exchange_on_the_wire(client: LeanClient, way: Any, operation: str, body: bytes) -> Answer:
-    execute = partial(_exchange, client, way, operation, body)
-    reply = _meet(Attempt(operation, json.loads(body), way.transport.url, execute))
+def _exchange_on_the_wire(transport: Transport, message: bytes) -> Answer:
+    execute = partial(_exchange, transport, message)
+    head, _, body = message.partition(b"\r\n\r\n")
+    operation = head.partition(b"X-Amz-Target: ")[2].partition(b"\r\n")[0].rpartition(b".")[2]
+    reply = _meet(Attempt(operation.decode(), json.loads(body), transport.url, execute))
     if reply is not None:
         return Answer(reply[0], dict(_HEADERS), json.dumps(reply[1]).encode())
     answer = execute()
@@ -237,4 +239,4 @@ def _exchange_on_the_wire(client: LeanClient, way: Any, operation: str, body: by
     return answer
 
 
-LeanClient.exchange = _exchange_on_the_wire  # type: ignore[assignment,method-assign]
+Transport.exchange = _exchange_on_the_wire  # type: ignore[assignment,method-assign]

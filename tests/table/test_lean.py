@@ -26,6 +26,7 @@ from tests.support.internals import (
     Answer,
     LeanClient,
     Transport,
+    UnusableAnswer,
     connection_of,
     forget_connections,
 )
@@ -64,6 +65,16 @@ def parts_of(message: bytes) -> tuple[str, dict[str, str], bytes]:
     line, *lines = head.decode().split("\r\n")
     fields = [each.split(": ", 1) for each in lines]
     return line.split()[1], {name.lower(): value for name, value in fields}, body
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>", b'{"Item": {"a": {"B": "A"}}}'])
+def test_an_answer_of_another_form_is_no_missing_item(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    answer = Answer(200, {"x-amzn-requestid": "an-id"}, body)
+    monkeypatch.setattr(Transport, "exchange", lambda *_: answer)
+    with pytest.raises(UnusableAnswer):
+        lean_client().call("GetItem", GET)
 
 
 class TestARequest:
