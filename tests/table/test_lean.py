@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -13,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.client import BaseClient
 from botocore.credentials import Credentials
 from botocore.endpoint import Endpoint
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
@@ -300,6 +301,29 @@ HOOKS: dict[str, Callable[[Any], AbstractContextManager[Any]]] = {
     "URLLib3Session.send": patched(URLLib3Session, "send"),
     "PynamoDB's _make_api_call": patched(Connection, "_make_api_call"),
 }
+
+
+def test_another_thread_calls_botocore_while_the_way_is_found(messages: Messages) -> None:
+    client = lean_client(aws_session_token="of-two-threads")
+    model = session_model(**PLACE, table_name="a-table", aws_session_token="of-two-threads")
+    botocore_client = connection_of(model).shared.client
+    get_item, errors = botocore_client.get_item, list[Exception]()
+
+    def call() -> None:
+        try:
+            get_item(**GET)
+        except EndpointConnectionError as error:
+            errors.append(error)
+
+    def get_item_beside_another(**arguments: Any) -> Any:
+        other = threading.Thread(target=call)
+        other.start()
+        other.join()
+        return get_item(**arguments)
+
+    with mock.patch.object(botocore_client, "get_item", get_item_beside_another):
+        assert client.call("GetItem", GET) is not None
+    assert len(errors) == 1
 
 
 class TestGivesWay:

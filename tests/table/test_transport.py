@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -94,20 +95,28 @@ def test_an_answer_is_read_whole(connect: Any, name: str) -> None:
         assert server.opened == opened
 
 
-def test_trailers_do_not_reach_the_next_call(connect: Any) -> None:
-    data = chunked(BODY, trailer=b"a: b\r\n")
-    with scripted_server(lambda _: data) as server:
+#: Answers with bytes after them, or that may have some.
+LONGER = {
+    "trailers": chunked(BODY, trailer=b"a: b\r\n"),
+    "another answer": answer(BODY) + answer(json.dumps({"Item": {"id": {"S": "other"}}}).encode()),
+}
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_bytes_after_an_answer_do_not_reach_the_next_call(connect: Any, name: str) -> None:
+    with scripted_server(lambda _: LONGER[name]) as server:
         connection = connect(server.url)
         for _ in range(3):
             assert get(connection)["Item"] == FOUND["Item"]
+        assert server.opened == 3 or connection.options.client == "botocore"
 
 
-def test_bytes_after_an_answer_do_not_reach_the_next_call(connect: Any) -> None:
-    other = answer(json.dumps({"Item": {"id": {"S": "of another"}}}).encode())
-    with scripted_server(lambda _: answer(BODY) + other) as server:
+def test_a_connection_that_the_server_has_closed_is_not_used_again(connect: Any) -> None:
+    with scripted_server(lambda _: answer(BODY) + HANG_UP) as server:
         connection = connect(server.url)
         for _ in range(3):
             assert get(connection)["Item"] == FOUND["Item"]
+            time.sleep(0.05)
 
 
 #: Answers that are none of DynamoDB, and how the client's error is named.
