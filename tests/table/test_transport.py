@@ -53,7 +53,7 @@ def connect(
     def connection(url: str, **options: Any) -> DynamoDBConnection:
         place = {"region": "us-east-1", "endpoint_url": url, "client": request.param}
         keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-        times = {"connect_timeout": 0.3, "read_timeout": 0.3, "max_retries": 0}
+        times = {"connect_timeout": 5, "read_timeout": 5, "max_retries": 0}
         name = f"table-{uuid.uuid4().hex}"
         return connection_of(
             session_model(**{**place, **keys, **times, "table_name": name, **options})
@@ -171,7 +171,7 @@ def test_a_late_answer_does_not_reach_the_next_call(connect: Any) -> None:
         return answer(BODY)
 
     with scripted_server(script) as server:
-        connection = connect(server.url)
+        connection = connect(server.url, read_timeout=0.7)
         with pytest.raises(ReadTimeoutError):
             get(connection)
         release.set()
@@ -188,7 +188,7 @@ class TestAConnection:
     def test_that_takes_too_long_is_an_error(self, connect: Any) -> None:
         # TEST-NET-1 (RFC 5737) answers nobody; some sandboxes refuse to send there.
         with pytest.raises((ConnectTimeoutError, EndpointConnectionError)):
-            get(connect("http://192.0.2.1:9"))
+            get(connect("http://192.0.2.1:9", connect_timeout=0.3))
 
     def test_is_kept_for_each_thread_up_to_the_pools_size(self, connect: Any) -> None:
         barrier = threading.Barrier(4)
@@ -198,7 +198,7 @@ class TestAConnection:
             return answer(BODY)
 
         with scripted_server(script) as server:
-            connection = connect(server.url, max_pool_connections=2, read_timeout=5)
+            connection = connect(server.url, max_pool_connections=2)
             for opened in (4, 6):
                 in_threads(4, lambda: get(connection))
                 assert server.opened == opened
@@ -261,7 +261,7 @@ class TestTLS:
 
     def test_with_an_authority_of_ones_own(self, connect: Any, trusted: Authority) -> None:
         with scripted_server(lambda _: answer(BODY), trusted.server("127.0.0.1")) as server:
-            connection = connect(server.url, connect_timeout=5, read_timeout=5)
+            connection = connect(server.url)
             for _ in range(2):
                 assert get(connection)["Item"] == FOUND["Item"]
             assert server.opened == 1
@@ -270,7 +270,7 @@ class TestTLS:
         requests: list[Request] = []
         tls = authority.server("127.0.0.1")
         with scripted_server(recording(requests), tls) as server, pytest.raises(SSLError):
-            get(connect(server.url, connect_timeout=5))
+            get(connect(server.url))
         assert requests == []
 
     def test_with_the_certificate_of_another_host_is_refused(
@@ -279,7 +279,7 @@ class TestTLS:
         requests: list[Request] = []
         tls = trusted.server("127.0.0.2")
         with scripted_server(recording(requests), tls) as server, pytest.raises(SSLError):
-            get(connect(server.url, connect_timeout=5))
+            get(connect(server.url))
         assert requests == []
 
     def test_without_the_bundles_file_is_refused(
@@ -288,7 +288,7 @@ class TestTLS:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle) + ".missing")
         tls = authority.server("127.0.0.1")
         with scripted_server(lambda _: b"", tls) as server, pytest.raises(SSLError):
-            get(connect(server.url, connect_timeout=5))
+            get(connect(server.url))
 
     def test_through_a_proxy(
         self, connect: Any, trusted: Authority, monkeypatch: pytest.MonkeyPatch
@@ -301,7 +301,7 @@ class TestTLS:
             scripted_server(recording(asked, allowed)) as proxy,
         ):
             monkeypatch.setenv("HTTPS_PROXY", f"http://user:pass%20word@127.0.0.1:{proxy.port}")
-            connection = connect(server.url, connect_timeout=5, read_timeout=5)
+            connection = connect(server.url)
             for _ in range(2):
                 assert get(connection)["Item"] == FOUND["Item"]
             assert server.opened == 1
@@ -317,7 +317,7 @@ class TestTLS:
         with scripted_server(lambda _: refused) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden@127.0.0.1:{proxy.port}")
             with pytest.raises(ProxyConnectionError) as caught:
-                get(connect("https://127.0.0.1:9", connect_timeout=5))
+                get(connect("https://127.0.0.1:9"))
         assert "hidden" not in str(caught.value)
 
 
