@@ -294,7 +294,7 @@ class Options:
     client: str = option(
         "lean",
         choice("lean", "botocore"),
-        "what calls DynamoDB about items: `lean` takes a fifth of botocore's CPU time, and leaves "
+        "what calls DynamoDB about items: `lean` takes a sixth of botocore's CPU time, and leaves "
         "the calls to `botocore` while something watches or replaces them, such as a tracer",
         client=True,
     )
