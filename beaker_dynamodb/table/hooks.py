@@ -11,6 +11,7 @@ from botocore.endpoint import Endpoint
 from botocore.hooks import HierarchicalEmitter
 from botocore.httpsession import URLLib3Session
 from pynamodb.connection import Connection
+from urllib3.connectionpool import HTTPConnectionPool
 
 #: The modules whose handlers of events do what the lean client does itself.
 _OWN = ("botocore.", f"{__package__}.")
@@ -93,6 +94,7 @@ _ENTRIES = tuple(
         (Endpoint, "make_request"),
         (Endpoint, "prepare_request"),
         (URLLib3Session, "send"),
+        (HTTPConnectionPool, "urlopen"),
         (Connection, "_make_api_call"),
     )
 )

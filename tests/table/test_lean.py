@@ -20,6 +20,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
 from moto.core.models import botocore_stubber
 from pynamodb.connection import Connection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from beaker_dynamodb import create_table, session_model
 from tests.support.internals import (
@@ -299,6 +300,7 @@ HOOKS: dict[str, Callable[[Any], AbstractContextManager[Any]]] = {
     "Endpoint.make_request": patched(Endpoint, "make_request"),
     "Endpoint.prepare_request": patched(Endpoint, "prepare_request"),
     "URLLib3Session.send": patched(URLLib3Session, "send"),
+    "HTTPConnectionPool.urlopen": patched(HTTPConnectionPool, "urlopen"),
     "PynamoDB's _make_api_call": patched(Connection, "_make_api_call"),
 }
 
