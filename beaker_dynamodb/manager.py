@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -79,7 +79,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             return
         saved = SavedSession.from_text(_text(value), self._encoding)
         self.session_row.lifetime = self._lifetime()
-        self.session_row.verify_lock = self._verify_lock
+        lock_key = self.stored_as.session_row.key
+        self.session_row.verify_lock = partial(_verify_lock, self._backend, lock_key)
         if self._renamed_from is None:
             save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):
@@ -242,10 +243,6 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         age = self._cookie_age()
         return self._backend.lifetime if age is None else Lifetime.of(self._backend.options, age)
 
-    def _verify_lock(self) -> None:
-        if holds_any_lock():
-            self.stored_as.session_lock().verify()
-
     def _holds_lock(self) -> bool:
         return holds_any_lock() and self.session_lock().is_held
 
@@ -333,3 +330,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f'"session" holds the text of a session, not {type(value).__name__}')
     return value
+
+
+def _verify_lock(backend: Backend, key: RowKey) -> None:
+    # No method: a row that referred to its manager would keep each request's session in memory
+    # until Python looks for cycles.
+    if holds_any_lock():
+        SessionLock(backend.leases, key, backend.options).verify()

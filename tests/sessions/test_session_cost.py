@@ -1,10 +1,15 @@
 """The calls of a request, counted at the wire."""
 
+import gc
+import pickle
 import random
+import weakref
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from beaker_dynamodb import DynamoDBNamespaceManager
 from tests.contract.site import Site
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
@@ -199,6 +204,22 @@ def test_a_session_makes_no_other_calls(site: Site, wire: Wire, clock: Any) -> N
         site.request(page)
         clock.advance(31)
     assert set(wire.operations) <= {READ, WRITE}
+
+
+def test_a_request_leaves_nothing_to_the_garbage_collector(
+    dynamodb: Any, create_table: None
+) -> None:
+    before = DynamoDBNamespaceManager("an-id", **dynamodb.options)
+    before["session"] = b64encode(pickle.dumps({"n": 1}, 2)).decode()
+    gc.disable()
+    try:
+        namespace = DynamoDBNamespaceManager("an-id", **dynamodb.options)
+        namespace["session"] = namespace["session"]
+        row = weakref.ref(namespace.session_row)
+        del namespace
+        assert row() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
