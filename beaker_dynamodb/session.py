@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
+from weakref import WeakMethod
 
 from beaker import crypto, util
 from beaker.session import Session
@@ -54,7 +55,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._locked: list[DynamoDBNamespaceManager] = []
         self._is_loading = False
-        super().__init__(request, id, namespace_class=self._new_namespace, **options)
+        # Weak: a cycle of references would keep each request's session in memory until Python
+        # looks for cycles.
+        super().__init__(request, id, namespace_class=_weakly(self._new_namespace), **options)
 
     def load(self) -> None:
         """Load the session; begin a new one if it is corrupt and may be replaced."""
@@ -122,7 +125,8 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
-        namespace.configure_session(self._encoding(), self._cookie_age, self._renamed_from)
+        cookie_age = _weakly(self._cookie_age)
+        namespace.configure_session(self._encoding(), cookie_age, self._renamed_from)
         self._renamed_from = None
         return namespace
 
@@ -151,6 +155,17 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     def _cookie_age(self) -> int | None:
         return _cookie_age(self.cookie_expires)
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that does not keep its object alive; without the object, it returns None."""
+    reference = WeakMethod(method)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        alive = reference()
+        return alive(*arguments, **options) if alive else None
+
+    return call
 
 
 def session_by_id(options: Mapping[str, Any], session_id: str) -> DynamoDBSession | None:

@@ -8,8 +8,9 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from beaker.session import Session
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from tests.contract.site import Site
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
@@ -206,18 +207,20 @@ def test_a_session_makes_no_other_calls(site: Site, wire: Wire, clock: Any) -> N
     assert set(wire.operations) <= {READ, WRITE}
 
 
+@pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
 def test_a_request_leaves_nothing_to_the_garbage_collector(
-    dynamodb: Any, create_table: None
+    dynamodb: Any, create_table: None, session_class: Any
 ) -> None:
-    before = DynamoDBNamespaceManager("an-id", **dynamodb.options)
-    before["session"] = b64encode(pickle.dumps({"n": 1}, 2)).decode()
+    stored = DynamoDBNamespaceManager("an-id", **dynamodb.options)
+    stored["session"] = b64encode(pickle.dumps({"n": 1}, 2)).decode()
     gc.disable()
     try:
-        namespace = DynamoDBNamespaceManager("an-id", **dynamodb.options)
-        namespace["session"] = namespace["session"]
-        row = weakref.ref(namespace.session_row)
-        del namespace
-        assert row() is None
+        cookie = {"cookie": "beaker.session.id=an-id"}
+        session = session_class(cookie, type="ext:dynamodb", **dynamodb.options)
+        session.save()
+        freed = [weakref.ref(session), weakref.ref(session.namespace.session_row)]
+        del session
+        assert [reference() for reference in freed] == [None, None]
     finally:
         gc.enable()
 
