@@ -94,7 +94,11 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         saved = SavedSession.from_text(_text(value), self._encoding)
         self._is_unused = False
         self.session_row.lifetime = self._lifetime()
-        self.session_row.verify_lock = self._verify_lock_in_use
+        lock = self.stored_as.lock_in_use
+        if lock is not None:
+            # Not a method of this manager: a row that refers to its manager keeps each request's
+            # session in memory until Python looks for cycles.
+            self.session_row.verify_lock = lock.verify
         if self._renamed_from is None:
             save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):
@@ -262,17 +266,10 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         age = self._cookie_age()
         return self._backend.lifetime if age is None else Lifetime.of(self._backend.options, age)
 
-    def verify_lock(self) -> None:
-        """Check that no lease under which the session was loaded has expired.
-
-        Raises:
-            LockTimeout: one has.
-        """
-        if self._lock is not None:
-            self._lock.verify()
-
-    def _verify_lock_in_use(self) -> None:
-        self.stored_as.verify_lock()
+    @property
+    def lock_in_use(self) -> SessionLock | None:
+        """The lock whose leases count for the session, from its load on; None if it has none."""
+        return self._lock
 
     def _session_key(self) -> RowKey:
         options = self._backend.options

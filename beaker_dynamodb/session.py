@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
+from weakref import WeakMethod
 
 from beaker import crypto, util
 from beaker.session import Session
@@ -55,7 +56,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         self._lock_owner = LockOwner()
         self._unused_id: str | None = None
         self._is_loading = False
-        super().__init__(request, id, namespace_class=self._new_namespace, **options)
+        # Weak: a cycle of references would keep each request's session in memory until Python
+        # looks for cycles.
+        super().__init__(request, id, namespace_class=_weakly(self._new_namespace), **options)
 
     def load(self) -> None:
         """Load the session; begin a new one if it is corrupt and may be replaced."""
@@ -136,7 +139,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
         namespace.configure_session(
             self._encoding(),
-            self._cookie_age,
+            _weakly(self._cookie_age),
             self._lock_owner,
             self._renamed_from,
             is_unused=session_id == self._unused_id,
@@ -169,6 +172,17 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
 
     def _cookie_age(self) -> int | None:
         return _cookie_age(self.cookie_expires)
+
+
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that does not keep its object alive; without the object, it returns None."""
+    reference = WeakMethod(method)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        alive = reference()
+        return alive(*arguments, **options) if alive else None
+
+    return call
 
 
 def session_by_id(options: Mapping[str, Any], session_id: str) -> DynamoDBSession | None:

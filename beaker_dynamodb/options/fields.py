@@ -302,6 +302,13 @@ class Options:
         unit="connections",
         client=True,
     )
+    client: str = option(
+        "lean",
+        choice("lean", "botocore"),
+        "what calls DynamoDB about items: `lean` takes a sixth of botocore's CPU time, and leaves "
+        "the calls to `botocore` while something watches or replaces them, such as a tracer",
+        client=True,
+    )
     fallback_type: str | None = option(
         None,
         text,

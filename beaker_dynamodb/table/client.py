@@ -18,6 +18,8 @@ from botocore.config import Config
 from ..options import Options
 from ..version import __version__
 from .breaker import Breaker
+from .hooks import ObservedEvents
+from .lean import LeanClient
 
 #: The key that marks an answer whose bytes changed on the way.
 ALTERED = "AlteredInTransit"
@@ -39,6 +41,19 @@ class CredentialSource(NamedTuple):
     key_end: str
 
 
+class OpenClients(NamedTuple):
+    """The client of botocore, and the lean one beside it."""
+
+    botocore: Any
+    lean: LeanClient | None
+
+    def close(self) -> None:
+        """Close the connections of both."""
+        self.botocore.close()
+        if self.lean is not None:
+            self.lean.close()
+
+
 class SharedClient:
     """One botocore client for all threads and tables of one location and one set of credentials.
 
@@ -54,7 +69,7 @@ class SharedClient:
     def __init__(self, options: Options, when_opened: Callable[[], object] = lambda: None) -> None:
         self._options = options
         self._when_opened = when_opened
-        self._client: Any = None
+        self._opened: OpenClients | None = None
         self._lock = threading.Lock()
         self.breaker = Breaker(options.longest_call)
         self.last_used = time.monotonic()
@@ -65,30 +80,32 @@ class SharedClient:
     @property
     def current(self) -> Any:
         """The client if one exists, else None."""
-        return self._client
+        opened = self._opened
+        return opened and opened.botocore
 
     @property
     def client(self) -> Any:
         """The client; the first thread that needs it creates it."""
-        client = self._client
-        if client is not None:
-            return client
-        with self._lock:
-            client = self._client or self._create()
-        self._when_opened()
-        return client
+        return self._open().botocore
+
+    @property
+    def lean(self) -> LeanClient | None:
+        """The lean client beside it; None if botocore makes all calls."""
+        return self._open().lean
 
     @property
     def region(self) -> str | None:
         """The region given, or the one that the AWS chain provided once there is a client."""
-        return self._client.meta.region_name if self._client else self._options.region
+        client = self.current
+        return client.meta.region_name if client else self._options.region
 
     @property
     def endpoint_url(self) -> str | None:
         """The URL given, or the one of a stand-in that the AWS chain provided."""
-        if self._client is None or self._options.endpoint_url:
+        client = self.current
+        if client is None or self._options.endpoint_url:
             return self._options.endpoint_url
-        found = str(self._client.meta.endpoint_url)
+        found = str(client.meta.endpoint_url)
         return None if is_in_aws(found) else found
 
     def missing_settings(self) -> set[str]:
@@ -124,7 +141,7 @@ class SharedClient:
         """
         if self._options.aws_access_key_id is not None:
             return False
-        if self._client is refused:
+        if self.current is refused:
             self.close()
         return True
 
@@ -154,9 +171,9 @@ class SharedClient:
             False if none of them can have been open when the call began.
         """
         with self._lock:
-            if self._closed < began and self._client is not None and self._was_answered:
+            if self._closed < began and self._opened is not None and self._was_answered:
                 self._closed = self.last_used = time.monotonic()
-                self._client.close()
+                self._opened.close()
             return self._was_answered
 
     def close(self) -> None:
@@ -165,31 +182,43 @@ class SharedClient:
         Calls in progress keep their connections until they end.
         """
         with self._lock:
-            client, self._client = self._client, None
+            opened, self._opened = self._opened, None
             self._was_answered = False
-        if client is not None:
-            client.close()
+        if opened is not None:
+            opened.close()
 
     def forget(self) -> None:
         """Start with a new client; other threads or the parent process keep the old sockets."""
-        self._client = None
+        self._opened = None
         self._was_answered = False
         self.breaker = Breaker(self._options.longest_call)
         # In a forked worker, a thread that only the parent has may hold the old lock for ever.
         self._lock = threading.Lock()
 
-    def _create(self) -> Any:
-        session = _botocore_session(self._options)
+    def _open(self) -> OpenClients:
+        opened = self._opened
+        if opened is not None:
+            return opened
+        with self._lock:
+            opened = self._opened or self._create()
+        self._when_opened()
+        return opened
+
+    def _create(self) -> OpenClients:
+        options, events = self._options, ObservedEvents()
+        session = _botocore_session(options, events)
         client = session.create_client(
             "dynamodb",
-            self._options.region,
-            endpoint_url=self._options.endpoint_url,
-            config=_config(self._options),
+            options.region,
+            endpoint_url=options.endpoint_url,
+            config=_config(options),
         )
+        lean = LeanClient(client, session, events) if options.client == "lean" else None
+        created = OpenClients(client, lean)
         # Without credentials the client is not kept: a metadata service may answer next time.
         if session.get_credentials() is not None:
-            self._client = client
-        return client
+            self._opened = created
+        return created
 
 
 def is_in_aws(url: str) -> bool:
@@ -198,16 +227,18 @@ def is_in_aws(url: str) -> bool:
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
-def _botocore_session(options: Options) -> botocore.session.Session:
-    session = botocore.session.Session(profile=options.profile)
+def _botocore_session(
+    options: Options, events: ObservedEvents | None = None
+) -> botocore.session.Session:
+    session = botocore.session.Session(profile=options.profile, event_hooks=events)
     loader = _shared_loader(session.get_config_variable("data_path"))
     session.register_component("data_loader", loader)
     if options.aws_access_key_id:
         session.set_credentials(
             options.aws_access_key_id, options.aws_secret_access_key, options.aws_session_token
         )
-    events = session.get_component("event_emitter")
-    events.register_first("before-parse.dynamodb", _mark_altered, f"{__name__} checksum")
+    emitter = session.get_component("event_emitter")
+    emitter.register_first("before-parse.dynamodb", _mark_altered, f"{__name__} checksum")
     return session
 
 

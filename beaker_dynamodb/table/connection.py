@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +10,12 @@ from typing import Any, ClassVar, TypeAlias, TypedDict
 
 from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
+from pynamodb.exceptions import VerboseClientError
 
 from ..options import Options
 from .client import ALTERED, SharedClient
 from .counters import counters
+from .lean import LEAN_OPERATIONS
 from .operations import OPERATIONS
 from .origin import check_keys, check_origin
 from .retry import Attempts, UnusableAnswer, response_of
@@ -89,8 +91,10 @@ class DynamoDBConnection(Connection):
         Raises:
             UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
         """
-        attempt = partial(self.attempt, operation_name, operation_kwargs)
-        return self.run(operation_name, self.attempts(), attempt)
+        attempt, attempts = partial(self.attempt, operation_name, operation_kwargs), self.attempts()
+        if DynamoDBConnection.observer is None:
+            return attempts.run(attempt)
+        return self.run(operation_name, attempts, attempt)
 
     def run(
         self, operation: str, attempts: Attempts, attempt: Callable[[], dict[str, Any]]
@@ -138,6 +142,30 @@ class DynamoDBConnection(Connection):
     def _check(self, arguments: dict[str, Any], answer: dict[str, Any]) -> None:
         check_origin(answer)
         check_keys((self.options.hash_key, self.options.range_key), arguments, answer)
+
+    def _make_api_call(
+        self, operation_name: str, operation_kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Make one attempt: by the lean client, or by botocore if the call is not one for it."""
+        lean = self.shared.lean if operation_name in LEAN_OPERATIONS else None
+        if lean is not None:
+            try:
+                answer = lean.call(operation_name, operation_kwargs)
+            except ClientError as error:
+                raise _verbose(error, operation_name, operation_kwargs) from error
+            if answer is not None:
+                return answer
+        return super()._make_api_call(operation_name, operation_kwargs)
+
+
+def _verbose(
+    error: ClientError, operation: str, arguments: Mapping[str, Any]
+) -> VerboseClientError:
+    """An error as PynamoDB raises it: its message names table and request."""
+    table = arguments.get("TableName") or ",".join(arguments["RequestItems"])
+    headers = response_of(error)["ResponseMetadata"]["HTTPHeaders"]
+    place = {"request_id": headers.get("x-amzn-requestid", ""), "table_name": table}
+    return VerboseClientError({"Error": error.response["Error"]}, operation, place)
 
 
 def _outcome(error: Exception) -> str:

@@ -60,8 +60,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     return pauses
 
 
-@pytest.fixture(scope="session")
-def table(dynamodb_local: str) -> dict[str, Any]:
+@pytest.fixture(
+    scope="session", params=["lean", pytest.param("botocore", marks=pytest.mark.exhaustive)]
+)
+def table(request: pytest.FixtureRequest, dynamodb_local: str) -> dict[str, Any]:
     """The options of one table for all of these tests; each test has its own ids there."""
     options: dict[str, Any] = {
         "region": "us-east-1",
@@ -69,6 +71,7 @@ def table(dynamodb_local: str) -> dict[str, Any]:
         "aws_secret_access_key": "test",
         "table_name": f"test-{uuid.uuid4().hex}",
         "endpoint_url": dynamodb_local,
+        "client": request.param,
     }
     create_table(**options)
     return options

@@ -61,6 +61,7 @@ EXAMPLES = {
     "on_error": ("builtins:print", print, "builtins:nothing"),
     "max_retries": ("0", 0, "21"),
     "max_pool_connections": ("50", 50, True),
+    "client": ("botocore", "botocore", "boto3"),
     "fallback_type": ("ext:redis", "ext:redis", ""),
     "fallback_url": ("redis://localhost/0", "redis://localhost/0", 7),
     "fallback_data_dir": ("/var/sessions", "/var/sessions", " "),
@@ -220,7 +221,7 @@ class TestFlags:
     def test_client_is_on_how_dynamodb_is_reached_and_as_whom(self) -> None:
         times = {"connect_timeout", "read_timeout", "max_retries", "max_pool_connections"}
         place = {"region", "endpoint_url", "profile"}
-        assert {*names_of("client")} == CREDENTIALS | place | times
+        assert {*names_of("client")} == CREDENTIALS | place | times | {"client"}
 
     def test_table_is_on_what_table_it_is_and_how_it_is_created(self) -> None:
         names = {"table_name", "hash_key", "range_key", "ttl_attribute", "index_keys"}

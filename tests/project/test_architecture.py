@@ -40,6 +40,7 @@ ROOMS = [
 CONFINED = {
     "pynamodb": {"table"},
     "botocore": {"table"},
+    "urllib3": {"table"},
     "beaker": {"fallback", "manager", "session", "middleware"},
     "pyramid_beaker": {"pyramid"},
     "tg": {"turbogears"},

@@ -1,10 +1,16 @@
 """The calls of a request, counted at the wire."""
 
+import gc
+import pickle
 import random
+import weakref
+from base64 import b64encode
 from typing import Any
 
 import pytest
+from beaker.session import Session
 
+from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
 from tests.contract.site import Site
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
@@ -199,6 +205,24 @@ def test_a_session_makes_no_other_calls(site: Site, wire: Wire, clock: Any) -> N
         site.request(page)
         clock.advance(31)
     assert set(wire.operations) <= {READ, WRITE}
+
+
+@pytest.mark.parametrize("session_class", [Session, DynamoDBSession])
+def test_a_request_leaves_nothing_to_the_garbage_collector(
+    dynamodb: Any, create_table: None, session_class: Any
+) -> None:
+    stored = DynamoDBNamespaceManager("an-id", **dynamodb.options)
+    stored["session"] = b64encode(pickle.dumps({"n": 1}, 2)).decode()
+    gc.disable()
+    try:
+        cookie = {"cookie": "beaker.session.id=an-id"}
+        session = session_class(cookie, type="ext:dynamodb", **dynamodb.options)
+        session.save()
+        freed = [weakref.ref(session), weakref.ref(session.namespace.session_row)]
+        del session
+        assert [reference() for reference in freed] == [None, None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)

@@ -58,18 +58,23 @@ from beaker_dynamodb.table import table as table_module
 from beaker_dynamodb.table.backoff import FIRST_PAUSE, LONGEST_PAUSE
 from beaker_dynamodb.table.bind import connection_of
 from beaker_dynamodb.table.breaker import Breaker
-from beaker_dynamodb.table.client import SharedClient
+from beaker_dynamodb.table.client import OpenClients, SharedClient
 from beaker_dynamodb.table.connection import DynamoDBConnection
+from beaker_dynamodb.table.hooks import ObservedEvents
 from beaker_dynamodb.table.keys import original_key, partition_key, session_key, value_key
+from beaker_dynamodb.table.lean import LEAN_OPERATIONS, LeanClient
 from beaker_dynamodb.table.origin import check_keys
 from beaker_dynamodb.table.retry import UnusableAnswer
+from beaker_dynamodb.table.transport import Answer, Route, Transport
 
 __all__ = [
     "FIRST_PAUSE",
+    "LEAN_OPERATIONS",
     "LONGEST_CREATION",
     "LONGEST_PAUSE",
     "PART_SIZE",
     "PICKLED_DICT",
+    "Answer",
     "Backend",
     "Baseline",
     "Breaker",
@@ -84,8 +89,12 @@ __all__ = [
     "Encoding",
     "Heartbeat",
     "KnownDictionaries",
+    "LeanClient",
     "Marker",
+    "ObservedEvents",
+    "OpenClients",
     "PartsName",
+    "Route",
     "Row",
     "RowKey",
     "Rows",
@@ -95,6 +104,7 @@ __all__ = [
     "Signer",
     "Successor",
     "TableDefinition",
+    "Transport",
     "UnusableAnswer",
     "WriteResult",
     "backoff",

@@ -5,19 +5,37 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import URLLib3Session
 
+from .internals import Answer, Transport
+
 #: An exception to raise, or the HTTP status and the error code of an answer.
 Fault = Exception | tuple[int, str]
-_Outcome = Callable[[AWSPreparedRequest, str], AWSResponse | None]
+
+
+class Attempt(NamedTuple):
+    """One attempt of either client at a call, before it leaves this process."""
+
+    operation: str
+    body: dict[str, Any]
+    url: str
+    execute: Callable[[], object]
+
+
+#: Status and body of the answer in place of DynamoDB's.
+_Reply = tuple[int, dict[str, Any]]
+#: An answer, a body to send in place of the attempt's, or None if the attempt goes on.
+_Outcome = Callable[[Attempt], _Reply | bytes | None]
+
+_HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "injected"}
 
 #: An address that moto ignores, because it is not one of AWS.
 _NOWHERE = "http://fault.invalid/"
@@ -73,15 +91,15 @@ class Wire:
 
     def hold_back(self, operation: str) -> Callable[[], None]:
         """Time out instead of the next call of an operation; returns what delivers it, late."""
-        held: list[tuple[AWSPreparedRequest, str]] = []
+        held: list[Attempt] = []
 
-        def keep(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
-            held.append((request, event_name))
-            raise ReadTimeoutError(endpoint_url=request.url)
+        def keep(attempt: Attempt) -> None:
+            held.append(attempt)
+            raise ReadTimeoutError(endpoint_url=attempt.url)
 
         def deliver() -> None:
-            for request, event_name in held:
-                _execute(request, event_name)
+            for attempt in held:
+                attempt.execute()
 
         self._prepare(operation, keep)
         return deliver
@@ -97,7 +115,7 @@ class Wire:
     def before_next(self, operation: str, happens: Callable[[], object]) -> None:
         """Call a function just before the next call of an operation leaves this process."""
 
-        def happen_and_go_on(_: AWSPreparedRequest, __: str) -> None:
+        def happen_and_go_on(_: Attempt) -> None:
             happens()
 
         self._prepare(operation, happen_and_go_on)
@@ -137,58 +155,69 @@ def open_wire() -> Iterator[Wire]:
         _open.remove(wire)
 
 
-def _before_send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
-    operation = event_name.rpartition(".")[2]
-    _latest.call = Call(operation, json.loads(request.body))
+def _meet(attempt: Attempt) -> _Reply | bytes | None:
+    """Record an attempt, and let it meet the outcome that is prepared for it."""
+    _latest.call = Call(attempt.operation, attempt.body)
     wires = tuple(_open)
     for wire in wires:
         wire.calls.append(_latest.call)
-    outcomes = filter(None, (wire.take_outcome(operation) for wire in wires))
+    outcomes = filter(None, (wire.take_outcome(attempt.operation) for wire in wires))
     outcome = next(outcomes, None)
-    return outcome(request, event_name) if outcome else None
+    return outcome(attempt) if outcome else None
 
 
-def _after_call(parsed: dict[str, Any], **_: Any) -> None:
+def _note_units(parsed: dict[str, Any]) -> None:
     consumed = parsed.get("ConsumedCapacity", [])
     tables = consumed if isinstance(consumed, list) else [consumed]
     if tables:
         _latest.call.units = sum(table["CapacityUnits"] for table in tables)
 
 
-def _fail(fault: Fault, message: str, request: AWSPreparedRequest, _: str) -> AWSResponse:
+def _fail(fault: Fault, message: str, _: Attempt) -> _Reply:
     if isinstance(fault, Exception):
         raise fault
     status, code = fault
-    return _answer(request, status, {"__type": code, "message": message})
+    return status, {"__type": code, "message": message}
 
 
-def _name_another(replaced: Mapping[str, str], request: AWSPreparedRequest, _: str) -> None:
-    body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
+def _name_another(replaced: Mapping[str, str], attempt: Attempt) -> bytes:
+    body = json.dumps(attempt.body)
     for own, other in replaced.items():
         assert own in body
         body = body.replace(own, other)
-    request.body = body.encode()
-    request.headers["Content-Length"] = str(len(request.body))
+    return body.encode()
 
 
-def _leave_unprocessed(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
-    requested = json.loads(request.body)["RequestItems"]
-    name = "UnprocessedKeys" if event_name.endswith("BatchGetItem") else "UnprocessedItems"
-    return _answer(request, 200, {"Responses": {}, name: requested})
+def _leave_unprocessed(attempt: Attempt) -> _Reply:
+    name = "UnprocessedKeys" if attempt.operation == "BatchGetItem" else "UnprocessedItems"
+    return 200, {"Responses": {}, name: attempt.body["RequestItems"]}
 
 
-def _answer(request: AWSPreparedRequest, status: int, body: dict[str, Any]) -> AWSResponse:
+def _lose_answer(attempt: Attempt) -> None:
+    attempt.execute()
+    raise ReadTimeoutError(endpoint_url=attempt.url)
+
+
+def _before_send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
+    """As botocore's handler of an event: its client sends the attempt unless this answers."""
+    operation = event_name.rpartition(".")[2]
+    execute = partial(_execute, request, event_name)
+    reply = _meet(Attempt(operation, json.loads(request.body), request.url, execute))
+    if isinstance(reply, bytes):
+        request.body = reply
+        request.headers["Content-Length"] = str(len(reply))
+    if not isinstance(reply, tuple):
+        return None
     # botocore calls every handler, also after an answer: moto would still execute the request.
     request.url = _NOWHERE
-    headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "injected"}
-    answer = AWSResponse(_NOWHERE, status, headers, None)
+    status, body = reply
+    answer = AWSResponse(_NOWHERE, status, _HEADERS, None)
     answer._content = json.dumps(body).encode()
     return answer
 
 
-def _lose_answer(request: AWSPreparedRequest, event_name: str) -> AWSResponse:
-    _execute(request, event_name)
-    raise ReadTimeoutError(endpoint_url=request.url)
+def _after_call(parsed: dict[str, Any], **_: Any) -> None:
+    _note_units(parsed)
 
 
 def _execute(request: AWSPreparedRequest, event_name: str) -> None:
@@ -199,8 +228,36 @@ def _execute(request: AWSPreparedRequest, event_name: str) -> None:
             session.send(request)
 
 
+# The lean client gives way to handlers of others, unless they are switched off: see `hooks`.
+for _handler in (_before_send, _after_call):
+    vars(_handler)["enabled"] = False
+
 # In front of moto's handler: botocore takes the first answer.
 BUILTIN_HANDLERS[:0] = [
     ("before-send.dynamodb", _before_send),
     ("after-call.dynamodb", _after_call),
 ]
+
+_exchange = Transport.exchange
+
+
+def _exchange_on_the_wire(transport: Transport, message: bytes) -> Answer:
+    execute = partial(_exchange, transport, message)
+    head, _, body = message.partition(b"\r\n\r\n")
+    operation = head.partition(b"X-Amz-Target: ")[2].partition(b"\r\n")[0].rpartition(b".")[2]
+    reply = _meet(Attempt(operation.decode(), json.loads(body), transport.url, execute))
+    if isinstance(reply, tuple):
+        return Answer(reply[0], dict(_HEADERS), json.dumps(reply[1]).encode())
+    answer = execute() if reply is None else _exchange(transport, _with_body(head, reply))
+    # An answer that was altered on the way has no units that count.
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        _note_units(json.loads(answer.body))
+    return answer
+
+
+def _with_body(head: bytes, body: bytes) -> bytes:
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
+    return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
+
+
+Transport.exchange = _exchange_on_the_wire  # type: ignore[assignment,method-assign]

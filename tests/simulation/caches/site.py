@@ -13,7 +13,7 @@ from beaker_dynamodb.caches.heartbeat import Heartbeat
 from beaker_dynamodb.options import Options, parse_options
 from beaker_dynamodb.table import bind
 from beaker_dynamodb.table.breaker import Breaker
-from beaker_dynamodb.table.client import SharedClient
+from beaker_dynamodb.table.client import OpenClients, SharedClient
 
 from ..clients import Process
 from ..endpoint import Endpoint
@@ -58,7 +58,7 @@ class Site(NamedTuple):
         options = parse_options(named)
         shared = bind.connection_of(bind.bound_model(options)).shared
         if not isinstance(shared.current, Endpoint):
-            shared._client = Endpoint(options.read_timeout)
+            shared._opened = OpenClients(Endpoint(options.read_timeout), None)
         return cls(named, options, shared, expire)
 
     def cache(self) -> Cache:

@@ -12,6 +12,7 @@ from beaker import middleware
 from beaker_dynamodb import SessionMiddleware
 from beaker_dynamodb.options import parse_options
 from beaker_dynamodb.table import bind
+from beaker_dynamodb.table.client import OpenClients
 
 from ..endpoint import Endpoint
 from ..world import TABLE
@@ -85,4 +86,4 @@ def _connect(backend: dict[str, Any]) -> None:
     options = parse_options(backend)
     shared = bind.connection_of(bind.bound_model(options)).shared
     if not isinstance(shared.current, Endpoint):
-        shared._client = Endpoint(options.read_timeout)
+        shared._opened = OpenClients(Endpoint(options.read_timeout), None)
