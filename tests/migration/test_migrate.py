@@ -20,7 +20,7 @@ from beaker_dynamodb import (
     migrate,
     sessions_of,
 )
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.pages import KEYS, OwnSerializer
 from tests.support.tables import stored_items, stored_sessions
 

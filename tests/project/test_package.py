@@ -11,7 +11,7 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import DynamoDBNamespaceManager, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count, log_out, read
 from tests.support.wire import Wire
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire
