@@ -127,14 +127,16 @@ class Visitor:
         self.visit(lambda _session: None)
 
     def use_cookie(self, value: str) -> None:
-        """Replace the session's cookie."""
+        """Replace the cookies by one for the session."""
+        # WebTest keeps cookies of another domain, as the site has set them, beside its own.
+        self.browser.reset()
         self.browser.set_cookie(COOKIE, value)
 
     @property
     def cookie_value(self) -> str | None:
         """The session's cookie; None if the browser has none."""
         value: str | None = self.browser.cookies.get(COOKIE)
-        return value
+        return value.strip('"') if value else None  # WebTest quotes what it is given
 
     @property
     def cookie(self) -> str | None:

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from beaker_dynamodb.testing import Clock
+from beaker_dynamodb.testing.site import Site
 from tests.support import dynamodb_local as local
 from tests.support.dynamodb_local import DynamoDBLocalUnavailable
 from tests.support.plugin import DynamoDB
@@ -340,3 +341,12 @@ class TestClock:
         clock.advance(10 * 365 * 24 * 3600)
         table.put("a")
         assert table.keys() == {"a"}
+
+
+class TestAVisitor:
+    def test_sends_the_cookie_that_replaces_its_own(self) -> None:
+        visitor = Site({"type": "memory"}).visitor(name="Ada")
+        visitor.use_cookie("f" * 32)
+        assert visitor.cookie_value == "f" * 32
+        assert visitor.visit(lambda session: session.id) == "f" * 32
+        assert visitor.read() == {}
