@@ -72,11 +72,13 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name at its first use: botocore and Beaker take a tenth of a second to import."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, ".errors"), __name__), name)
+if not TYPE_CHECKING:  # type checkers see the imports above, and report other names
+
+    def __getattr__(name: str) -> Any:
+        """Import a name at its first use: botocore and Beaker take a tenth of a second."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_MODULES.get(name, ".errors"), __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from beaker_dynamodb import create_table
 from beaker_dynamodb.codec import Dictionary, SavedSession, train
 from beaker_dynamodb.dictionaries import ENOUGH, forget_dictionaries
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, payload, saved
 from tests.support.dynamodb_local import running_dynamodb_local
 from tests.support.trace import REQUESTS, Charge, trace

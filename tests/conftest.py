@@ -1,3 +1,3 @@
 """Fixtures that all tests share; DynamoDB and its stand-in are in support/plugin.py."""
 
-pytest_plugins = ["tests.support.plugin", "tests.support.services"]
+pytest_plugins = ["beaker_dynamodb.testing", "tests.support.plugin", "tests.support.services"]

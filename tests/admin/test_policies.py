@@ -25,7 +25,7 @@ from beaker_dynamodb.admin.stats import table_stats
 from beaker_dynamodb.admin.table import prepare_table
 from beaker_dynamodb.options import parse_options
 from beaker_dynamodb.table import METRICS_ACTION, OPERATIONS, TableSettings
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.large import noise
 from tests.support.pages import log_out
 from tests.support.wire import Call, Wire

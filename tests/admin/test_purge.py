@@ -22,7 +22,7 @@ from beaker_dynamodb.admin.scan import Pace
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
 from beaker_dynamodb.table import schema
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.large import noise
 from tests.support.pages import log_out, save
 from tests.support.tables import BATCH, stored_items

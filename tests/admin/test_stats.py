@@ -17,7 +17,7 @@ from beaker_dynamodb.admin.stats import TableStats, table_stats
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
 from beaker_dynamodb.table import item_size
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.large import noise
 from tests.support.pages import KEYS, log_out
 from tests.support.tables import stored_items

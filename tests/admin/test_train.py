@@ -13,7 +13,7 @@ from beaker_dynamodb.admin.stats import table_stats
 from beaker_dynamodb.admin.train import TrainingReport, train
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of, parse_options
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, needs_zstd, trained, work_at_once
 from tests.support.internals import (
     Backend,

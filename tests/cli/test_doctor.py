@@ -14,8 +14,8 @@ from beaker_dynamodb import Finding
 from beaker_dynamodb import create_table as create_another
 from beaker_dynamodb.admin import doctor
 from beaker_dynamodb.admin.doctor import examine
+from beaker_dynamodb.testing.site import Site
 from tests.cli.test_cli import Ini, arguments, credentials, ini, lines_of, place, run, section
-from tests.contract.site import Site
 from tests.support.internals import SharedClient, forget_connections
 from tests.support.pages import count
 from tests.support.tables import stored_items

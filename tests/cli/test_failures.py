@@ -16,7 +16,7 @@ import pytest
 from beaker_dynamodb import DynamoDBSession, create_table
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dynamodb_local import free_port
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "beaker-dynamodb"

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from beaker_dynamodb import DynamoDBSession, create_table
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.large import noise
 from tests.support.pages import KEYS, log_out
 from tests.support.wire import Wire

@@ -6,17 +6,25 @@ from uuid import uuid4
 import pytest
 
 from beaker_dynamodb import DynamoDBSession
-
-from .base import Contract, Options
-from .caches import CacheContract, CacheManagerContract
-from .cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
-from .endings import CorruptSessionContract, EndingContract
-from .expiry import CacheExpiryContract
-from .keys import KeyContract, NamespaceContract
-from .locks import LockContract
-from .regions import DecoratedFunctionContract, RegionContract
-from .sessions import SessionContract
-from .timeouts import SessionExpiryContract
+from beaker_dynamodb.testing.contract import (
+    CacheContract,
+    CacheExpiryContract,
+    CacheManagerContract,
+    Contract,
+    CookieContract,
+    CorruptSessionContract,
+    DecoratedFunctionContract,
+    EncryptedSessionContract,
+    EndingContract,
+    KeyContract,
+    LockContract,
+    NamespaceContract,
+    RegionContract,
+    SessionContract,
+    SessionExpiryContract,
+    SignedCookieContract,
+)
+from beaker_dynamodb.testing.site import BackendOptions
 
 
 class DynamoDBContract(Contract):
@@ -25,12 +33,12 @@ class DynamoDBContract(Contract):
     deletes_replaced_sessions = False
 
     @pytest.fixture
-    def backend(self, dynamodb: Any) -> Options:
+    def backend(self, dynamodb: Any) -> BackendOptions:
         """One table for all tests, and a prefix for each: a client costs more than a test."""
         own = {"table_name": "contract", "key_prefix": f"{uuid4().hex}:"}
         return {**dynamodb.options, **own, "type": "ext:dynamodb"}
 
-    def session_options(self, backend: Options, **options: Any) -> Options:
+    def session_options(self, backend: BackendOptions, **options: Any) -> BackendOptions:
         if options.get("timeout") == 4:
             options.setdefault("touch_interval", 1)
         return {**backend, **options}
@@ -47,7 +55,7 @@ class TestEndings(DynamoDBContract, EndingContract):
 class CorruptedByAnyone(CorruptSessionContract):
     """The backend refuses to store what it cannot read, unless it may."""
 
-    def corrupt(self, backend: Options, session_id: str) -> None:
+    def corrupt(self, backend: BackendOptions, session_id: str) -> None:
         super().corrupt({**backend, "opaque_sessions": True}, session_id)
 
 
@@ -70,7 +78,7 @@ class TestSignedCookies(DynamoDBContract, SignedCookieContract):
 class TestEncryptedSessions(DynamoDBContract, EncryptedSessionContract):
     """Encrypted sessions in DynamoDB, which Beaker's own class hides from the backend."""
 
-    def session_options(self, backend: Options, **options: Any) -> Options:
+    def session_options(self, backend: BackendOptions, **options: Any) -> BackendOptions:
         return {**super().session_options(backend, **options), "opaque_sessions": True}
 
 
@@ -111,7 +119,7 @@ class WithSessionClass(DynamoDBContract):
 
     deletes_replaced_sessions = True
 
-    def session_options(self, backend: Options, **options: Any) -> Options:
+    def session_options(self, backend: BackendOptions, **options: Any) -> BackendOptions:
         return {**super().session_options(backend, **options), "session_class": DynamoDBSession}
 
 

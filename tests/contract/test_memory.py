@@ -4,16 +4,25 @@ import pytest
 from beaker.container import MemoryNamespaceManager
 from beaker.util import SyncDict
 
-from .base import Contract, Options
-from .caches import CacheContract, CacheManagerContract
-from .cookies import CookieContract, EncryptedSessionContract, SignedCookieContract
-from .endings import CorruptSessionContract, EndingContract
-from .expiry import CacheExpiryContract
-from .keys import KeyContract, NamespaceContract
-from .locks import LockContract
-from .regions import DecoratedFunctionContract, RegionContract
-from .sessions import SessionContract
-from .timeouts import SessionExpiryContract
+from beaker_dynamodb.testing.contract import (
+    CacheContract,
+    CacheExpiryContract,
+    CacheManagerContract,
+    Contract,
+    CookieContract,
+    CorruptSessionContract,
+    DecoratedFunctionContract,
+    EncryptedSessionContract,
+    EndingContract,
+    KeyContract,
+    LockContract,
+    NamespaceContract,
+    RegionContract,
+    SessionContract,
+    SessionExpiryContract,
+    SignedCookieContract,
+)
+from beaker_dynamodb.testing.site import BackendOptions
 
 
 class Memory(Contract):
@@ -26,7 +35,7 @@ class Memory(Contract):
     serves_expired_values = True
 
     @pytest.fixture
-    def backend(self, monkeypatch: pytest.MonkeyPatch) -> Options:
+    def backend(self, monkeypatch: pytest.MonkeyPatch) -> BackendOptions:
         monkeypatch.setattr(MemoryNamespaceManager, "namespaces", SyncDict())
         return {"type": "memory"}
 

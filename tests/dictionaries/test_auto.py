@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, needs_zstd, payload, trained
 from tests.support.internals import (
     Compression,

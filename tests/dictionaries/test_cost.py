@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, needs_zstd, payload
 from tests.support.plugin import DynamoDB
 from tests.support.trace import CHANGES, READS, REQUESTS, USERS, Charge, trace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, needs_zstd
 from tests.support.fork import in_a_forked_worker
 from tests.support.internals import (
@@ -78,7 +78,7 @@ from gevent import monkey
 monkey.patch_all()
 import sys, gevent
 from beaker_dynamodb.dictionaries import trainer
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content
 from tests.support.tables import stored_items
 from tests.support.plugin import DynamoDB

@@ -19,7 +19,7 @@ from beaker_dynamodb import (
 )
 from beaker_dynamodb.admin.session import end_session, show_session
 from beaker_dynamodb.options import zstd_library
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.dictionaries import content, needs_zstd, trained
 from tests.support.effort import with_a_table
 from tests.support.internals import (

@@ -14,7 +14,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import CorruptItem, LockTimeout, create_table, session_model
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.dynamodb_local import DynamoDBLocalUnavailable
 from tests.support.engines import ENGINES
 from tests.support.internals import TableDefinition

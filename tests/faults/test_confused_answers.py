@@ -9,7 +9,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import UnusableAnswer, check_keys
 from tests.support.overlap import EVERY_KIND, contents, put, renew
 from tests.support.tables import stored_items

@@ -10,7 +10,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import client_module, connection_of
 from tests.support.nat import Nat, nat_for
 from tests.support.pages import count, read

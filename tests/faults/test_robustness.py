@@ -12,7 +12,7 @@ from beaker.middleware import SessionMiddleware
 from beaker.session import Session
 
 from beaker_dynamodb import ConfigurationError, StoreUnavailable, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import forget_connections, parse_options
 from tests.support.pages import count, read
 from tests.support.tables import stored_sessions

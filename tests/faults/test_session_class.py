@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, read

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from beaker_dynamodb import StoreUnavailable
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.faults.conftest import ATTEMPTS, TIMES, TimeLimit, meetings
 from tests.support import proxy as faults
 from tests.support.pages import KINDS, count, log_out, read, save

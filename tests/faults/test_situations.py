@@ -16,7 +16,7 @@ from beaker_dynamodb import (
     create_table,
     session_model,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.faults.conftest import Pauses, TimeLimit
 from tests.support import proxy as faults
 from tests.support.internals import TableDefinition, forget_connections, parse_options

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import BeakerDynamoDBError, ConflictError, Options, create_table
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.fuzz.targets import TARGETS
 from tests.security.conftest import Item, RawTable
 from tests.support.effort import EFFORT, with_a_table

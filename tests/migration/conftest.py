@@ -13,7 +13,7 @@ import redis
 from mongomock import MongoClient
 from mongomock.store import ServerStore
 
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 
 BACKENDS = ["file", "sqlite", "postgresql", "redis", "mongodb"]
 

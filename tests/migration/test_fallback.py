@@ -17,7 +17,7 @@ from beaker_dynamodb import (
     create_table,
     end_sessions,
 )
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.pages import KEYS
 
 from .conftest import OldBackend, id_of, on_dynamodb_local

@@ -20,7 +20,7 @@ from beaker_dynamodb import (
     migrate,
     sessions_of,
 )
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.dictionaries import content, needs_zstd, work_at_once
 from tests.support.internals import trainer
 from tests.support.pages import KEYS, OwnSerializer

@@ -33,6 +33,7 @@ ROOMS = [
     "middleware",
     "pyramid",
     "turbogears",
+    "testing",
     "demo",
     "cli",
 ]
@@ -41,16 +42,18 @@ CONFINED = {
     "pynamodb": {"table"},
     "botocore": {"table"},
     "urllib3": {"table"},
-    "beaker": {"fallback", "manager", "session", "middleware"},
+    "beaker": {"fallback", "manager", "session", "middleware", "testing"},
     "pyramid_beaker": {"pyramid"},
     "tg": {"turbogears"},
     "click": {"cli", "demo"},
     "jinja2": {"demo"},
     "opentelemetry": {"telemetry"},
     "matplotlib": {"cli"},
-    "moto": {"demo"},
+    "moto": {"demo", "testing"},
+    "pytest": {"testing"},
     "rich": {"cli"},
     "waitress": {"demo"},
+    "webtest": {"testing"},
 }
 PRINTING = {"cli", "demo"}
 

@@ -11,7 +11,7 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import DynamoDBNamespaceManager, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count, log_out, read
 from tests.support.wire import Wire
 
@@ -37,7 +37,7 @@ class TestNames:
 
     def test_that_are_unknown_are_an_error(self) -> None:
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-            beaker_dynamodb.nothing  # noqa: B018
+            beaker_dynamodb.nothing  # type: ignore[attr-defined]  # noqa: B018
 
     def test_import_botocore_only_when_used(self) -> None:
         program = "import sys, beaker_dynamodb; print('botocore' in sys.modules)"

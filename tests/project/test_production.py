@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from beaker_dynamodb import StoreUnavailable, create_table, statistics
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.startup import prepare_sessions
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import forget_connections
 
 PAGE = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")

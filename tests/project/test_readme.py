@@ -10,7 +10,7 @@ from beaker.cache import Cache
 from webtest import TestApp
 
 from beaker_dynamodb import DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import options_in
 from tests.support.option_table import README, table, table_in
 from tests.support.pages import count, log_out

@@ -11,7 +11,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import CorruptItem, ItemTooLarge
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.security.conftest import RawTable
 from tests.support.internals import PART_SIZE, Content, SavedSession, codec
 from tests.support.pages import count, read

@@ -10,7 +10,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConflictError, DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.security.conftest import Item, RawTable
 from tests.support.internals import Content
 from tests.support.pages import KINDS, count, log_out, read, save

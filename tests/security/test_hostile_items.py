@@ -9,7 +9,7 @@ import pytest
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ConflictError
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import SavedSession
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.tables import stored_items

@@ -19,7 +19,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.security.conftest import RawTable
 from tests.support.internals import (
     Baseline,

@@ -11,7 +11,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import ConflictError, CorruptItem, DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.security.conftest import Item, RawTable
 from tests.support.internals import Signer
 from tests.support.overlap import (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 
 OUTAGES = {
     "no connection": EndpointConnectionError(endpoint_url="http://dynamodb"),

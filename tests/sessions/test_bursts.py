@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import ConflictError
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.overlap import (
     EVERY_KIND,
     OWN_CLASS,

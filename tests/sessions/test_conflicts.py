@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beaker_dynamodb import ConflictError
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import Row, Rows, new_token, saving
 from tests.support.pages import KINDS, log_out
 from tests.support.tables import stored_sessions

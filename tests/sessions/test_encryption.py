@@ -10,7 +10,7 @@ from beaker import crypto
 from beaker.crypto import noencryption
 
 from beaker_dynamodb import ConfigurationError, DynamoDBSession, SessionMiddleware
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.overlap import EVERY_KIND, begin_by_clear, browsers, contents, put
 from tests.support.pages import KEYS
 from tests.support.tables import stored_items

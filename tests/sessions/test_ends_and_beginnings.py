@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count, read
 from tests.support.tables import stored_sessions
 from tests.support.wire import Wire

@@ -12,7 +12,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import Rows
 from tests.support.pages import count, log_out, read
 from tests.support.tables import stored_sessions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.lag import Lag, lagging_reads
 from tests.support.overlap import (
     EVERY_KIND,

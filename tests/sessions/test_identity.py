@@ -14,7 +14,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from tests.contract.site import Site, unknown_id
+from beaker_dynamodb.testing.site import Site, unknown_id
 from tests.support.overlap import (
     EVERY_KIND,
     OWN_CLASS,

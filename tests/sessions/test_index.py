@@ -13,7 +13,7 @@ from beaker_dynamodb import (
     session_model,
     sessions_of,
 )
-from tests.contract.site import Site, Visitor
+from beaker_dynamodb.testing.site import Site, Visitor
 from tests.support.large import noise
 from tests.support.pages import KINDS, log_out, read, save
 from tests.support.wire import Wire

@@ -7,7 +7,7 @@ import pytest
 from beaker.exceptions import BeakerWarning
 
 from beaker_dynamodb import ItemTooLarge, StoreUnavailable
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.large import MEGABYTE, all_parts_are_named, noise, parts
 from tests.support.pages import KINDS, log_out, read, save
 from tests.support.tables import stored_sessions

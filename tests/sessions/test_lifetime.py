@@ -8,7 +8,7 @@ import pytest
 from beaker_dynamodb import ConfigurationError, DynamoDBNamespaceManager, Options, session_model
 from beaker_dynamodb.options import LONGEST_LIFE
 from beaker_dynamodb.sessions.lifetime import Lifetime
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import Row
 from tests.support.pages import KINDS, count, read
 

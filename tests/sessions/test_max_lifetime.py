@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import KINDS, count, read
 from tests.support.tables import stored_sessions
 

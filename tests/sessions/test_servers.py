@@ -9,7 +9,7 @@ import pytest
 from a2wsgi import WSGIMiddleware
 from beaker.middleware import SessionMiddleware
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import KINDS, count
 
 pytestmark = pytest.mark.usefixtures("create_table")
@@ -76,7 +76,7 @@ GREENLETS = """
 from gevent import monkey
 monkey.patch_all()
 import sys, gevent
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count
 
 options, keys = eval(sys.argv[1])

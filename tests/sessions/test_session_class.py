@@ -15,7 +15,7 @@ from beaker_dynamodb import (
     DynamoDBSession,
     StoreUnavailable,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import KINDS, count, log_out, read
 from tests.support.tables import stored_sessions
 from tests.support.wire import Wire

@@ -11,7 +11,7 @@ import pytest
 from beaker.session import Session
 
 from beaker_dynamodb import DynamoDBNamespaceManager, DynamoDBSession
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire

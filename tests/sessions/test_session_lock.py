@@ -11,7 +11,7 @@ import pytest
 from beaker.cache import Cache
 
 from beaker_dynamodb import DynamoDBNamespaceManager, LockTimeout, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.fork import in_a_forked_worker
 from tests.support.internals import FIRST_PAUSE, LONGEST_PAUSE, CreationLock, backoff
 from tests.support.pages import KINDS, count, log_out

@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 )
 
 from beaker_dynamodb import ConflictError, DynamoDBSession
+from beaker_dynamodb.testing import Clock
 from tests.support.effort import EFFORT
 from tests.support.pages import KINDS
-from tests.support.plugin import Clock
 from tests.support.wire import Wire
 
 pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]

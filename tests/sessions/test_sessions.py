@@ -14,7 +14,7 @@ from beaker_dynamodb import (
     StoreUnavailable,
     session_model,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import Backend, Row, RowKey, parse_options
 from tests.support.pages import count, log_out, read, save
 from tests.support.tables import stored_items, stored_sessions

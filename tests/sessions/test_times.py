@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.overlap import (
     EVERY_KIND,
     OWN_CLASS,

@@ -341,7 +341,7 @@ class SetsAsLists:
 
 READER = """
 import sys
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.sessions.test_unchanged import SetsAsLists
 from tests.support.overlap import save
 from tests.support.wire import open_wire

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import DynamoDBSession, session_model
-from tests.contract.site import Site, content
+from beaker_dynamodb.testing.site import Site, content
 
 from .pages import KINDS
 

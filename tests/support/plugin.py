@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -43,22 +42,6 @@ class DynamoDB:
 
     name: str
     options: dict[str, Any]
-
-
-class Clock:
-    """A time that stands still until it is advanced.
-
-    It starts ahead, on a whole second: DynamoDB Local removes expired items by its own clock, and
-    would do so while this one stands still. Half a day is less than the lifetime of a session
-    that was begun before the fixture.
-    """
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()) + 43_200)
-
-    def advance(self, seconds: float) -> None:
-        """Let seconds pass."""
-        self.now += seconds
 
 
 class SharedDynamoDBLocal:
@@ -269,11 +252,3 @@ def wire() -> Iterator[Wire]:
     with open_wire() as opened:
         yield opened
     forget_outages()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time that `time.time` returns, to Beaker and to this package."""
-    given = Clock()
-    monkeypatch.setattr(time, "time", lambda: given.now)
-    return given

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 
 from .dictionaries import content
 from .pages import log_out

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count, log_out, read
 from tests.support.tables import stored_items
 

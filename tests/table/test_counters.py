@@ -11,7 +11,7 @@ from beaker.cache import Cache
 
 from beaker_dynamodb import StoreUnavailable, statistics
 from beaker_dynamodb.table import Table, counters
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import parse_options
 from tests.support.pages import read, save
 

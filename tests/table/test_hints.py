@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from beaker_dynamodb import ConfigurationError, TableError, session_model
 from beaker_dynamodb.cli.commands import command
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.pages import count
 from tests.support.wire import Wire
 

@@ -20,7 +20,7 @@ from beaker_dynamodb import (
     SessionMiddleware,
     StoreUnavailable,
 )
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import parse_options
 from tests.support.pages import read, save
 

@@ -7,7 +7,7 @@ import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import StoreUnavailable, TableError, session_model
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import TableDefinition
 from tests.support.pages import count, read
 from tests.support.wire import Wire

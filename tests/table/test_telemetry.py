@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from beaker_dynamodb import StoreUnavailable, statistics
 from beaker_dynamodb.table import counters
 from beaker_dynamodb.telemetry import observe
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import DynamoDBConnection
 from tests.support.pages import read
 

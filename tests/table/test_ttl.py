@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb import BeakerDynamoDBError, TableError, create_table
-from tests.contract.site import Site
+from beaker_dynamodb.testing.site import Site
 from tests.support.internals import create, session_model, table_module
 from tests.support.pages import count
 from tests.support.wire import Wire

@@ -3,8 +3,9 @@
 import pytest
 from beaker.session import Session
 
-from .base import Clock, Contract, Options, namespace_manager
-from .site import Site, Visitor, content
+from ..clock import Clock
+from ..site import BackendOptions, Site, Visitor, content
+from .base import Contract, namespace_manager
 
 TIMEOUT = 4
 DAY = 86_400
@@ -19,7 +20,7 @@ class SessionExpiryContract(Contract):
     """
 
     @pytest.fixture(params=["pickle", "json"])
-    def site(self, backend: Options, request: pytest.FixtureRequest) -> Site:
+    def site(self, backend: BackendOptions, request: pytest.FixtureRequest) -> Site:
         options = {"timeout": TIMEOUT, "data_serializer": request.param}
         return Site(self.session_options(backend, **options))
 
@@ -97,7 +98,7 @@ class SessionExpiryContract(Contract):
         assert grace.read() == {"name": "Grace"}
 
     def test_a_session_without_a_timeout_lasts_an_hour(
-        self, backend: Options, clock: Clock
+        self, backend: BackendOptions, clock: Clock
     ) -> None:
         visitor = Site(self.session_options(backend)).visitor(name="Ada")
 
@@ -107,7 +108,7 @@ class SessionExpiryContract(Contract):
 
     @pytest.mark.parametrize("saves_accessed_time", [True, False])
     def test_the_time_of_the_last_request_is_stored_if_the_site_wants_it(
-        self, backend: Options, clock: Clock, saves_accessed_time: bool
+        self, backend: BackendOptions, clock: Clock, saves_accessed_time: bool
     ) -> None:
         options = self.session_options(backend, save_accessed_time=saves_accessed_time)
         visitor = Site(options).visitor(name="Ada")
@@ -121,7 +122,7 @@ class SessionExpiryContract(Contract):
 
         assert last == (read_at if saves_accessed_time else put_at)
 
-    def test_without_accessed_times_changes_are_kept(self, backend: Options) -> None:
+    def test_without_accessed_times_changes_are_kept(self, backend: BackendOptions) -> None:
         visitor = Site(self.session_options(backend, save_accessed_time=False)).visitor(n=1)
 
         visitor.put(n=2)
@@ -130,7 +131,7 @@ class SessionExpiryContract(Contract):
         assert visitor.read() == {"n": 2}
 
     def test_the_store_forgets_a_session_two_minutes_after_its_timeout(
-        self, backend: Options, ada: Visitor, clock: Clock
+        self, backend: BackendOptions, ada: Visitor, clock: Clock
     ) -> None:
         ada_id = ada.read_id()
 
@@ -140,7 +141,7 @@ class SessionExpiryContract(Contract):
         assert stored != self.expires_automatically
 
     def test_the_store_keeps_a_session_longer_than_its_timeout(
-        self, backend: Options, ada: Visitor, clock: Clock
+        self, backend: BackendOptions, ada: Visitor, clock: Clock
     ) -> None:
         ada_id = ada.read_id()
 
@@ -148,7 +149,9 @@ class SessionExpiryContract(Contract):
 
         assert "session" in namespace_manager(backend, ada_id)
 
-    def test_the_namespace_shows_the_timeout_that_beaker_gave_it(self, backend: Options) -> None:
+    def test_the_namespace_shows_the_timeout_that_beaker_gave_it(
+        self, backend: BackendOptions
+    ) -> None:
         session = Session({}, use_cookies=False, timeout=TIMEOUT, **self.session_options(backend))
         session["name"] = "Ada"
         session.save()

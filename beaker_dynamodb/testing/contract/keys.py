@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from .base import Contract, MakeCache, Options, namespace_manager
+from ..site import BackendOptions, Site
+from .base import Contract, MakeCache, namespace_manager
 from .caches import never
 from .creation import Creation
-from .site import Site
 
 KEYS: dict[str, str | bytes] = {
     "empty": "",
@@ -197,7 +197,7 @@ class NamespaceContract(Contract):
         assert "b" not in other
 
     def test_a_cache_named_like_a_session_never_sees_it(
-        self, backend: Options, make_cache: MakeCache
+        self, backend: BackendOptions, make_cache: MakeCache
     ) -> None:
         visitor = Site(self.session_options(backend)).visitor(name="Ada")
         cache = make_cache(visitor.read_id())

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from .base import Clock, Contract, Options
+from ..clock import Clock
+from ..site import COOKIE, BackendOptions, Site, Visitor, unknown_id
+from .base import Contract
 from .odd_ids import NEAR_IDS, ODD_IDS
-from .site import COOKIE, Site, Visitor, unknown_id
 
 ACTIONS = {
     "reads": lambda session: session.get("name"),
@@ -25,7 +26,7 @@ class CookieContract(Contract):
     """
 
     @pytest.fixture
-    def site(self, backend: Options) -> Site:
+    def site(self, backend: BackendOptions) -> Site:
         return Site(self.session_options(backend, invalidate_corrupt=False))
 
     @pytest.fixture
@@ -36,7 +37,7 @@ class CookieContract(Contract):
     @pytest.mark.parametrize("auto", [False, True], ids=["saved", "auto"])
     @pytest.mark.parametrize("odd", ODD_IDS.values(), ids=ODD_IDS.keys())
     def test_an_odd_id_never_breaks_the_site(
-        self, backend: Options, odd: str, auto: bool, action: Any
+        self, backend: BackendOptions, odd: str, auto: bool, action: Any
     ) -> None:
         options = {"auto": auto, "invalidate_corrupt": False}
         site = Site(self.session_options(backend, **options))
@@ -128,7 +129,7 @@ class SignedCookieContract(Contract):
     """Cookies under a ``secret``."""
 
     @pytest.fixture
-    def site(self, backend: Options) -> Site:
+    def site(self, backend: BackendOptions) -> Site:
         options = {"secret": "a secret of the site", "invalidate_corrupt": False}
         return Site(self.session_options(backend, **options))
 
@@ -180,11 +181,11 @@ class EncryptedSessionContract(Contract):
     """Sessions under an ``encrypt_key``."""
 
     @pytest.fixture(params=["pickle", "json"])
-    def options(self, backend: Options, request: pytest.FixtureRequest) -> Options:
+    def options(self, backend: BackendOptions, request: pytest.FixtureRequest) -> BackendOptions:
         keys = {"encrypt_key": "to read", "validate_key": "to trust"}
         return self.session_options(backend, data_serializer=request.param, **keys)
 
-    def test_an_encrypted_session_is_kept_and_changed(self, options: Options) -> None:
+    def test_an_encrypted_session_is_kept_and_changed(self, options: BackendOptions) -> None:
         visitor = Site(options).visitor(name="Ada", basket=["tea"])
 
         visitor.change(lambda session: session["basket"].append("cake"))
@@ -192,7 +193,7 @@ class EncryptedSessionContract(Contract):
 
         assert visitor.read() == {"basket": ["tea", "cake"]}
 
-    def test_an_encrypted_session_ends(self, options: Options) -> None:
+    def test_an_encrypted_session_ends(self, options: BackendOptions) -> None:
         site = Site(options)
         ada = site.visitor(name="Ada")
         intruder = site.visitor_with(ada.cookie or "")
@@ -201,14 +202,16 @@ class EncryptedSessionContract(Contract):
 
         assert intruder.read() == {}
 
-    def test_an_encrypted_session_keeps_its_values_under_a_new_id(self, options: Options) -> None:
+    def test_an_encrypted_session_keeps_its_values_under_a_new_id(
+        self, options: BackendOptions
+    ) -> None:
         ada = Site(options).visitor(name="Ada")
 
         ada.change(lambda session: session.regenerate_id())
 
         assert ada.read() == {"name": "Ada"}
 
-    def test_another_key_opens_nothing(self, options: Options) -> None:
+    def test_another_key_opens_nothing(self, options: BackendOptions) -> None:
         ada = Site(options).visitor(name="Ada")
         other_site = Site({**options, "encrypt_key": "another key"})
 

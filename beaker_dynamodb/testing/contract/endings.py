@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from beaker.exceptions import BeakerWarning
 
-from .base import Contract, Options, namespace_manager
-from .site import COOKIE, Site, SiteContract, Visitor, content
+from ..site import COOKIE, BackendOptions, Site, Visitor, content
+from .base import Contract, namespace_manager
 
 NOT_A_PAYLOAD = "bm90IGEgcGF5bG9hZA=="
 
@@ -32,7 +32,7 @@ def regenerate_id(session: Any) -> None:
     session.regenerate_id()
 
 
-class EndingContract(SiteContract):
+class EndingContract(Contract):
     """What remains of an ended session, with and without ``auto``."""
 
     @pytest.fixture
@@ -176,11 +176,7 @@ class EndingContract(SiteContract):
 class CorruptSessionContract(Contract):
     """Beaker's reaction to a stored session that it cannot read."""
 
-    @pytest.fixture(params=["pickle", "json"])
-    def serializer(self, request: pytest.FixtureRequest) -> str:
-        return str(request.param)
-
-    def corrupt(self, backend: Options, session_id: str) -> None:
+    def corrupt(self, backend: BackendOptions, session_id: str) -> None:
         """Replace a stored session by a value that is none; a subclass can override it."""
         namespace = namespace_manager(backend, session_id)
         assert namespace["session"]
@@ -189,7 +185,7 @@ class CorruptSessionContract(Contract):
         namespace.release_write_lock()
 
     def test_a_corrupt_session_is_replaced_by_a_new_one(
-        self, backend: Options, serializer: str
+        self, backend: BackendOptions, serializer: str
     ) -> None:
         site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
@@ -203,7 +199,7 @@ class CorruptSessionContract(Contract):
         assert ada.read_id() != old_id
 
     def test_after_a_corrupt_session_a_visitor_gets_a_new_session(
-        self, backend: Options, serializer: str
+        self, backend: BackendOptions, serializer: str
     ) -> None:
         site = Site(self.session_options(backend, data_serializer=serializer))
         ada = site.visitor(name="Ada")
@@ -215,7 +211,7 @@ class CorruptSessionContract(Contract):
         assert ada.read() == {"order": "tea"}
 
     def test_a_corrupt_session_is_an_error_if_the_site_wants_it(
-        self, backend: Options, serializer: str
+        self, backend: BackendOptions, serializer: str
     ) -> None:
         options = {"data_serializer": serializer, "invalidate_corrupt": False}
         site = Site(self.session_options(backend, **options))

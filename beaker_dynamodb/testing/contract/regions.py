@@ -8,7 +8,9 @@ from beaker.cache import CacheManager, cache_region, region_invalidate
 from beaker.exceptions import BeakerException
 from beaker.util import parse_cache_config_options
 
-from .base import Clock, Contract, Options
+from ..clock import Clock
+from ..site import BackendOptions
+from .base import Contract
 
 SHORT, LONG = 10, 100
 
@@ -51,7 +53,7 @@ class DecoratedFunctionContract(Contract):
     """``@manager.cache`` and ``manager.invalidate``."""
 
     @pytest.fixture
-    def manager(self, backend: Options) -> Any:
+    def manager(self, backend: BackendOptions) -> Any:
         settings = {f"cache.{option}": value for option, value in backend.items()}
         return CacheManager(**parse_cache_config_options(settings))
 
@@ -139,8 +141,8 @@ class RegionContract(Contract):
     """
 
     @pytest.fixture
-    def manager(self, backend: Options) -> Any:
-        settings: Options = {"cache.regions": "short, long"}
+    def manager(self, backend: BackendOptions) -> Any:
+        settings: BackendOptions = {"cache.regions": "short, long"}
         for region, expire in (("short", SHORT), ("long", LONG)):
             settings[f"cache.{region}.expire"] = str(expire)
             settings |= {f"cache.{region}.{option}": value for option, value in backend.items()}

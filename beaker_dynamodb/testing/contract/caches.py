@@ -12,7 +12,8 @@ from beaker.middleware import CacheMiddleware
 from beaker.util import parse_cache_config_options
 from webtest import TestApp
 
-from .base import Contract, MakeCache, Options
+from ..site import BackendOptions
+from .base import Contract, MakeCache
 from .creation import Creation
 
 
@@ -204,7 +205,7 @@ class CacheManagerContract(Contract):
     """Caches from ``CacheManager``, configured as by an ini file."""
 
     @pytest.fixture
-    def manager(self, backend: Options) -> Any:
+    def manager(self, backend: BackendOptions) -> Any:
         settings = {f"cache.{option}": value for option, value in backend.items()}
         return CacheManager(**parse_cache_config_options(settings))
 
@@ -219,7 +220,9 @@ class CacheManagerContract(Contract):
 
         assert "key" not in manager.get_cache(f"{name}2")
 
-    def test_the_middleware_gives_a_manager_to_the_site(self, backend: Options, name: str) -> None:
+    def test_the_middleware_gives_a_manager_to_the_site(
+        self, backend: BackendOptions, name: str
+    ) -> None:
         creation = Creation()
 
         def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

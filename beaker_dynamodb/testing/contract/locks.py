@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from .base import Clock, Contract, MakeCache
+from ..clock import Clock
+from .base import Contract, MakeCache
 from .caches import never
 from .creation import PATIENCE, Arrivals, Creation, Gate, Threads
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from .base import Clock, Contract, MakeCache
+from ..clock import Clock
+from .base import Contract, MakeCache
 from .creation import Creation
 
 DAY = 86_400

@@ -1,24 +1,16 @@
 """The base of every part of the contract: the backend, and what it can do."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 from beaker import cache as beaker_cache
 from beaker.cache import Cache, clsmap
 
-Options = dict[str, Any]
+from ..site import BackendOptions, Site
+
 MakeCache = Callable[..., Any]
-
-
-class Clock(Protocol):
-    """A time that stands still until it is advanced; ``time.time`` returns ``now``."""
-
-    now: float
-
-    def advance(self, seconds: float) -> None:
-        """Let that many seconds pass."""
 
 
 class Contract:
@@ -39,13 +31,28 @@ class Contract:
     serves_expired_values: ClassVar[bool] = False
 
     @pytest.fixture
-    def backend(self) -> Options:
+    def backend(self) -> BackendOptions:
         """Beaker's options: ``type``, and the options that lead to an empty store."""
         raise NotImplementedError("give a fixture named backend")
 
-    def session_options(self, backend: Options, **options: Any) -> Options:
+    def session_options(self, backend: BackendOptions, **options: Any) -> BackendOptions:
         """Options of a session; override it to add options of the backend."""
         return {**backend, **options}
+
+    @pytest.fixture(params=["pickle", "json"])
+    def serializer(self, request: pytest.FixtureRequest) -> str:
+        """The serializer of the sessions."""
+        return str(request.param)
+
+    @pytest.fixture(params=[False, True], ids=["saved", "auto"])
+    def auto(self, request: pytest.FixtureRequest) -> bool:
+        """Whether each session that was used is saved."""
+        return bool(request.param)
+
+    @pytest.fixture
+    def site(self, backend: BackendOptions, serializer: str, auto: bool) -> Site:
+        """One site for each serializer, with and without ``auto``."""
+        return Site(self.session_options(backend, data_serializer=serializer, auto=auto))
 
     @pytest.fixture(autouse=True)
     def own_registries(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +66,7 @@ class Contract:
         return uuid4().hex
 
     @pytest.fixture
-    def make_cache(self, backend: Options) -> MakeCache:
+    def make_cache(self, backend: BackendOptions) -> MakeCache:
         """Makes a cache: ``make_cache(namespace, **options)``."""
 
         def make(namespace: str, **options: Any) -> Any:
@@ -73,7 +80,7 @@ class Contract:
         return make_cache(name)
 
 
-def namespace_manager(backend: Options, namespace: str) -> Any:
+def namespace_manager(backend: BackendOptions, namespace: str) -> Any:
     """A new namespace manager, which knows only the stored values."""
     options = dict(backend)
     return clsmap[options.pop("type")](namespace, **options)

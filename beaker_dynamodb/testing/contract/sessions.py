@@ -7,9 +7,10 @@ import pytest
 from beaker.middleware import SessionMiddleware
 from beaker.session import Session
 
-from .base import Clock, Options
+from ..clock import Clock
+from ..site import BackendOptions, Site, content
+from .base import Contract
 from .odd_ids import UNKNOWN_IDS
-from .site import Site, SiteContract, content
 
 VALUES: dict[str, Any] = {
     "none": None,
@@ -41,11 +42,11 @@ KEYS = {
 }
 
 
-class SessionContract(SiteContract):
+class SessionContract(Contract):
     """Sessions through the middleware, for both serializers, with and without ``auto``."""
 
     @pytest.fixture
-    def careful_site(self, backend: Options, serializer: str) -> Site:
+    def careful_site(self, backend: BackendOptions, serializer: str) -> Site:
         """A site that saves a session only on request."""
         return Site(self.session_options(backend, data_serializer=serializer, auto=False))
 
@@ -72,7 +73,7 @@ class SessionContract(SiteContract):
         assert type(kept) is type(value)
 
     @pytest.mark.parametrize("value", PICKLED_VALUES.values(), ids=PICKLED_VALUES.keys())
-    def test_a_pickled_session_keeps_any_type(self, backend: Options, value: Any) -> None:
+    def test_a_pickled_session_keeps_any_type(self, backend: BackendOptions, value: Any) -> None:
         site = Site(self.session_options(backend, data_serializer="pickle"))
 
         visitor = site.visitor(value=value)
@@ -86,7 +87,7 @@ class SessionContract(SiteContract):
         assert visitor.read() == {key: "kept"}
 
     @pytest.mark.filterwarnings("ignore:Session options should start:DeprecationWarning")
-    def test_a_session_class_can_be_given_by_keyword(self, backend: Options) -> None:
+    def test_a_session_class_can_be_given_by_keyword(self, backend: BackendOptions) -> None:
         """Beaker then passes it to the backend twice, the second time as ``class``."""
         options = {"session_class": Session, **self.session_options(backend)}
         site = Site(options)
