@@ -20,7 +20,7 @@ _SETTINGS = "beaker_dynamodb.settings"
 
 
 def table_options(function: Command) -> Command:
-    """Add the options that choose a table to a command.
+    """Add the options that choose a table to a command: the same to each.
 
     The command receives them as `options`, a dict as `parse_options` accepts it.
     """
@@ -45,7 +45,7 @@ def table_options(function: Command) -> Command:
 
 
 def with_options(*names: str) -> Callable[[Command], Command]:
-    """Add more options of the backend to a command; stands below `table_options`."""
+    """Add more options of the backend to a command, below those that choose the table."""
 
     def add(function: Command) -> Command:
         @wraps(function)
@@ -114,7 +114,8 @@ _url = click.option(
 
 def _shown() -> list[str]:
     """The options of a table and of a client, but for secrets, which other users could read."""
-    names = {*names_of("table"), *names_of("client")} - {*names_of("secret")}
+    left_out = {*names_of("capacity"), *names_of("secret")}
+    names = {*names_of("table"), *names_of("client")} - left_out
     return [name for name in OPTIONS if name in names]
 
 

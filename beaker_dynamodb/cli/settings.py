@@ -1,4 +1,4 @@
-"""The options for what an operator wants of a table, besides its keys."""
+"""The options for what an operator wants of a table that is created, besides its keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from ..options import names_of
 from ..table import TableSettings
+from .choice import with_options
 
 
 def _tags(
@@ -35,7 +37,11 @@ _OPTIONS = (
 
 
 def table_settings(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add these options to a command, which receives them as `settings`."""
+    """Add these options, and those of the table's capacity, to a command.
+
+    It receives them as `settings`, and the capacity with its `options`; stands below the options
+    that choose the table.
+    """
 
     @wraps(function)
     def with_settings(
@@ -52,4 +58,4 @@ def table_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     command: Callable[..., Any] = with_settings
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return with_options(*names_of("capacity"))(command)

@@ -204,3 +204,17 @@ class TestTheCommand:
         assert done.stdout == ""
         assert done.stderr.startswith("Error: DynamoDB could not be reached")
         assert len(done.stderr.splitlines()) == 1
+
+
+class TestHelp:
+    """The capacity of a table has an effect only where a table is defined."""
+
+    @pytest.mark.parametrize("name", ["create-table", "cloudformation", "terraform", "cdk"])
+    def test_offers_a_capacity_where_a_table_is_defined(self, name: str) -> None:
+        assert "--billing-mode" in run(name, "--help").output
+
+    @pytest.mark.parametrize("name", ["doctor", "stats", "purge", "show", "migrate", "iam-policy"])
+    def test_offers_no_capacity_elsewhere(self, name: str) -> None:
+        result = run(name, "--billing-mode", "provisioned")
+        assert result.exit_code == 2
+        assert "No such option" in result.output
