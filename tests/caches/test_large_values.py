@@ -15,7 +15,7 @@ from tests.support.large import MEGABYTE, all_parts_are_named, noise, parts
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture

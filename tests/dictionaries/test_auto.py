@@ -26,7 +26,7 @@ from tests.support.pages import KEYS
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = [needs_zstd, pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = [needs_zstd, pytest.mark.usefixtures("create_table")]
 
 AUTO: dict[str, Any] = {"compression": "zstd", "dictionary": "auto", "ttl": 3600}
 #: Samples for one training; and how many these tests wait for.

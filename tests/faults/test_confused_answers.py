@@ -15,7 +15,7 @@ from tests.support.overlap import EVERY_KIND, contents, put, renew
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 KEYS = ("id", "item")
 OWN = {"id": {"S": "a"}, "item": {"S": "session"}}

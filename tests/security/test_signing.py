@@ -24,8 +24,6 @@ from tests.support.overlap import (
 )
 from tests.support.pages import KINDS, count, log_out, read, save
 
-pytestmark = pytest.mark.moto_in_ci
-
 KEY, OTHER_KEY = "first key of thirty-two characters", "another key of thirty-two characters"
 SIGNED = {"signing_key": KEY, "invalidate_corrupt": False}
 

@@ -15,7 +15,7 @@ from tests.support.pages import KINDS, log_out
 from tests.support.tables import stored_sessions
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 Page = Callable[[Any], object]
 

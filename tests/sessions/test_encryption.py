@@ -15,7 +15,7 @@ from tests.support.overlap import EVERY_KIND, begin_by_clear, browsers, contents
 from tests.support.pages import KEYS
 from tests.support.tables import stored_items
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 def _without_a_tag(data: bytes, key: bytes) -> bytes:

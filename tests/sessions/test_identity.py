@@ -40,7 +40,7 @@ from tests.support.pages import KEYS, OwnSerializer, read
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 BEGINNINGS: dict[str, Callable[..., Page]] = {"clear": begin_by_clear, "delete": begin_by_delete}
 ENDINGS: dict[str, Page] = {"delete": delete, "clear": clear, "invalidate": invalidate}

@@ -13,7 +13,7 @@ from tests.support.pages import KINDS, log_out, read, save
 from tests.support.tables import stored_sessions
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 class TestASession:

@@ -21,7 +21,7 @@ from beaker_dynamodb.turbogears import DynamoDBSessions
 from tests.support.pages import KEYS, OwnSerializer
 from tests.support.tables import stored_items
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 #: The kinds of sessions: class, and options.
 SESSIONS: dict[str, tuple[Any, dict[str, Any]]] = {

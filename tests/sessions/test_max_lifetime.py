@@ -8,7 +8,7 @@ from beaker_dynamodb.testing.site import Site
 from tests.support.pages import KINDS, count, read
 from tests.support.tables import stored_sessions
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 @pytest.fixture(params=[*KINDS, "opaque"])

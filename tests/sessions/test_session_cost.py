@@ -16,8 +16,6 @@ from tests.support.effort import EFFORT
 from tests.support.pages import KINDS, count, log_out, read, save
 from tests.support.wire import Wire
 
-pytestmark = pytest.mark.moto_in_ci
-
 READ, WRITE = "GetItem", "PutItem"
 
 

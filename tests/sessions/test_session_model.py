@@ -29,7 +29,7 @@ from tests.support.effort import EFFORT
 from tests.support.pages import KINDS
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 class Key(enum.Enum):

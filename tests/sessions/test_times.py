@@ -27,7 +27,7 @@ from tests.support.overlap import (
 from tests.support.tables import stored_items
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 ONE_DAY = 86_400
 

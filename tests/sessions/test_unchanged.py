@@ -29,7 +29,7 @@ from tests.support.overlap import (
 )
 from tests.support.wire import Wire
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 MEGABYTE = 1024 * 1024
 

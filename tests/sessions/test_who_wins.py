@@ -10,7 +10,7 @@ from webtest import TestApp
 from beaker_dynamodb import SessionMiddleware
 from tests.support.option_table import README
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 DAY = 86_400
 

@@ -118,7 +118,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     stand_in = parameters_of(item).get("dynamodb")
     if stand_in == "dynamodb-local" or "dynamodb_local" in getattr(item, "fixturenames", []):
         item.add_marker("dynamodb_local")
-    if stand_in == "moto" and item.get_closest_marker("moto_in_ci") and has_dynamodb_local():
+    if stand_in == "moto" and has_dynamodb_local():
         item.add_marker("exhaustive")
 
 

@@ -15,7 +15,7 @@ from beaker_dynamodb.testing.site import Site
 from tests.support.internals import parse_options
 from tests.support.pages import read, save
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 
 
 def changed(action: Callable[[], object]) -> dict[str, float]:

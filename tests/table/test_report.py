@@ -24,7 +24,7 @@ from beaker_dynamodb.testing.site import Site
 from tests.support.internals import parse_options
 from tests.support.pages import read, save
 
-pytestmark = [pytest.mark.usefixtures("create_table"), pytest.mark.moto_in_ci]
+pytestmark = pytest.mark.usefixtures("create_table")
 OUTAGE = (503, "ServiceUnavailable")
 
 

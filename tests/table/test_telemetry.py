@@ -61,7 +61,6 @@ def facts(span: ReadableSpan) -> tuple[object, ...]:
     return (found["db.operation.name"], *own, span.status.status_code.name)
 
 
-@pytest.mark.moto_in_ci
 class TestSpans:
     def test_are_one_for_each_call(self, dynamodb: Any, spans: Any, wire: Any) -> None:
         visitor = Site(dynamodb.options, max_retries=1).visitor(user="alice")
