@@ -54,17 +54,19 @@ class Format(NamedTuple):
         loads: reads it; for Beaker's own serializers without executing anything of it.
         dumps: writes it.
         unknown_names: what it names that this release does not have.
+        compares: whether what it writes compares values that have no shape.
     """
 
     prefix: bytes
     loads: Callable[[bytes], SessionContent]
     dumps: Callable[[SessionContent], bytes]
     unknown_names: Callable[[bytes], Collection[str]] = lambda _: ()
+    compares: bool = False
 
 
 def format_of(serializer: Any) -> Format:
     """The format of the application's own serializer."""
-    return Format(b"", serializer.loads, serializer.dumps)
+    return Format(b"", serializer.loads, serializer.dumps, compares=True)
 
 
 def _read_json(serialized: bytes) -> SessionContent:
@@ -254,14 +256,20 @@ class SavedSession:
 
     def has_changed(self, base: SavedSession) -> bool:
         """Whether any key's value differs from that in `base`, the access time's aside."""
-        before = base.read_as(self.format) if self.format else None
-        after = self.content
-        return before is None or after is None or bool(_changes(before, after))
+        known, after = self.format, self.content
+        before = base.read_as(known) if known else None
+        if known is None or before is None or after is None:
+            return True
+        return bool(_changes(known, before, after))
 
     def can_tell_equal(self, one: SavedSession, other: SavedSession) -> bool:
         """Whether two sessions have equal contents in this session's format, access times aside."""
-        contents = [each.read_as(self.format) if self.format else None for each in (one, other)]
-        return None not in contents and not _changes(contents[0] or {}, contents[1] or {})
+        if self.format is None:
+            return False
+        first, second = (each.read_as(self.format) for each in (one, other))
+        if first is None or second is None:
+            return False
+        return not _changes(self.format, first, second)
 
     def with_times(self, moment: float) -> SavedSession:
         """The same session, with the times that Beaker needs, if `clear` has removed them.
@@ -323,7 +331,7 @@ class SavedSession:
         if before is None:
             own = {key_identity(key) for key in BEAKERS_OWN} if base is None else set()
             return by_key(mine).keys() - own
-        return _changes(before, mine)
+        return _changes(known, before, mine)
 
     def _with_content(self, known: Format, content: SessionContent) -> SavedSession:
         serialized, encrypt = known.dumps(content), self.encoding.encrypt
@@ -332,11 +340,11 @@ class SavedSession:
         return self.from_text(encrypt(serialized), self.encoding)
 
 
-def _changes(before: SessionContent, after: SessionContent) -> set[Hashable]:
+def _changes(known: Format, before: SessionContent, after: SessionContent) -> set[Hashable]:
     """Identities of the keys whose value differs, the access time's aside."""
     old, new = _without_access(before), _without_access(after)
     try:
-        return changed(old, new)
+        return changed(old, new, known.dumps if known.compares else None)
     except Exception:  # noqa: BLE001  # the application's own objects compare as they like
         return by_key(old).keys() | by_key(new).keys()
 

@@ -8,6 +8,7 @@ from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.names import unknown_names
 from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
@@ -97,6 +98,7 @@ __all__ = [
     "session_key",
     "session_model",
     "table_module",
+    "unknown_names",
     "value_key",
 ]
 
