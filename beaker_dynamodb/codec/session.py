@@ -299,12 +299,12 @@ class SavedSession:
             return self
         return self._with_content(self.format, {**content, ACCESSED_TIME: moment})
 
-    def merged_over(self, stored: SavedSession, base: SavedSession | None) -> SavedSession | None:
+    def merged_over(self, stored: SavedSession, *bases: SavedSession | None) -> SavedSession | None:
         """The session that another request has stored, with this one's changes applied.
 
         Args:
             stored: as it is stored now.
-            base: as this request knew it; None if it knew of none.
+            bases: as this request knew it, and what it may have written since; None for nothing.
 
         Returns:
             None if this release cannot read `stored` in this session's format.
@@ -316,7 +316,7 @@ class SavedSession:
         if known.unknown_names(stored.serialized):
             return None
         merged, own = by_key(theirs), by_key(mine)
-        for identity in self._own_changes(known, base, mine):
+        for identity in {each for base in bases for each in self._own_changes(known, base, mine)}:
             if identity in own:
                 merged[identity] = own[identity]
             else:
