@@ -36,6 +36,8 @@ CREATION_TIME = "_creation_time"
 #: All that Beaker itself puts into a session; a cleared one has no `_creation_time`.
 BEAKERS_OWN = frozenset({CREATION_TIME, ACCESSED_TIME, "_domain", "_path"})
 BEAKERS_TIMES = frozenset({CREATION_TIME, ACCESSED_TIME})
+#: Domain and path of a cookie, if an application sets none.
+BEAKERS_COOKIE = (None, "/")
 #: In seconds. A request that takes longer stores the time of its save as that of its access.
 SLOW = 1.0
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
@@ -242,17 +244,17 @@ class SavedSession:
     def begins_anew(self, base: SavedSession | None) -> bool:
         """Whether the application has cleared the session, and begun another one.
 
-        Beaker gives each session a creation time (beaker/session.py, Session.load), and
-        `clear` removes it. What is stored always has one; see `with_times`.
+        Beaker gives each session its times (beaker/session.py, Session.load), and `clear`
+        removes both. What is stored always has them; see `with_times`.
 
         Args:
             base: the session as it was loaded, if it was.
         """
         content = self.content
-        if content is None or CREATION_TIME in content:
+        if content is None or not BEAKERS_TIMES.isdisjoint(content):
             return False
         before = base.read_as(self.format) if base and self.format else None
-        return before is None or CREATION_TIME in before
+        return before is None or not BEAKERS_TIMES.isdisjoint(before)
 
     def has_changed(self, base: SavedSession) -> bool:
         """Whether any key's value differs from that in `base`, the access time's aside."""
@@ -271,18 +273,24 @@ class SavedSession:
             return False
         return not _changes(self.format, first, second)
 
-    def with_times(self, moment: float) -> SavedSession:
-        """The same session, with the times that Beaker needs, if `clear` has removed them.
+    def with_times(self, moment: float, stored: SavedSession | None = None) -> SavedSession:
+        """The same session, with the times that Beaker needs, the access time not moved back.
+
+        `clear` removes them, an application can store anything there, and the clock of this
+        machine may be slower than that of the one that wrote last.
 
         Args:
             moment: now, in seconds since the epoch.
+            stored: what the session replaces, if anything.
         """
-        content = self.content
-        if self.format is None or content is None or content.keys() >= BEAKERS_TIMES:
+        known, content = self.format, self.content
+        if known is None or content is None:
             return self
-        return self._with_content(
-            self.format, {CREATION_TIME: moment, ACCESSED_TIME: moment, **content}
-        )
+        before = stored.read_as(known) if stored else None
+        times = _times(moment, content, before or {})
+        if all(_is_time(content.get(key)) and content[key] == times[key] for key in times):
+            return self
+        return self._with_content(known, {**content, **times})
 
     def accessed_at(self, moment: float) -> SavedSession:
         """The same session, accessed at a time, if its own access time is much earlier.
@@ -321,16 +329,17 @@ class SavedSession:
                 merged[identity] = own[identity]
             else:
                 merged.pop(identity, None)
-        content = {**dict(merged.values()), **_times(theirs, mine)}
-        return self._with_content(known, content)
+        content = dict(merged.values())
+        times = _times(time.time(), content, theirs, mine)
+        return self._with_content(known, {**content, **times})
 
     def _own_changes(
         self, known: Format, base: SavedSession | None, mine: SessionContent
     ) -> set[Hashable]:
         before = base.read_as(known) if base else None
         if before is None:
-            own = {key_identity(key) for key in BEAKERS_OWN} if base is None else set()
-            return by_key(mine).keys() - own
+            left = (key for key in BEAKERS_OWN if base is None and _is_beakers(key, mine))
+            return by_key(mine).keys() - {key_identity(key) for key in left}
         return _changes(known, before, mine)
 
     def _with_content(self, known: Format, content: SessionContent) -> SavedSession:
@@ -353,12 +362,21 @@ def _without_access(content: SessionContent) -> dict[Any, Any]:
     return {key: value for key, value in content.items() if key != ACCESSED_TIME}
 
 
-def _times(theirs: SessionContent, mine: SessionContent) -> dict[str, float]:
-    """Beaker's times after a merge: the access time only moves forward."""
-    contents = (theirs, mine)
-    accessed = _times_under(ACCESSED_TIME, contents) or [time.time()]
-    created = _times_under(CREATION_TIME, contents) or accessed
-    return {ACCESSED_TIME: max(accessed), CREATION_TIME: created[0]}
+def _is_beakers(key: str, content: SessionContent) -> bool:
+    """Whether a key has what Beaker puts there when a session begins, as far as one can tell."""
+    return key in BEAKERS_TIMES or content.get(key) in BEAKERS_COOKIE
+
+
+def _times(moment: float, *contents: SessionContent) -> dict[str, float]:
+    """Beaker's times of the first of some contents: the access time is the latest of them.
+
+    Args:
+        moment: now, in seconds since the epoch; if there is no valid time.
+        contents: of the session, and of what it replaces.
+    """
+    accessed = max(_times_under(ACCESSED_TIME, contents), default=moment)
+    created = _times_under(CREATION_TIME, contents) or [accessed]
+    return {ACCESSED_TIME: accessed, CREATION_TIME: created[0]}
 
 
 def _times_under(key: str, contents: Iterable[SessionContent]) -> list[float]:

@@ -6,7 +6,7 @@ import logging
 
 from ..codec import SavedSession
 from ..errors import CorruptItem
-from ..rows import Row
+from ..rows import Row, now
 from ..table import counters
 from .attempt import Baseline
 from .session_row import SessionRow
@@ -25,8 +25,8 @@ def over_stored(row: SessionRow, saved: SavedSession, baseline: Baseline) -> Sav
     Raises:
         ConflictError: what is stored cannot be read.
     """
-    if saved.format is None or baseline.stored is baseline.session:
-        return saved
+    if baseline.stored is baseline.session or saved.format is None:
+        return saved.with_times(now(), baseline.stored)
     return _merged(row, saved, baseline.stored, [baseline.session])
 
 
@@ -44,8 +44,10 @@ def resolve_conflict(row: SessionRow, saved: SavedSession, found: Row) -> SavedS
     baseline, policy = row.baseline, row.options.on_conflict
     if baseline is not None and found.version == baseline.row.version:
         return _over_touched(row, saved, found, baseline)
-    if saved.format is None or policy == "overwrite":
+    if saved.format is None:
         return saved
+    if policy == "overwrite":
+        return saved.with_times(now(), _decode_if_readable(row, found))
     if policy == "raise" and found.version not in row.unanswered and not row.has_begun(found):
         _raise_if_changed(row, saved, found)
     return _merged_over_row(row, saved, found, _known_contents(row, found))

@@ -219,7 +219,8 @@ class SessionRow:
             attempt: what to write.
             version: of the row.
         """
-        touched = now()
+        # The clock of the machine that wrote last may be ahead of this one's.
+        touched = max(now(), attempt.before.touched if attempt.before else 0)
         created = self.lifetime.created(saved.content, attempt.before)
         life = self.lifetime.life(touched, created, attempt.before)
         return Row(
