@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 from .shapes import FAILURES, PRIMITIVES, Shape, Shapes
+
+#: Writes a session, as the application's own serializer does.
+Dumps: TypeAlias = Callable[[dict[Any, Any]], bytes]
 
 TEXT = frozenset({str})
 MISSING = object()
@@ -51,21 +54,33 @@ def by_key(content: Mapping[Any, Any]) -> dict[Hashable, tuple[Any, Any]]:
     return entries
 
 
-def changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Hashable]:
+def changed(
+    before: Mapping[Any, Any],
+    after: Mapping[Any, Any],
+    dumps: Dumps | None = None,
+) -> set[Hashable]:
     """Identities of the keys that were added or removed, or whose value is not equal.
 
     It is fastest if nothing has changed, so leave out a key that changes always.
+
+    Args:
+        before: a content.
+        after: another one.
+        dumps: the application's serializer, if there is one: it compares values without a shape.
     """
     if _PlainText().is_equal(before, after):
         return set()
-    equal = Comparison().is_equal
+    items = _Items(dumps)
     if _has_text_keys(before) and _has_text_keys(after):
-        names = before.keys() ^ after.keys()
         common = before.keys() & after.keys()
-        names |= {name for name in common if not equal(before[name], after[name])}
-        return {(str, name) for name in names}
+        names = {name for name in common if items.differ(name, before[name], after[name])}
+        return {(str, name) for name in names | (before.keys() ^ after.keys())}
     old, new = by_key(before), by_key(after)
-    different = {key for key in old.keys() & new.keys() if not equal(old[key][1], new[key][1])}
+    different = {
+        identity
+        for identity in old.keys() & new.keys()
+        if items.differ(*old[identity], new[identity][1])
+    }
     return different | (old.keys() ^ new.keys())
 
 
@@ -199,9 +214,19 @@ class _EqualNodes:
 
 
 class Comparison:
-    """Compares values that share parts, each part once. The values must outlive it."""
+    """Compares values that share parts, each part once. The values must outlive it.
 
-    def __init__(self) -> None:
+    Args:
+        trusts_equality: whether `==` compares the objects that have no shape; otherwise no two of
+            them are equal.
+
+    Attributes:
+        has_met_opaque: whether it has met such an object.
+    """
+
+    def __init__(self, *, trusts_equality: bool = True) -> None:
+        self.has_met_opaque = False
+        self._trusts_equality = trusts_equality
         self._shapes = Shapes()
         self._digests = _Digests(self._shapes)
         self._equal = _EqualNodes()
@@ -243,10 +268,11 @@ class Comparison:
             pending += [(value, other.get(key, MISSING)) for key, value in one.items()]
             return len(one) == len(other) and _has_text_keys(other)
         first, second = self._shapes.of(one), self._shapes.of(other)
+        self.has_met_opaque |= first.opaque or second.opaque
         if first.label != second.label or len(first.ordered) != len(second.ordered):
             return False
         if first.opaque:
-            return _is_equal_object(one, other)
+            return self._trusts_equality and _is_equal_object(one, other)
         pending += zip(first.ordered, second.ordered, strict=True)
         return self._pair(first.entries, second.entries, pending)
 
@@ -290,6 +316,37 @@ def _is_equal_object(one: Any, other: Any) -> bool:
         return type(one) is type(other) and bool(one == other)
     except FAILURES:
         return False
+
+
+class _Items:
+    """Compares the values of keys, and those without a shape by what a serializer writes of them.
+
+    Args:
+        dumps: the application's serializer; None for one of Beaker's, whose values have shapes.
+    """
+
+    def __init__(self, dumps: Dumps | None) -> None:
+        self._dumps = dumps
+        self._comparison = Comparison(trusts_equality=dumps is None)
+
+    def differ(self, key: Any, one: Any, other: Any) -> bool:
+        """Whether a key's values are not equal."""
+        if self._comparison.is_equal(one, other):
+            return False
+        if self._dumps is None or not self._comparison.has_met_opaque:
+            return True
+        return not _is_written_equal(self._dumps, {key: one}, {key: other})
+
+
+def _is_written_equal(dumps: Dumps, one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    try:
+        written = dumps(one)
+        if written == dumps(other):
+            return True
+        # Some serializers write one content in many ways: only `==` is left.
+        return written != dumps(one) and _is_equal_object(one, other)
+    except FAILURES:
+        return _is_equal_object(one, other)
 
 
 class _PlainText:

@@ -7,6 +7,10 @@ import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from importlib.util import find_spec
+from inspect import getattr_static
+from types import ModuleType
+
+_NOTHING = object()
 
 
 def unknown_names(payload: bytes) -> set[str]:
@@ -33,8 +37,19 @@ def _is_known(module: str, name: str) -> bool:
     found = sys.modules.get(module)
     if found is None:
         return _can_be_found(module)
-    # A module may also make its attributes when they are read (PEP 562).
-    return not vars(found).keys().isdisjoint({name.partition(".")[0], "__getattr__"})
+    names = (name.partition(".")[0], "__getattr__")
+    return any(_has(found, each) for each in names) or not _has_plain_attributes(found)
+
+
+def _has(module: object, name: str) -> bool:
+    # Applications put objects of any class into sys.modules, also without a __dict__.
+    return getattr_static(module, name, _NOTHING) is not _NOTHING
+
+
+def _has_plain_attributes(module: object) -> bool:
+    """Whether an object makes no attributes as they are read, as a module that loads late does."""
+    reads = getattr_static(type(module), "__getattribute__")
+    return reads is ModuleType.__getattribute__ or reads is object.__getattribute__
 
 
 def _can_be_found(module: str) -> bool:

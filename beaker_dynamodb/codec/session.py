@@ -37,6 +37,8 @@ CREATION_TIME = "_creation_time"
 #: All that Beaker itself puts into a session; a cleared one has no `_creation_time`.
 BEAKERS_OWN = frozenset({CREATION_TIME, ACCESSED_TIME, "_domain", "_path"})
 BEAKERS_TIMES = frozenset({CREATION_TIME, ACCESSED_TIME})
+#: Domain and path of a cookie, if an application sets none.
+BEAKERS_COOKIE = (None, "/")
 #: In seconds. A request that takes longer stores the time of its save as that of its access.
 SLOW = 1.0
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
@@ -55,17 +57,19 @@ class Format(NamedTuple):
         loads: reads it; for Beaker's own serializers without executing anything of it.
         dumps: writes it.
         unknown_names: what it names that this release does not have.
+        compares: whether what it writes compares values that have no shape.
     """
 
     prefix: bytes
     loads: Callable[[bytes], SessionContent]
     dumps: Callable[[SessionContent], bytes]
     unknown_names: Callable[[bytes], Collection[str]] = lambda _: ()
+    compares: bool = False
 
 
 def format_of(serializer: Any) -> Format:
     """The format of the application's own serializer."""
-    return Format(b"", serializer.loads, serializer.dumps)
+    return Format(b"", serializer.loads, serializer.dumps, compares=True)
 
 
 def _read_json(serialized: bytes) -> SessionContent:
@@ -250,41 +254,53 @@ class SavedSession:
     def begins_anew(self, base: SavedSession | None) -> bool:
         """Whether the application has cleared the session, and begun another one.
 
-        Beaker gives each session a creation time (beaker/session.py, Session.load), and
-        `clear` removes it. What is stored always has one; see `with_times`.
+        Beaker gives each session its times (beaker/session.py, Session.load), and `clear`
+        removes both. What is stored always has them; see `with_times`.
 
         Args:
             base: the session as it was loaded, if it was.
         """
         content = self.content
-        if content is None or CREATION_TIME in content:
+        if content is None or not BEAKERS_TIMES.isdisjoint(content):
             return False
         before = base.read_as(self.format) if base and self.format else None
-        return before is None or CREATION_TIME in before
+        return before is None or not BEAKERS_TIMES.isdisjoint(before)
 
     def has_changed(self, base: SavedSession) -> bool:
         """Whether any key's value differs from that in `base`, the access time's aside."""
-        before = base.read_as(self.format) if self.format else None
-        after = self.content
-        return before is None or after is None or bool(_changes(before, after))
+        known, after = self.format, self.content
+        before = base.read_as(known) if known else None
+        if known is None or before is None or after is None:
+            return True
+        return bool(_changes(known, before, after))
 
     def can_tell_equal(self, one: SavedSession, other: SavedSession) -> bool:
         """Whether two sessions have equal contents in this session's format, access times aside."""
-        contents = [each.read_as(self.format) if self.format else None for each in (one, other)]
-        return None not in contents and not _changes(contents[0] or {}, contents[1] or {})
+        if self.format is None:
+            return False
+        first, second = (each.read_as(self.format) for each in (one, other))
+        if first is None or second is None:
+            return False
+        return not _changes(self.format, first, second)
 
-    def with_times(self, moment: float) -> SavedSession:
-        """The same session, with the times that Beaker needs, if `clear` has removed them.
+    def with_times(self, moment: float, stored: SavedSession | None = None) -> SavedSession:
+        """The same session, with the times that Beaker needs, the access time not moved back.
+
+        `clear` removes them, an application can store anything there, and the clock of this
+        machine may be slower than that of the one that wrote last.
 
         Args:
             moment: now, in seconds since the epoch.
+            stored: what the session replaces, if anything.
         """
-        content = self.content
-        if self.format is None or content is None or content.keys() >= BEAKERS_TIMES:
+        known, content = self.format, self.content
+        if known is None or content is None:
             return self
-        return self._with_content(
-            self.format, {CREATION_TIME: moment, ACCESSED_TIME: moment, **content}
-        )
+        before = stored.read_as(known) if stored else None
+        times = _times(moment, content, before or {})
+        if all(_is_time(content.get(key)) and content[key] == times[key] for key in times):
+            return self
+        return self._with_content(known, {**content, **times})
 
     def accessed_at(self, moment: float) -> SavedSession:
         """The same session, accessed at a time, if its own access time is much earlier.
@@ -301,12 +317,12 @@ class SavedSession:
             return self
         return self._with_content(self.format, {**content, ACCESSED_TIME: moment})
 
-    def merged_over(self, stored: SavedSession, base: SavedSession | None) -> SavedSession | None:
+    def merged_over(self, stored: SavedSession, *bases: SavedSession | None) -> SavedSession | None:
         """The session that another request has stored, with this one's changes applied.
 
         Args:
             stored: as it is stored now.
-            base: as this request knew it; None if it knew of none.
+            bases: as this request knew it, and what it may have written since; None for nothing.
 
         Returns:
             None if this release cannot read `stored` in this session's format.
@@ -318,22 +334,23 @@ class SavedSession:
         if known.unknown_names(stored.serialized):
             return None
         merged, own = by_key(theirs), by_key(mine)
-        for identity in self._own_changes(known, base, mine):
+        for identity in {each for base in bases for each in self._own_changes(known, base, mine)}:
             if identity in own:
                 merged[identity] = own[identity]
             else:
                 merged.pop(identity, None)
-        content = {**dict(merged.values()), **_times(theirs, mine)}
-        return self._with_content(known, content)
+        content = dict(merged.values())
+        times = _times(time.time(), content, theirs, mine)
+        return self._with_content(known, {**content, **times})
 
     def _own_changes(
         self, known: Format, base: SavedSession | None, mine: SessionContent
     ) -> set[Hashable]:
         before = base.read_as(known) if base else None
         if before is None:
-            own = {key_identity(key) for key in BEAKERS_OWN} if base is None else set()
-            return by_key(mine).keys() - own
-        return _changes(before, mine)
+            left = (key for key in BEAKERS_OWN if base is None and _is_beakers(key, mine))
+            return by_key(mine).keys() - {key_identity(key) for key in left}
+        return _changes(known, before, mine)
 
     def _with_content(self, known: Format, content: SessionContent) -> SavedSession:
         serialized, encrypt = known.dumps(content), self.encoding.encrypt
@@ -342,11 +359,11 @@ class SavedSession:
         return self.from_text(encrypt(serialized), self.encoding)
 
 
-def _changes(before: SessionContent, after: SessionContent) -> set[Hashable]:
+def _changes(known: Format, before: SessionContent, after: SessionContent) -> set[Hashable]:
     """Identities of the keys whose value differs, the access time's aside."""
     old, new = _without_access(before), _without_access(after)
     try:
-        return changed(old, new)
+        return changed(old, new, known.dumps if known.compares else None)
     except Exception:  # noqa: BLE001  # the application's own objects compare as they like
         return by_key(old).keys() | by_key(new).keys()
 
@@ -355,12 +372,21 @@ def _without_access(content: SessionContent) -> dict[Any, Any]:
     return {key: value for key, value in content.items() if key != ACCESSED_TIME}
 
 
-def _times(theirs: SessionContent, mine: SessionContent) -> dict[str, float]:
-    """Beaker's times after a merge: the access time only moves forward."""
-    contents = (theirs, mine)
-    accessed = _times_under(ACCESSED_TIME, contents) or [time.time()]
-    created = _times_under(CREATION_TIME, contents) or accessed
-    return {ACCESSED_TIME: max(accessed), CREATION_TIME: created[0]}
+def _is_beakers(key: str, content: SessionContent) -> bool:
+    """Whether a key has what Beaker puts there when a session begins, as far as one can tell."""
+    return key in BEAKERS_TIMES or content.get(key) in BEAKERS_COOKIE
+
+
+def _times(moment: float, *contents: SessionContent) -> dict[str, float]:
+    """Beaker's times of the first of some contents: the access time is the latest of them.
+
+    Args:
+        moment: now, in seconds since the epoch; if there is no valid time.
+        contents: of the session, and of what it replaces.
+    """
+    accessed = max(_times_under(ACCESSED_TIME, contents), default=moment)
+    created = _times_under(CREATION_TIME, contents) or [accessed]
+    return {ACCESSED_TIME: accessed, CREATION_TIME: created[0]}
 
 
 def _times_under(key: str, contents: Iterable[SessionContent]) -> list[float]:

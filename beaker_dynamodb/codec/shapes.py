@@ -30,7 +30,7 @@ class Shape(NamedTuple):
         label: equal for equal values.
         ordered: values whose order matters.
         entries: keys with their values, in no order; a set's members with None.
-        opaque: whether only the value's own `==` can compare it.
+        opaque: whether the shape does not say what the value is.
     """
 
     label: tuple[object, ...]

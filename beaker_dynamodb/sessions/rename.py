@@ -9,6 +9,7 @@ from ..errors import ConflictError, CorruptItem, LockTimeout
 from ..rows import Marker, Row, Successor, now
 from ..table import SESSION, RowKey, retry_pauses
 from .attempt import Attempt, Baseline
+from .conflict import over_stored, resolve_conflict
 from .saving import LONGEST_CONFLICT, UNREADABLE, save
 from .session_row import SessionRow
 
@@ -155,9 +156,9 @@ class _Renaming:
     def _session_over(self, found: Row) -> SavedSession:
         """What to store under the new id, with what other requests have stored."""
         if found.version == self._baseline.row.version:
-            return self._old.over_stored(self._saved, self._baseline)
+            return over_stored(self._old, self._saved, self._baseline)
         try:
-            return self._old.resolve_conflict(self._saved, found)
+            return resolve_conflict(self._old, self._saved, found)
         except ConflictError:
             # Nobody has the new id yet.
             self._withdraw()

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from functools import partial
 
 from ..codec import SavedSession
-from ..errors import ConfigurationError, CorruptItem
+from ..errors import BeakerDynamoDBError, ConfigurationError, CorruptItem
 from ..rows import Marker, Row, now
-from ..table import retry_pauses
+from ..table import counters, retry_pauses
 from .attempt import WHOLE, Attempt, Baseline
+from .conflict import over_stored, resolve_conflict
 from .ending import end_successors
 from .session_row import SessionRow
 
@@ -59,7 +60,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
     elif row.has_changed(saved):
         _compete(row, saved, *_change(row, saved, baseline))
     else:
-        row.touch_if_due(saved, baseline)
+        _touch_if_due(row, saved, baseline)
 
 
 def _check_readable(row: SessionRow, saved: SavedSession) -> None:
@@ -84,6 +85,28 @@ def _reason_to_skip(row: SessionRow, saved: SavedSession) -> str | None:
     if row.baseline is None and saved.is_empty and not row.options.save_empty:
         return "it is new and empty"
     return None
+
+
+def _touch_if_due(row: SessionRow, saved: SavedSession, baseline: Baseline) -> None:
+    """Store a later end, if the last touch is long enough ago; `saved` is unchanged."""
+    before = baseline.row
+    if not row.lifetime.is_touch_due(before):
+        counters.add(touches_skipped=1)
+        logger.debug("%s: touched a moment ago, nothing to write", row.key)
+        return
+    condition = row.rows.if_unchanged(before)
+    try:
+        session = over_stored(row, saved, baseline)
+        is_done = row.touch(saved, Attempt(session, before.identity, condition, before))
+    except BeakerDynamoDBError as error:
+        # A failed touch must not fail the page: the next request touches again.
+        logger.warning("a session was not touched: %s", error)
+        row.rows.table.report(error)
+        return
+    if is_done:
+        counters.add(touches_done=1)
+    else:
+        logger.info("%s: written or ended by another request, not touched", row.key)
 
 
 def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Next]:
@@ -167,7 +190,7 @@ def _begin_beside(
         return first._replace(condition=condition)
     if not is_own and found.identity.startswith(WHOLE):
         return None
-    return Attempt(row.resolve_conflict(saved, found), found.identity, condition, found)
+    return Attempt(resolve_conflict(row, saved, found), found.identity, condition, found)
 
 
 def _change(row: SessionRow, saved: SavedSession, baseline: Baseline) -> tuple[Attempt, Next]:
@@ -181,7 +204,7 @@ def _change(row: SessionRow, saved: SavedSession, baseline: Baseline) -> tuple[A
       '-- another version       --> merged, overwritten or raised; then the next attempt
     """
     identity, condition = baseline.row.identity, row.if_loaded(baseline.row)
-    first = Attempt(row.over_stored(saved, baseline), identity, condition, baseline.row)
+    first = Attempt(over_stored(row, saved, baseline), identity, condition, baseline.row)
     return first, partial(_next_change, row, saved, identity)
 
 
@@ -194,7 +217,7 @@ def _next_change(
 ) -> Attempt | None:
     if not isinstance(found, Row) or row.lifetime.has_ended(found) or found.identity != identity:
         return None
-    session = row.resolve_conflict(saved, found)
+    session = resolve_conflict(row, saved, found)
     return Attempt(session, identity, row.rows.if_unchanged(found), found)
 
 
@@ -210,7 +233,7 @@ def _compete(
         next_attempt: returns what to write over what is stored; None for nothing.
     """
     attempt = first
-    is_repeated = row.has_unanswered
+    is_repeated = bool(row.unanswered)
     for pause in retry_pauses(LONGEST_CONFLICT):
         if pause:
             time.sleep(pause)

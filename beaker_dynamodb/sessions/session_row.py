@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..codec import PLAIN, Encoding, SavedSession
 from ..dictionaries import SessionCodec
-from ..errors import BeakerDynamoDBError, ConflictError, CorruptItem
+from ..errors import BeakerDynamoDBError, ConflictError
 from ..options import Options
 from ..rows import Marker, Row, Rows, WriteResult, new_token, now
-from ..table import Condition, RowKey, counters
+from ..table import Condition, RowKey
 from .attempt import WHOLE, Attempt, Baseline, Unanswered
 from .ending import end
 from .index import indexed_values
@@ -215,7 +215,8 @@ class SessionRow:
             attempt: what to write.
             version: of the row.
         """
-        touched = now()
+        # The clock of the machine that wrote last may be ahead of this one's.
+        touched = max(now(), attempt.before.touched if attempt.before else 0)
         created = self.lifetime.created(saved.content, attempt.before)
         life = self.lifetime.life(touched, created, attempt.before)
         return Row(
@@ -228,54 +229,6 @@ class SessionRow:
             indexed=self._indexed(attempt.session),
         )
 
-    def over_stored(self, saved: SavedSession, baseline: Baseline) -> SavedSession:
-        """What to store: after a merge, the row holds more than the application knows."""
-        if saved.format is None or baseline.stored is baseline.session:
-            return saved
-        return saved.merged_over(baseline.stored, baseline.session) or saved
-
-    def resolve_conflict(self, saved: SavedSession, found: Row) -> SavedSession:
-        """What to store over another request's change of the same session.
-
-        Raises:
-            ConflictError: what is stored cannot be read, or `on_conflict` is `raise`.
-        """
-        unanswered = self._unanswered.get(found.version)
-        own = unanswered.saved if unanswered else self._begun(found)
-        base = own or (self._baseline and self._baseline.session)
-        is_touched_only = self._baseline is not None and found.version == self._baseline.row.version
-        if saved.format is None or (
-            self.options.on_conflict == "overwrite" and not is_touched_only
-        ):
-            return saved
-        if self.options.on_conflict == "raise" and own is None and not is_touched_only:
-            self._raise_if_changed(saved, found)
-        if is_touched_only and self._baseline:
-            base = self._baseline.stored
-            saved = self.over_stored(saved, self._baseline)
-        stored = self._decode_if_readable(found)
-        merged = saved.merged_over(stored, base) if stored else None
-        if merged is None:
-            raise self.conflict(
-                "another request has stored a session that this release cannot read: deploy the "
-                "release that wrote it everywhere, or end the session"
-            )
-        counters.add(conflicts_merged=1)
-        return merged
-
-    def _raise_if_changed(self, saved: SavedSession, found: Row) -> None:
-        """Raise ConflictError, unless another request has only renamed the session."""
-        stored = self._decode_if_readable(found)
-        baseline = self._baseline
-        if stored is None or baseline is None or not saved.can_tell_equal(stored, baseline.stored):
-            raise self.conflict("another request has changed the session: load it again")
-
-    def _begun(self, found: Row) -> SavedSession | None:
-        """What this request began a session with, if another one has changed that session since."""
-        is_own = self._birth is not None and found.birth in {self._birth, WHOLE + self._birth}
-        first = next(iter(self._unanswered.values()), None) if is_own else None
-        return first.saved if first else None
-
     @property
     def birth(self) -> str:
         """The birth of a session that begins here: the same for each attempt of this request."""
@@ -283,9 +236,13 @@ class SessionRow:
         return self._birth
 
     @property
-    def has_unanswered(self) -> bool:
-        """Whether an earlier save of this request got no answer."""
-        return bool(self._unanswered)
+    def unanswered(self) -> Mapping[str, Unanswered]:
+        """The writes of earlier saves that got no answer, by the version of each."""
+        return self._unanswered
+
+    def has_begun(self, found: Row) -> bool:
+        """Whether this request has begun the session of a row, by a write without an answer."""
+        return self._birth is not None and found.birth in {self._birth, WHOLE + self._birth}
 
     def has_changed(self, saved: SavedSession) -> bool:
         """Whether a write is due: the application has changed the session, or no row has it yet."""
@@ -321,42 +278,19 @@ class SessionRow:
             del self._unanswered[row.version]
         return result
 
-    def touch_if_due(self, saved: SavedSession, baseline: Baseline) -> None:
-        """Store a later end, if the last touch is long enough ago.
+    def touch(self, saved: SavedSession, attempt: Attempt) -> bool:
+        """Write a later end under the same version; False if another request has written since.
 
         Args:
             saved: the session as the application has it, unchanged.
-            baseline: of this request.
+            attempt: what to write.
         """
-        before = baseline.row
-        if not self.lifetime.is_touch_due(before):
-            counters.add(touches_skipped=1)
-            logger.debug("%s: touched a moment ago, nothing to write", self.key)
-            return
-        condition = self.rows.if_unchanged(before)
-        session = self.over_stored(saved, baseline).accessed_at(now())
-        attempt = Attempt(session, before.identity, condition, before)
-        row = self.new_row(saved, attempt, before.version)
-        try:
-            result = self.rows.write(self.key, row, condition)
-        except BeakerDynamoDBError as error:
-            # A failed touch must not fail the page: the next request touches again.
-            logger.warning("a session was not touched: %s", error)
-            self.rows.table.report(error)
-            return
-        if result.done:
-            counters.add(touches_done=1)
+        attempt = attempt._replace(session=attempt.session.accessed_at(now()))
+        row = self.new_row(saved, attempt, attempt.before.version if attempt.before else "")
+        is_done = self.rows.write(self.key, row, attempt.condition).done
+        if is_done:
             self.remember(saved, attempt.session, row)
-        else:
-            logger.info("%s: written or ended by another request, not touched", self.key)
-
-    def _decode_if_readable(self, row: Row) -> SavedSession | None:
-        try:
-            return self.decode(row)
-        except CorruptItem as error:
-            logger.warning("%s: cannot be read: %s", self.key, error)
-            self.rows.table.report(error)
-            return None
+        return is_done
 
     def _is_surely_live(self, stored: Row | Marker | None) -> bool:
         return isinstance(stored, Row) and not self.lifetime.is_near_its_end(stored)

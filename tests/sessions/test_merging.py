@@ -240,6 +240,27 @@ class TestARollingDeploy:
         assert (found["secret"].value, "mine" in found) == (1, False)  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("kind", PICKLED)
+    def test_raises_a_conflict_if_a_class_is_lost_after_a_merge(
+        self, dynamodb: Any, kind: str, older_release: pytest.MonkeyPatch
+    ) -> None:
+        one, other = browsers(dynamodb.options, **EVERY_KIND[kind])
+
+        def page(session: Any) -> None:
+            session.get("user")
+            other.request(put(secret=Secret()))
+            session["mine"] = 1
+            session._session().save()
+            older_release.delattr(sys.modules[__name__], "Secret")
+            session["mine"] = 2
+            session.save()
+
+        with pytest.raises(ConflictError):
+            one.request(page)
+        older_release.undo()
+        found = contents(other)
+        assert (found["secret"].value, found["mine"]) == (1, 1)  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("kind", PICKLED)
     def test_lets_the_older_release_log_out(
         self, dynamodb: Any, kind: str, older_release: pytest.MonkeyPatch
     ) -> None:

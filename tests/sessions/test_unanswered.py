@@ -17,6 +17,7 @@ from tests.support.overlap import (
     contents,
     delete,
     kinds,
+    put,
     renew,
     while_loaded,
 )
@@ -184,3 +185,74 @@ def test_a_login_does_not_hide_where_another_session_goes_on(dynamodb: Any, kind
 
     slow.request(page)
     assert opens_nothing(slow, new_ids[0])
+
+
+def take_back(session: Any) -> None:
+    """Set the keys to the values that were loaded."""
+    session["user"] = "alice"
+    del session["tmp"]
+
+
+@pytest.mark.parametrize("kind", kinds(*EVERY_KIND))
+@pytest.mark.parametrize("is_late", [False, True], ids=["lost", "late"])
+@pytest.mark.parametrize("saves", [1, 2])
+def test_a_change_without_an_answer_is_taken_back_over_another_requests_change(
+    dynamodb: Any, wire: Wire, kind: str, is_late: bool, saves: int
+) -> None:
+    one, other = browsers({**dynamodb.options, "max_retries": 0, **EVERY_KIND[kind]})
+
+    def page(session: Any) -> None:
+        session["user"], session["tmp"] = "bob", 1
+        for number in range(saves):
+            session["tmp"] = number
+            arrives = wire.hold_back("PutItem") if is_late else lose_answer(wire)
+            save_unanswered(session)
+        other.request(put(cart=1))
+        arrives()
+        take_back(session)
+        session._session().save()
+
+    one.request(page)
+    assert contents(other) == {"user": "alice", "cart": 1}
+
+
+@pytest.mark.parametrize("kind", kinds(*EVERY_KIND))
+def test_a_beginning_without_an_answer_is_taken_back_over_another_requests_change(
+    dynamodb: Any, wire: Wire, kind: str
+) -> None:
+    one, other = (
+        Site({**dynamodb.options, "max_retries": 0, **EVERY_KIND[kind]}) for _ in range(2)
+    )
+    for site in (one, other):
+        site.use_cookie("f" * 32)
+
+    def page(session: Any) -> None:
+        session["user"] = "alice"
+        for tmp in range(2):
+            session["tmp"] = tmp
+            wire.lose_answer_of("PutItem")
+            save_unanswered(session)
+        other.request(put(cart=1))
+        del session["tmp"]
+        session._session().save()
+
+    one.request(page)
+    assert contents(other) == {"user": "alice", "cart": 1}
+
+
+@pytest.mark.parametrize("kind", kinds(*OWN_CLASS))
+def test_a_change_without_an_answer_is_taken_back_under_a_new_id(
+    dynamodb: Any, wire: Wire, kind: str
+) -> None:
+    one, other = browsers({**dynamodb.options, "max_retries": 0, **EVERY_KIND[kind]})
+
+    def page(session: Any) -> None:
+        session["user"], session["tmp"] = "bob", 1
+        wire.lose_answer_of("PutItem")
+        save_unanswered(session)
+        other.request(put(cart=1))
+        take_back(session)
+        renew(session)
+
+    one.request(page)
+    assert contents(one) == {"user": "alice", "cart": 1}

@@ -14,6 +14,7 @@ from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, Dictionary, Encoding, SavedSession, Signer, train
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.names import unknown_names
 from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.dictionaries import (
     Dictionaries,
@@ -140,6 +141,7 @@ __all__ = [
     "train",
     "train_on",
     "trainer",
+    "unknown_names",
     "value_key",
 ]
 
