@@ -1,5 +1,6 @@
 """The documentation site agrees with the code: what it lists is complete and exists."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import beaker_dynamodb
 from beaker_dynamodb import testing
 from tests.support.wire import Wire
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "beaker_dynamodb"
 
 
 def page(name: str) -> str:
@@ -60,3 +63,30 @@ class TestThePageAboutFlask:
         wire.fail_next("GetItem", (500, "InternalServerError"))
         answer = browser.get("/")
         assert (answer.status_code, answer.text) == (503, "Please try again in a minute.")
+
+
+def texts_in_code() -> str:
+    """The texts of the package, each on a line; what an f-string fills in is three dots."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    return "\n".join(filter(None, (text_of(node) for tree in trees for node in ast.walk(tree))))
+
+
+def text_of(node: ast.AST) -> str | None:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "..." for part in node.values)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.replace("%s", "...")
+    return None
+
+
+def test_its_messages_are_those_of_the_code() -> None:
+    quoted = re.findall(r"^\| `([^`]+)`", page("troubleshooting"), re.MULTILINE)
+    texts = texts_in_code()
+    assert len(quoted) > 30
+    assert [message for message in quoted if not is_one_of(message, texts)] == []
+
+
+def is_one_of(message: str, texts: str) -> bool:
+    """Whether one text of the code has all parts of a message, in their order."""
+    pattern = ".*".join(re.escape(part) for part in message.split("..."))
+    return re.search(pattern, texts) is not None
