@@ -30,6 +30,7 @@ html_title = f"beaker-dynamodb {release}"
 html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main"}
 myst_heading_anchors = 4
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
