@@ -15,6 +15,8 @@ from .configuration import settings_in
 
 Command: TypeAlias = Callable[..., Any]
 
+#: The options that have an effect only when a table is defined.
+CAPACITY = ("billing_mode", "read_capacity_units", "write_capacity_units")
 #: Under which the context of a command holds the settings of its ini file.
 _SETTINGS = "beaker_dynamodb.settings"
 
@@ -114,7 +116,7 @@ _url = click.option(
 
 def _shown() -> list[str]:
     """The options of a table and of a client, but for secrets, which other users could read."""
-    left_out = {*names_of("capacity"), *names_of("secret")}
+    left_out = {*CAPACITY, *names_of("secret")}
     names = {*names_of("table"), *names_of("client")} - left_out
     return [name for name in OPTIONS if name in names]
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from ..options import names_of
 from ..table import TableSettings
-from .choice import with_options
+from .choice import CAPACITY, with_options
 
 
 def _tags(
@@ -58,4 +57,4 @@ def table_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     command: Callable[..., Any] = with_settings
     for option in reversed(_OPTIONS):
         command = option(command)
-    return with_options(*names_of("capacity"))(command)
+    return with_options(*CAPACITY)(command)

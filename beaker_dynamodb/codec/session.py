@@ -11,25 +11,20 @@ pickle as what it names. The application's own serializer reads and writes its o
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from ..errors import CorruptItem
 from .compare import by_key, changed, key_identity
 from .data import DEFLATE, TOO_LONG, Content, decompress, pack_session, too_large, unpack_session
-from .names import unknown_names
-from .pickle_writer import write_pickle
-from .safe_pickle import read_pickle
+from .formats import PLAIN, Encoding, Format, SessionContent
 from .zstd import Dictionary, FindDictionary, find_none
-
-SessionContent = Mapping[Any, Any]
 
 #: Beaker renews it at each load (beaker/session.py, Session.load): the application changed nothing.
 ACCESSED_TIME = "_accessed_time"
@@ -42,71 +37,6 @@ BEAKERS_COOKIE = (None, "/")
 #: In seconds. A request that takes longer stores the time of its save as that of its access.
 SLOW = 1.0
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
-
-#: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py).
-PICKLED_DICT = b"\x80\x02}"
-#: How its JSON begins, which it compresses: deflate with a window of 32 KB (RFC 1950).
-COMPRESSED = b"\x78"
-
-
-class Format(NamedTuple):
-    """How a session is serialized.
-
-    Attributes:
-        prefix: how the serialized session begins.
-        loads: reads it; for Beaker's own serializers without executing anything of it.
-        dumps: writes it.
-        unknown_names: what it names that this release does not have.
-        compares: whether what it writes compares values that have no shape.
-    """
-
-    prefix: bytes
-    loads: Callable[[bytes], SessionContent]
-    dumps: Callable[[SessionContent], bytes]
-    unknown_names: Callable[[bytes], Collection[str]] = lambda _: ()
-    compares: bool = False
-
-
-def format_of(serializer: Any) -> Format:
-    """The format of the application's own serializer."""
-    return Format(b"", serializer.loads, serializer.dumps, compares=True)
-
-
-def _read_json(serialized: bytes) -> SessionContent:
-    stream = zlib.decompressobj()
-    text = stream.decompress(serialized)
-    if not stream.eof or stream.unused_data:
-        raise zlib.error("not one whole stream")
-    content: SessionContent = json.loads(text)
-    return content
-
-
-def _write_json(content: SessionContent) -> bytes:
-    return zlib.compress(json.dumps(content).encode())
-
-
-BEAKERS_PREFIXES = (PICKLED_DICT, COMPRESSED)
-BEAKERS_FORMATS = (
-    Format(PICKLED_DICT, read_pickle, write_pickle, unknown_names),
-    Format(COMPRESSED, _read_json, _write_json),
-)
-
-
-class Encoding(NamedTuple):
-    """How an application's sessions become text.
-
-    Attributes:
-        formats: how they may be serialized.
-        decrypt: from a text to the serialized session; None if it is not encrypted.
-        encrypt: from the serialized session to a text; None likewise.
-    """
-
-    formats: tuple[Format, ...] = BEAKERS_FORMATS
-    decrypt: Callable[[str], bytes] | None = None
-    encrypt: Callable[[bytes], str] | None = None
-
-
-PLAIN = Encoding()
 
 
 @dataclass(frozen=True, repr=False)

@@ -98,7 +98,6 @@ class Options:
         "of a table that the package creates: `on_demand` or `provisioned`",
         shown="`on_demand`, or `provisioned` if capacity units are given",
         table=True,
-        capacity=True,
     )
     read_capacity_units: int | None = option(
         None,
@@ -107,7 +106,6 @@ class Options:
         unit="units",
         shown="1",
         table=True,
-        capacity=True,
     )
     write_capacity_units: int | None = option(
         None,
@@ -116,7 +114,6 @@ class Options:
         unit="units",
         shown="1",
         table=True,
-        capacity=True,
     )
     ttl: int | None = option(
         None,

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from .parsers import Parser
 
-Flag = Literal["table", "capacity", "client", "secret", "session", "cache"]
+Flag = Literal["table", "client", "secret", "session", "cache"]
 
 
 class Option(NamedTuple):
@@ -18,8 +18,7 @@ class Option(NamedTuple):
         meaning: in words, for the documentation.
         unit: of a quantity, such as `seconds`; otherwise empty.
         default: in words, for the documentation.
-        flags: `table`, `capacity`, `client`, `secret`, `session` and `cache`, if they are set; see
-            `option`.
+        flags: `table`, `client`, `secret`, `session` and `cache`, if they are set; see `option`.
     """
 
     parser: Parser
@@ -47,7 +46,6 @@ def option(
         unit: of a quantity.
         shown: the default in words, if it depends on something.
         flags: `table`: whether it says which table is used, or how the package creates it.
-            `capacity`: whether it counts only when the package creates the table.
             `client`: whether it says how the client reaches DynamoDB, or with which credentials.
             `secret`: whether it is never printed, and never accepted on a command line.
             `session`, `cache`: whether it has an effect on sessions alone, or on caches alone.

@@ -82,10 +82,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
     A hanging call takes more than a second. CI lets each call hang, and the last attempt succeed.
     """
-    parameters = parameters_of(item)
-    is_sample = item.path.name == "test_sessions.py" and parameters.get("times") == ATTEMPTS
-    if parameters.get("fault") is hang and not is_sample:
+    if parameters_of(item).get("fault") is hang and not _is_sample(item):
         item.add_marker(pytest.mark.exhaustive)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a call of botocore hang in the same sample only: what follows is the same code."""
+    items[:] = [item for item in items if not _hangs_in_botocore(item) or _is_sample(item)]
+
+
+def _is_sample(item: pytest.Item) -> bool:
+    times = parameters_of(item).get("times")
+    return item.path.name == "test_sessions.py" and times == ATTEMPTS
+
+
+def _hangs_in_botocore(item: pytest.Item) -> bool:
+    parameters = parameters_of(item)
+    return parameters.get("fault") is hang and parameters.get("table") == "botocore"
 
 
 @pytest.fixture

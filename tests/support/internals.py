@@ -14,8 +14,8 @@ from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, Dictionary, Encoding, SavedSession, Signer, train
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.formats import PICKLED_DICT
 from beaker_dynamodb.codec.names import unknown_names
-from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.dictionaries import (
     Dictionaries,
     DictionaryStore,
