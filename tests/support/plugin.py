@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import uuid
@@ -23,7 +22,12 @@ import pytest
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
-from .dynamodb_local import ENDPOINT_VARIABLE, DynamoDBLocalUnavailable, running_dynamodb_local
+from .dynamodb_local import (
+    ENDPOINT_VARIABLE,
+    DynamoDBLocalUnavailable,
+    is_available,
+    running_dynamodb_local,
+)
 from .effort import IS_EXHAUSTIVE, load_hypothesis_profile
 from .internals import forget_outages, forgetting_locks
 from .tables import Tables
@@ -118,7 +122,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     stand_in = parameters_of(item).get("dynamodb")
     if stand_in == "dynamodb-local" or "dynamodb_local" in getattr(item, "fixturenames", []):
         item.add_marker("dynamodb_local")
-    if stand_in == "moto" and has_dynamodb_local():
+    if stand_in == "moto" and is_available():
         item.add_marker("exhaustive")
 
 
@@ -126,11 +130,6 @@ def parameters_of(item: pytest.Item) -> dict[str, Any]:
     """The parameters of a test."""
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     return parameters
-
-
-def has_dynamodb_local() -> bool:
-    """Whether DynamoDB Local can run here; without it, moto takes its place."""
-    return bool(os.environ.get(ENDPOINT_VARIABLE) or shutil.which("java"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -350,3 +351,18 @@ class TestAVisitor:
         assert visitor.cookie_value == "f" * 32
         assert visitor.visit(lambda session: session.id) == "f" * 32
         assert visitor.read() == {}
+
+
+class TestDynamoDBLocal:
+    @pytest.mark.parametrize(
+        ("installed", "expected"),
+        [("java mvn", True), ("java npm", True), ("java", False), ("mvn", False)],
+    )
+    def test_is_available_with_java_and_what_fetches_it(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installed: str, *, expected: bool
+    ) -> None:
+        programs = {program: f"/usr/bin/{program}" for program in installed.split()}
+        monkeypatch.delenv(local.ENDPOINT_VARIABLE, raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(shutil, "which", programs.get)
+        assert local.is_available() is expected
