@@ -43,6 +43,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread = ThreadState()
         self._encoding = PLAIN
         self._cookie_age: Callable[[], int | None] = lambda: None
+        #: Whether a save only renews the access time; None if the session class does not say.
+        self.is_access_only: Callable[[], bool | None] = lambda: None
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._is_session = False
         self._is_cache = False
@@ -80,6 +82,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         saved = SavedSession.from_text(_text(value), self._encoding)
         self.session_row.lifetime = self._lifetime()
         self.session_row.verify_lock = self._verify_lock
+        for row in (self.session_row, self.stored_as.session_row):
+            row.is_access_only = self.is_access_only()
         if self._renamed_from is None:
             save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):

@@ -54,6 +54,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._locked: list[DynamoDBNamespaceManager] = []
         self._is_loading = False
+        self._is_access_only = False
         super().__init__(request, id, namespace_class=self._new_namespace, **options)
 
     def load(self) -> None:
@@ -81,6 +82,25 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             util.warn(f"Invalidating corrupt session; error was: {type(error).__name__}")
             # The row stays: another worker, with other options or newer classes, may read it.
             super().invalidate()
+
+    def save(self, accessed_only: bool = False) -> None:  # noqa: FBT002  # Beaker's
+        """Store the session.
+
+        Args:
+            accessed_only: whether only the access time is renewed, as Beaker's middleware does at
+                the end of a request without a save. What the application has changed all the same
+                is stored unless another request has changed the session.
+
+        Raises:
+            ConflictError: other requests have changed it again and again, or `on_conflict` is
+                `raise`, or what is stored cannot be read.
+            StoreUnavailable: DynamoDB did not answer.
+        """
+        self._is_access_only = accessed_only
+        try:
+            super().save(accessed_only)
+        finally:
+            self._is_access_only = False
 
     def invalidate(self) -> None:
         """End the session in the table, too, and begin a new one under a new id."""
@@ -123,6 +143,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
     def _new_namespace(self, session_id: str, **arguments: Any) -> DynamoDBNamespaceManager:
         namespace = DynamoDBNamespaceManager(session_id, **arguments)
         namespace.configure_session(self._encoding(), self._cookie_age, self._renamed_from)
+        namespace.is_access_only = lambda: self._is_access_only
         self._renamed_from = None
         return namespace
 

@@ -11,24 +11,19 @@ pickle as what it names. The application's own serializer reads and writes its o
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from ..errors import CorruptItem
-from .compare import by_key, changed, key_identity
+from .compare import by_key, changed, is_equal, key_identity
 from .data import DEFLATE, TOO_LONG, Content, decompress, pack, too_large, unpack
-from .names import unknown_names
-from .pickle_writer import write_pickle
-from .safe_pickle import read_pickle
-
-SessionContent = Mapping[Any, Any]
+from .formats import PLAIN, Encoding, Format, SessionContent
 
 #: Beaker renews it at each load (beaker/session.py, Session.load): the application changed nothing.
 ACCESSED_TIME = "_accessed_time"
@@ -41,70 +36,6 @@ BEAKERS_COOKIE = (None, "/")
 #: In seconds. A request that takes longer stores the time of its save as that of its access.
 SLOW = 1.0
 LEFT_WHEN_CLEARED = frozenset({"_domain", "_path"})
-
-#: How Beaker's pickles begin: a dict in protocol 2 (beaker/util.py).
-PICKLED_DICT = b"\x80\x02}"
-#: How its JSON begins, which it compresses: deflate with a window of 32 KB (RFC 1950).
-COMPRESSED = b"\x78"
-
-
-class Format(NamedTuple):
-    """How a session is serialized.
-
-    Attributes:
-        prefix: how the serialized session begins.
-        loads: reads it; for Beaker's own serializers without executing anything of it.
-        dumps: writes it.
-        unknown_names: what it names that this release does not have.
-        compares: whether what it writes compares values that have no shape.
-    """
-
-    prefix: bytes
-    loads: Callable[[bytes], SessionContent]
-    dumps: Callable[[SessionContent], bytes]
-    unknown_names: Callable[[bytes], Collection[str]] = lambda _: ()
-    compares: bool = False
-
-
-def format_of(serializer: Any) -> Format:
-    """The format of the application's own serializer."""
-    return Format(b"", serializer.loads, serializer.dumps, compares=True)
-
-
-def _read_json(serialized: bytes) -> SessionContent:
-    stream = zlib.decompressobj()
-    text = stream.decompress(serialized)
-    if not stream.eof or stream.unused_data:
-        raise zlib.error("not one whole stream")
-    content: SessionContent = json.loads(text)
-    return content
-
-
-def _write_json(content: SessionContent) -> bytes:
-    return zlib.compress(json.dumps(content).encode())
-
-
-BEAKERS_FORMATS = (
-    Format(PICKLED_DICT, read_pickle, write_pickle, unknown_names),
-    Format(COMPRESSED, _read_json, _write_json),
-)
-
-
-class Encoding(NamedTuple):
-    """How an application's sessions become text.
-
-    Attributes:
-        formats: how they may be serialized.
-        decrypt: from a text to the serialized session; None if it is not encrypted.
-        encrypt: from the serialized session to a text; None likewise.
-    """
-
-    formats: tuple[Format, ...] = BEAKERS_FORMATS
-    decrypt: Callable[[str], bytes] | None = None
-    encrypt: Callable[[bytes], str] | None = None
-
-
-PLAIN = Encoding()
 
 
 @dataclass(frozen=True, repr=False)
@@ -226,14 +157,13 @@ class SavedSession:
         """Whether the application has put nothing into the session."""
         return self.content is not None and self.content.keys() <= BEAKERS_OWN
 
-    @property
-    def has_creation_time(self) -> bool:
-        """Whether the session has Beaker's creation time, which `clear` removes."""
-        return self.content is not None and CREATION_TIME in self.content
-
-    def lacks_times(self, stored: SavedSession) -> bool:
-        """Whether `with_times` has given a creation time to what is stored."""
-        return not self.has_creation_time and stored.has_creation_time
+    def is_created_like(self, other: SavedSession | None) -> bool:
+        """Whether the session has Beaker's creation time, and not another one than `other`."""
+        content, before = self.content or {}, (other and other.content) or {}
+        if CREATION_TIME not in content:
+            return False
+        created = content[CREATION_TIME]
+        return is_equal(created, before.get(CREATION_TIME, created))
 
     def read_as(self, known: Format) -> SessionContent | None:
         """The content that a format reads; None if it cannot."""
@@ -288,7 +218,7 @@ class SavedSession:
             return self
         before = stored.read_as(known) if stored else None
         times = _times(moment, content, before or {})
-        if all(_is_time(content.get(key)) and content[key] == times[key] for key in times):
+        if times.items() <= content.items() and all(map(_is_time, map(content.get, times))):
             return self
         return self._with_content(known, {**content, **times})
 

@@ -8,8 +8,8 @@ from beaker_dynamodb.cli.configuration import options_in
 from beaker_dynamodb.codec import Content, SavedSession, Signer
 from beaker_dynamodb.codec.compare import changed
 from beaker_dynamodb.codec.data import Compression
+from beaker_dynamodb.codec.formats import PICKLED_DICT
 from beaker_dynamodb.codec.names import unknown_names
-from beaker_dynamodb.codec.session import PICKLED_DICT
 from beaker_dynamodb.manager import Backend
 from beaker_dynamodb.options import option_rows, parse_options
 from beaker_dynamodb.rows import (
