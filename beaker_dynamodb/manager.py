@@ -53,6 +53,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         self._thread = ThreadState()
         self._encoding = PLAIN
         self._cookie_age: Callable[[], int | None] = lambda: None
+        #: Whether a save only renews the access time; None if the session class does not say.
+        self.is_access_only: Callable[[], bool | None] = lambda: None
         self._renamed_from: DynamoDBNamespaceManager | None = None
         self._is_session = False
         self._is_cache = False
@@ -99,6 +101,8 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             # Not a method of this manager: a row that refers to its manager keeps each request's
             # session in memory until Python looks for cycles.
             self.session_row.verify_lock = lock.verify
+        for row in (self.session_row, self.stored_as.session_row):
+            row.is_access_only = self.is_access_only()
         if self._renamed_from is None:
             save(self.session_row, saved)
         elif rename(self._renamed_from.session_row, self.session_row, saved):

@@ -56,6 +56,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         self._lock_owner = LockOwner()
         self._unused_id: str | None = None
         self._is_loading = False
+        self._is_access_only = False
         # Weak: a cycle of references would keep each request's session in memory until Python
         # looks for cycles.
         super().__init__(request, id, namespace_class=_weakly(self._new_namespace), **options)
@@ -85,6 +86,25 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             util.warn(f"Invalidating corrupt session; error was: {type(error).__name__}")
             # The row stays: another worker, with other options or newer classes, may read it.
             super().invalidate()
+
+    def save(self, accessed_only: bool = False) -> None:  # noqa: FBT002  # Beaker's
+        """Store the session.
+
+        Args:
+            accessed_only: whether only the access time is renewed, as Beaker's middleware does at
+                the end of a request without a save. What the application has changed all the same
+                is stored unless another request has changed the session.
+
+        Raises:
+            ConflictError: other requests have changed it again and again, or `on_conflict` is
+                `raise`, or what is stored cannot be read.
+            StoreUnavailable: DynamoDB did not answer.
+        """
+        self._is_access_only = accessed_only
+        try:
+            super().save(accessed_only)
+        finally:
+            self._is_access_only = False
 
     def invalidate(self) -> None:
         """End the session in the table, too, and begin a new one under a new id."""
@@ -144,8 +164,12 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
             self._renamed_from,
             is_unused=session_id == self._unused_id,
         )
+        namespace.is_access_only = _weakly(self._saves_access_only)
         self._renamed_from = self._unused_id = None
         return namespace
+
+    def _saves_access_only(self) -> bool:
+        return self._is_access_only
 
     def _encoding(self) -> Encoding:
         encoding = PLAIN

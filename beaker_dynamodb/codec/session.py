@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any, TypeGuard
 
 from ..errors import CorruptItem
-from .compare import by_key, changed, key_identity
+from .compare import by_key, changed, is_equal, key_identity
 from .data import DEFLATE, TOO_LONG, Content, decompress, pack_session, too_large, unpack_session
 from .formats import PLAIN, Encoding, Format, SessionContent
 from .zstd import Dictionary, FindDictionary, find_none
@@ -166,14 +166,13 @@ class SavedSession:
         """Whether the application has put nothing into the session."""
         return self.content is not None and self.content.keys() <= BEAKERS_OWN
 
-    @property
-    def has_creation_time(self) -> bool:
-        """Whether the session has Beaker's creation time, which `clear` removes."""
-        return self.content is not None and CREATION_TIME in self.content
-
-    def lacks_times(self, stored: SavedSession) -> bool:
-        """Whether `with_times` has given a creation time to what is stored."""
-        return not self.has_creation_time and stored.has_creation_time
+    def is_created_like(self, other: SavedSession | None) -> bool:
+        """Whether the session has Beaker's creation time, and not another one than `other`."""
+        content, before = self.content or {}, (other and other.content) or {}
+        if CREATION_TIME not in content:
+            return False
+        created = content[CREATION_TIME]
+        return is_equal(created, before.get(CREATION_TIME, created))
 
     def read_as(self, known: Format) -> SessionContent | None:
         """The content that a format reads; None if it cannot."""
@@ -228,7 +227,7 @@ class SavedSession:
             return self
         before = stored.read_as(known) if stored else None
         times = _times(moment, content, before or {})
-        if all(_is_time(content.get(key)) and content[key] == times[key] for key in times):
+        if times.items() <= content.items() and all(map(_is_time, map(content.get, times))):
             return self
         return self._with_content(known, {**content, **times})
 

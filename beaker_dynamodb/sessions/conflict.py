@@ -46,6 +46,9 @@ def resolve_conflict(row: SessionRow, saved: SavedSession, found: Row) -> SavedS
         return _over_touched(row, saved, found, baseline)
     if saved.format is None:
         return saved
+    if row.is_access_only and baseline is not None:
+        # Nothing that the application has changed without a save replaces another's change.
+        return _merged_over_row(row, baseline.session, found, [baseline.session])
     if policy == "overwrite":
         return saved.with_times(now(), _decode_if_readable(row, found))
     if policy == "raise" and found.version not in row.unanswered and not row.has_begun(found):

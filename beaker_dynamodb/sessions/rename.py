@@ -32,7 +32,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         ConflictError: other requests have changed it again and again, or `on_conflict` is raise,
             or what is stored under the old id cannot be read.
     """
-    baseline = old.baseline
+    baseline, saved = old.baseline, old.latest(saved)
     if old.has_given_up(saved):
         return False
     if baseline is None:
@@ -40,6 +40,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         old.end_unanswered()
         return True
     if saved.is_cleared or saved.begins_anew(baseline.session):
+        new.give_up(baseline.session)
         save(new, saved)
         old.end()
         return True

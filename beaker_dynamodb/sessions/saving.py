@@ -49,6 +49,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
     """
     baseline = row.baseline
     _check_readable(row, saved)
+    saved = row.latest(saved)
     if saved.is_cleared:
         row.end()
     elif reason := _reason_to_skip(row, saved):
@@ -79,6 +80,8 @@ def _check_readable(row: SessionRow, saved: SavedSession) -> None:
 def _reason_to_skip(row: SessionRow, saved: SavedSession) -> str | None:
     if row.has_given_up(saved):
         return "this request has ended it"
+    if row.is_access_only and row.unanswered:
+        return "an earlier save got no answer: what is stored is not known"
     if row.is_renamed:
         # A request that follows the session to its new id must find the marker for a while.
         return "its id was given up a moment ago"
@@ -200,6 +203,7 @@ def _change(row: SessionRow, saved: SavedSession, baseline: Baseline) -> tuple[A
       | no: what is stored now?
       |-- nothing, an expired row, a marker, or another session
       |                         --> the session has ended: nothing is written
+      |-- another version, and only the access time is saved --> nothing is written
       |-- our own new version   --> an attempt whose answer was lost has written it
       '-- another version       --> merged, overwritten or raised; then the next attempt
     """
@@ -216,6 +220,8 @@ def _next_change(
     _is_repeated: bool,
 ) -> Attempt | None:
     if not isinstance(found, Row) or row.lifetime.has_ended(found) or found.identity != identity:
+        return None
+    if row.is_access_only and not (row.baseline and row.baseline.row.version == found.version):
         return None
     session = resolve_conflict(row, saved, found)
     return Attempt(session, identity, row.rows.if_unchanged(found), found)
@@ -239,7 +245,7 @@ def _compete(
             time.sleep(pause)
             attempt = next_attempt(read_stored(row), is_repeated)
         if attempt is None:
-            logger.warning("%s: ended or given up while a request ran, not written", row.key)
+            _log_not_written(row)
             return
         row.verify_lock()
         result = row.write(saved, attempt)
@@ -253,6 +259,14 @@ def _compete(
         f"other requests changed a session for {LONGEST_CONFLICT:g} s while it was saved: "
         "save it less often, or under a lock"
     )
+
+
+def _log_not_written(row: SessionRow) -> None:
+    if row.is_access_only:
+        # The application has not saved what it has changed.
+        logger.info("%s: written or ended by another request, not touched", row.key)
+    else:
+        logger.warning("%s: ended or given up while a request ran, not written", row.key)
 
 
 def read_stored(row: SessionRow) -> Row | Marker | None:

@@ -60,7 +60,11 @@ class SessionRow:
         self._baseline: Baseline | None = None
         self._marker: Marker | None = None
         self._is_read = False
-        self._has_ended = False
+        #: Whether the next save only renews the access time; None if Beaker's class does not say.
+        self.is_access_only: bool | None = None
+        self._has_saved = False
+        #: The sessions that this request has ended or replaced; None for one it has not loaded.
+        self._given_up: list[SavedSession | None] = []
         self._birth: str | None = None
         #: The writes without an answer, by the version of each.
         self._unanswered: dict[str, Unanswered] = {}
@@ -94,7 +98,7 @@ class SessionRow:
         """
         stored = self.read(consistent=consistent)
         self._forget(stored if isinstance(stored, Marker) else None)
-        self._has_ended = False
+        self._has_saved, self._given_up = False, []
         if not isinstance(stored, Row):
             return self._load_old_copy() if stored is None else None
         session = self.decode(stored)
@@ -152,8 +156,9 @@ class SessionRow:
         self.old_copy.delete()
         if isinstance(found, Row):
             condition = self.if_same_session(found.identity)
-            self._forget(end(self.rows, self.key, found.identity, condition))
-            self._has_ended = True
+            marker = end(self.rows, self.key, found.identity, condition)
+            self.give_up(self._baseline.session if self._baseline else None)
+            self._forget(marker)
         elif found is not None and found.is_renamed:
             self._forget(end(self.rows, self.key, found.birth))
 
@@ -164,18 +169,30 @@ class SessionRow:
             the session has begun (if_session), or the condition of the write holds
         """
         loaded = self._baseline.row.identity if self._baseline else None
-        for _, attempt in self._unanswered.values():
-            if attempt.birth != loaded:
-                has_begun = self.rows.if_session(attempt.birth)
-                marker = self.rows.marker(attempt.birth)
-                self.rows.write(self.key, marker, has_begun | attempt.condition)
-                self._has_ended = True
+        begun = [each for each in self._unanswered.values() if each.attempt.birth != loaded]
+        for saved, attempt in begun:
+            has_begun = self.rows.if_session(attempt.birth)
+            marker = self.rows.marker(attempt.birth)
+            self.rows.write(self.key, marker, has_begun | attempt.condition)
+            self.give_up(saved)
+        if begun:
+            # The next session that this request begins is another one.
+            self._birth = None
+            self._unanswered.clear()
 
     def _found_to_end(self) -> Row | Marker | None:
         found = None if self._is_read else self.read(consistent=True)
         if found is None and not self._is_read:
             self._load_old_copy()
         return found or (self._baseline.row if self._baseline else None)
+
+    def give_up(self, session: SavedSession | None) -> None:
+        """Store a session no more in this request.
+
+        Args:
+            session: as this request has loaded it; None if it has not.
+        """
+        self._given_up.append(session)
 
     def has_given_up(self, saved: SavedSession) -> bool:
         """Whether this request has ended the session that it saves, or begun another one.
@@ -186,9 +203,17 @@ class SessionRow:
         Args:
             saved: the session as the application has it.
         """
-        baseline = self._baseline
-        has_begun = baseline is not None and baseline.session.lacks_times(baseline.stored)
-        return (has_begun or self._has_ended) and saved.has_creation_time
+        return any(saved.is_created_like(each) for each in self._given_up)
+
+    def latest(self, saved: SavedSession) -> SavedSession:
+        """The session to save: to renew its access time, Beaker saves it as it was loaded.
+
+        Args:
+            saved: the session as Beaker saves it.
+        """
+        if self.is_access_only and self._has_saved and self._baseline:
+            return self._baseline.session
+        return saved
 
     def end_if_unchanged(self) -> None:
         """End the session that was loaded, unless another request has written or touched it."""
@@ -272,11 +297,24 @@ class SessionRow:
         result = self.rows.write(self.key, row, attempt.condition)
         is_own = isinstance(result.found, Row) and result.found.version == row.version
         if result.done or is_own:
+            self._give_up_replaced(row)
+            self._has_saved |= not self.is_access_only
             self.remember(saved, attempt.session, row)
             return WriteResult(done=True)
         if not result.is_repeated:
             del self._unanswered[row.version]
         return result
+
+    def _give_up_replaced(self, row: Row) -> None:
+        """Give up the session that was loaded, if a row begins another one.
+
+        Beaker's own class has loaded it under another id, if it has no row here.
+        """
+        replaced = self._baseline
+        if replaced is not None and replaced.row.identity != row.identity:
+            self.give_up(replaced.session)
+        elif replaced is None and row.identity.startswith(WHOLE) and not self._given_up:
+            self.give_up(None)
 
     def touch(self, saved: SavedSession, attempt: Attempt) -> bool:
         """Write a later end under the same version; False if another request has written since.

@@ -107,6 +107,7 @@ class Stored:
 
     content: Content
     replaced_all: bool = False
+    writes: int = 0
 
 
 @dataclass(eq=False)
@@ -128,6 +129,8 @@ class Request:
         content: as the request last loaded or saved it.
         has_times: whether that had a creation time, which `clear` removes.
         is_lost: whether it gave up a session that had ended, or has nothing under its new id.
+        writes: how often the session had been written then.
+        has_saved: whether it has written the session itself.
     """
 
     session: Any
@@ -136,10 +139,19 @@ class Request:
     content: Content
     has_times: bool = True
     is_lost: bool = False
+    writes: int = 0
+    has_saved: bool = False
+
+    def may_store_unsaved(self) -> bool:
+        """Whether a touch stores what the application has changed in place without a save."""
+        if not isinstance(self.session, DynamoDBSession):
+            return True
+        return not self.has_saved and self.found is not None and self.writes == self.found.writes
 
     def know(self, found: Stored, saved: Content) -> None:
         """Take what was written as the session that this request has loaded."""
-        self.found = found
+        found.writes += 1
+        self.found, self.writes, self.has_saved = found, found.writes, True
         self.content = copy.deepcopy(content(saved))
         self.has_times = "_creation_time" in saved
 
@@ -283,7 +295,9 @@ class Requests(RuleBasedStateMachine):
         found = place if isinstance(place, Stored) else None
         # DynamoDBSession does not use an id again that was given up.
         assert (session.id == session_id) == (not isinstance(place, Renamed))
-        return Request(session, session.id, found, copy.deepcopy(content(session)))
+        writes = found.writes if found else 0
+        known = copy.deepcopy(content(session))
+        return Request(session, session.id, found, known, writes=writes)
 
     @rule(request=requests, action=ACTIONS, changes=CHANGES)
     def act(self, request: Request, action: Action, changes: Changes) -> None:
@@ -309,9 +323,12 @@ class Requests(RuleBasedStateMachine):
             change(request.session, self._keys)
         request.session.save(accessed_only=True)
         # What this request has replaced by a login is not stored again.
-        if not request.session.is_new and request.has_times:
-            # Beaker saves a copy that shares its nested values with the session.
-            self._table.save(request, request.session.accessed_dict)
+        if request.session.is_new or not request.has_times or not request.may_store_unsaved():
+            return
+        has_saved = request.has_saved
+        # Beaker saves a copy that shares its nested values with the session.
+        self._table.save(request, request.session.accessed_dict)
+        request.has_saved = has_saved
 
     @rule(request=requests, action=ACTIONS, changes=CHANGES, number=WRITES)
     def act_and_lose_an_answer(
