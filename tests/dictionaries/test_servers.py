@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beaker_dynamodb.testing.site import Site
-from tests.support.dictionaries import content, needs_zstd
+from tests.support.dictionaries import content, needs_zstd, work_at_once
 from tests.support.fork import in_a_forked_worker
 from tests.support.internals import (
     Compression,
@@ -119,7 +119,9 @@ class TestAForkedWorker:
     def test_does_not_wait_for_threads_of_its_parent(
         self, dynamodb: Any, installed: Dictionary, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        work_at_once(monkeypatch)
         site = Site(dynamodb.options, compression="zstd")
+        site.visitor(**content(0))  # from now on, the process knows what is current
         visitor = site.visitor(**content(1))
         known = known_of(site, monkeypatch)
         known.forget()
