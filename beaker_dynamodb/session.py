@@ -69,7 +69,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         finally:
             self._is_loading = False
         if self.namespace.session_row.is_renamed:
-            # Whoever has only the old id does not get the session that went on under a new one.
+            # The old id alone does not open the session that went on under a new one.
             self._create_id()
 
     def _load(self) -> None:

@@ -2,9 +2,10 @@
 
     python benchmarks/request.py [--endpoint-url URL] [--requests 100000]
 
-Asks a DynamoDB engine on this machine: the one at --endpoint-url, or a DynamoDB Local that it
-starts itself as the tests do. Each ratio comes from blocks run in turn, one of ours and one of the
-other side's, and is the median over the pairs, so that a change of the machine's pace hits both.
+Calls a stand-in for DynamoDB on this machine: the one at --endpoint-url, or a DynamoDB Local
+that it starts itself as the tests do. Each ratio comes from blocks run in
+turn, one of ours and one of the other side's, and is the median over the pairs, so
+that a change of the machine's pace hits both.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def resident_kib() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--endpoint-url", help="an engine that runs already")
+    parser.add_argument("--endpoint-url", help="of one that runs already")
     parser.add_argument("--requests", type=int, default=100_000, help="for the memory run")
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")

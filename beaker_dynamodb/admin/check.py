@@ -56,7 +56,7 @@ def check(**options: object) -> list[Finding]:
     """Look at credentials, network, table, TTL, clock and cipher; change nothing.
 
     Calls DynamoDB alone: DescribeTable, DescribeTimeToLive and, if the first is not allowed,
-    GetItem. Whoever has no permission for one of them gets a warning for what it would show.
+    GetItem. Without permission for one of them, there is a warning for what it would show.
 
     Args:
         options: as in the ini file under `session.*`, without the prefix.

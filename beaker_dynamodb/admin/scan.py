@@ -133,7 +133,7 @@ def patiently(call: Callable[[], Any]) -> Any:
 
 
 class Crew:
-    """Threads that work on segments in their order, until all are done or one is told to stop.
+    """Threads that work on segments in their order, until all are done or one is asked to stop.
 
     Args:
         size: number of threads.

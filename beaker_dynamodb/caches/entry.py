@@ -29,7 +29,7 @@ class CacheEntry(NamedTuple):
         key: of the row.
         value: to serve, or MISSING.
         stored: version of the row, usable or not; None if there is no row.
-        owner: token of whoever is creating the value; None if nobody is.
+        owner: token of the creator of the value; None if there is none.
         is_stored: whether there is any item, though it be only what is left of a lease.
         is_whole: False if parts of a large value are missing.
         is_answered: False if DynamoDB did not answer, which `on_outage` makes a miss.
@@ -132,7 +132,7 @@ class EntryReader:
 
     def _value(self, row: Row, *, is_new: bool) -> Any:
         value = decode_value(row.data, self._serializer, self._max_size)
-        # Whoever can choose a pickle can do anything, so only JSON is checked.
+        # A client that can choose a pickle can do anything, so only JSON is checked.
         if self._serializer == "json" and not has_beakers_form(value):
             raise self._rows.table.error(
                 CorruptItem, "a cache value does not have the form that Beaker stores"

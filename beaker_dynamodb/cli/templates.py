@@ -31,7 +31,7 @@ def iam_policy_command(options: dict[str, object], *, role: Role, account: str) 
 
     application serves pages; may-create also creates a missing table; operator runs this command.
     With a key prefix, the items of other applications in the table are out of reach, except for
-    the operator's Scan. Whoever creates a table with a KMS key also needs kms:DescribeKey and
+    the operator's Scan. To create a table with a KMS key, a role also needs kms:DescribeKey and
     kms:CreateGrant for it.
     """
     click.echo(json.dumps(iam_policy(parse_options(options), role, account), indent=2))

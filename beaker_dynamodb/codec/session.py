@@ -144,7 +144,7 @@ class SavedSession:
         """The format that reads this session; None if it is opaque.
 
         Only for what this process itself has serialized: what is stored is read in that format
-        and no other, so whoever can write to the table cannot choose how it is read.
+        and no other, so a client that can write to the table cannot choose how it is read.
         """
         for known in self.encoding.formats:
             if self.serialized.startswith(known.prefix):
@@ -180,7 +180,7 @@ class SavedSession:
             self._contents[known] = _read(self.serialized, known)
         return self._contents[known]
 
-    def begins_anew(self, base: SavedSession | None) -> bool:
+    def begins_another(self, base: SavedSession | None) -> bool:
         """Whether the application has cleared the session, and begun another one.
 
         Beaker gives each session its times (beaker/session.py, Session.load), and `clear`

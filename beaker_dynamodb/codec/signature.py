@@ -1,4 +1,4 @@
-"""Signatures of rows: whoever can only write to the table cannot make one. No I/O.
+"""Signatures of rows: a client that can only write to the table cannot make one. No I/O.
 
     signature = HMAC-SHA256(key, fields), each field with its length before it
 

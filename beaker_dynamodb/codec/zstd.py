@@ -6,8 +6,8 @@ again. It contains pieces of real sessions, so it is never logged.
     dictionary   longest life (8 bytes, 0 = for ever), time of creation (8 bytes), content
     its name     the first 16 bytes of the SHA-256 of all that
 
-The name is in each value that was written with the dictionary. It proves the content: whoever
-verifies the value has verified the dictionary.
+The name is in each value that was written with the dictionary. It proves the content: to
+verify the value is to verify the dictionary.
 """
 
 from __future__ import annotations

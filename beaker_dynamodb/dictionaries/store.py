@@ -2,7 +2,7 @@
 
     "session dictionary:" name   data = the dictionary
     "session dictionary"         data = name of the current dictionary
-    "session dictionary lease"   the lease of whoever trains the next one
+    "session dictionary lease"   the lease of the process that trains the next one
 
 A dictionary never expires while it is current. Once another one replaces it, it expires as soon as
 no live row can name it: after the longest life of a row that it was used for, and a day. A process

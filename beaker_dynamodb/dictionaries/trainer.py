@@ -105,7 +105,7 @@ class Trainer:
     def run(self) -> None:
         """Train and install a dictionary if it saves write units, unless another process does.
 
-        Whoever holds the lease keeps it until the next training is due.
+        The process that holds the lease keeps it until the next training is due.
         """
         key, tokens, moment = self._store.lease_key, OwnTokens(), now()
         lease = self._leases.acquire(key, tokens, LONGEST_TRAINING)

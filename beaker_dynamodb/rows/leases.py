@@ -37,8 +37,8 @@ class StoredVersion(NamedTuple):
     Attributes:
         version: of the row.
         is_usable: whether a lease keeps the content.
-        parts: of a large value that never expires and is not usable: whoever removes the content
-            deletes them, because DynamoDB's TTL does not.
+        parts: of a large value that never expires and is not usable: a client that removes
+            the content deletes them, because DynamoDB's TTL does not.
         expires: end of content that is usable, for DynamoDB's TTL; None for never.
     """
 

@@ -116,7 +116,7 @@ class Rows:
         return equals(model.version, stored.version)
 
     def if_session(self, identity: str) -> Condition:
-        """The condition that a row belongs to a session, whoever has written it.
+        """The condition that a row belongs to a session, written by any request.
 
         A release without births wrote rows without one: the first version is their birth.
             birth = :identity

@@ -69,8 +69,8 @@ def _over_touched(
 def _known_contents(row: SessionRow, found: Row) -> list[SavedSession | None]:
     """What a row may hold of this request: a key that differs from any of it is this request's own.
 
-    A write without an answer may have been done before another request wrote. Whoever takes such a
-    change back must change the key again, although its value is the one that was loaded.
+    A write without an answer may have been done before another request wrote. A request that takes
+    such a change back must change the key again, although its value is the one that was loaded.
     """
     written = row.unanswered.get(found.version)
     if written is not None:

@@ -16,7 +16,7 @@ def end(
       |-- nothing, or another session's row or marker --> it has ended: nothing is written
       |-- our own marker      --> an attempt whose answer was lost has written it
       '-- its renamed marker  --> the rows in which it goes on end first, then the marker is
-                                  replaced: whoever reads it meanwhile still finds them
+                                  replaced: a request that reads it meanwhile finds them
 
     Args:
         rows: of the table.

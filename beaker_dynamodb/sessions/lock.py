@@ -76,10 +76,10 @@ def release_abandoned() -> None:
 
 
 class LockOwner:
-    """Who holds the locks of a session: a session object, under all its ids.
+    """The owner of a session's locks: the session object, under all of its ids.
 
-    Beaker's own session class passes nothing of itself on: there it is whatever uses one session in
-    one thread, as long as a namespace manager of it is in use.
+    Beaker's own session class passes nothing of itself on: there one owner stands for all that
+    uses a session in one thread, as long as one of its namespace managers is in use.
 
     Attributes:
         losses: how often the lease of a lock had expired when that was released.

@@ -61,7 +61,7 @@ def first_row(
 def marker_life(options: Options) -> int:
     """Seconds for which a marker is kept: with a fallback, as long as a session can live there.
 
-    Whoever ends the sessions of a user knows none of their ids, and cannot delete them there.
+    A caller that ends the sessions of a user knows none of their ids, and cannot delete them there.
     """
     if options.fallback_type is None:
         return MARKER_LIFE

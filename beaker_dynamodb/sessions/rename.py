@@ -39,7 +39,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
         save(new, saved)
         old.end_unanswered()
         return True
-    if saved.is_cleared or saved.begins_anew(baseline.session):
+    if saved.is_cleared or saved.begins_another(baseline.session):
         new.give_up(baseline.session)
         save(new, saved)
         old.end()
@@ -145,7 +145,7 @@ class _Renaming:
     def _may_go_on(self, row: Row, *, is_known: bool) -> bool:
         """Whether a row is live, or has expired while this request ran.
 
-        Whoever finds an expired row deletes it, unless `keep_expired` says otherwise.
+        A request that finds an expired row deletes it, unless `keep_expired` says otherwise.
 
         Args:
             row: that is stored.

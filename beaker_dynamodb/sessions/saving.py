@@ -54,7 +54,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
         row.end()
     elif reason := _reason_to_skip(row, saved):
         logger.info("%s: not stored: %s", row.key, reason)
-    elif baseline is None or saved.begins_anew(baseline.session):
+    elif baseline is None or saved.begins_another(baseline.session):
         _compete(row, saved, *_beginning(row, saved))
     elif row.has_expired_meanwhile(baseline):
         logger.info("%s: expired while a request ran, not stored", row.key)
@@ -130,7 +130,7 @@ def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Ne
       '-- another session or marker, and the first attempt may have been done --> ConflictError:
                                    the session may have begun, and ended since
     """
-    is_whole = row.baseline is not None or saved.begins_anew(None)
+    is_whole = row.baseline is not None or saved.begins_another(None)
     birth = (WHOLE if is_whole else "") + row.birth
     if row.baseline is not None:
         row.old_copy.delete()

@@ -77,7 +77,7 @@ def test_a_burst_ends_with_a_logout(dynamodb: Any) -> None:
     changes = [partial(other.request, put(**{f"k{n}": n})) for n, other in enumerate(others)]
     at_once([*changes[:6], partial(leaving.request, delete), *changes[6:]])
     site_id = str(site.cookie)
-    # Whoever loads after the logout may begin a session of its own, without a key of alice's.
+    # A request that loads after it may begin a session of its own, without a key of alice's.
     fresh = Site(dynamodb.options)
     fresh.use_cookie(site_id)
     assert "user" not in contents(fresh)

@@ -1,4 +1,4 @@
-"""Who holds a session's lock: a session object, until its request ends. Leases that were lost."""
+"""The owner of a session's lock: the session object, until its request ends. Lost leases."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class TestAnOldId:
         other = Site(options)
         other.use_cookie(str(site.cookie))
 
-        def begun_anew(session: Any) -> None:
+        def begun_again(session: Any) -> None:
             session.get("n")
             other.request(log_out)
             clock.advance(1)
@@ -229,7 +229,7 @@ class TestAnOldId:
             regenerate_id(session)
 
         old = site.cookie
-        site.request(begun_anew)
+        site.request(begun_again)
         other.use_cookie(str(old))
         assert other.request(lambda session: session.get("user")) == "bob"
         assert len(stored_sessions(dynamodb)) == 1

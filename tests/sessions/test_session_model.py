@@ -159,13 +159,13 @@ class Request:
         """Know of no session."""
         self.found, self.content = None, {}
 
-    def begins_anew(self, saved: Content) -> bool:
+    def begins_another(self, saved: Content) -> bool:
         """Whether the application has cleared the session since."""
         return "_creation_time" not in saved and (self.found is None or self.has_times)
 
     def ends(self, saved: Content) -> bool:
         """Whether the application has ended the session since."""
-        return is_cleared(saved) or self.begins_anew(saved)
+        return is_cleared(saved) or self.begins_another(saved)
 
 
 class Table:
@@ -184,7 +184,7 @@ class Table:
         if is_cleared(saved):
             self.end(request.id, request.found)
             request.forget()
-        elif request.found is None or request.begins_anew(saved):
+        elif request.found is None or request.begins_another(saved):
             self._begin(request, saved)
         elif self.places.get(request.id) is request.found:
             self._change(request, request.found, saved)
@@ -192,7 +192,7 @@ class Table:
     def refuses(self, request: Request, saved: Content) -> bool:
         """Whether a request begins a session where another one's successors must be found."""
         place = self.places.get(request.id)
-        begins = bool(content(saved)) and (request.found is None or request.begins_anew(saved))
+        begins = bool(content(saved)) and (request.found is None or request.begins_another(saved))
         return begins and isinstance(place, Renamed) and place.session is not request.found
 
     def end(self, session_id: str, session: Stored | None) -> None:

@@ -110,7 +110,7 @@ class Application:
         self.lag = LONGEST_LAG if is_weak else 0.0
         life = TIMEOUT - TOUCH_INTERVAL - 1
         self.model = Model(life, self.lag, keeps_values=conflict != "overwrite")
-        #: Ids that browsers were told, oldest first.
+        #: Ids that browsers have received, oldest first.
         self.ids: list[str] = []
         self.requests = 0
         self._numbers = 0
