@@ -250,6 +250,9 @@ def _compete(
         row.verify_lock()
         result = row.write(saved, attempt)
         if result.done:
+            # The lease may have expired before the answer: the next owner may have loaded the
+            # session as it was.
+            row.verify_lock()
             return
         if not result.is_readable:
             raise row.conflict(UNREADABLE)

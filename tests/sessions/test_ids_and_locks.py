@@ -627,6 +627,26 @@ def test_a_rename_whose_lock_expires_before_its_last_write_stores_nothing(
     assert len(session_items(dynamodb)) == 1
 
 
+def test_a_write_answered_after_its_lease_has_expired_is_not_acknowledged(
+    options: dict[str, Any], clock: Any, wire: Wire
+) -> None:
+    """The next owner may have loaded the session before the write arrived."""
+    slow, other = browsers({**options, "lock_timeout": 10})
+
+    def page(session: Any) -> None:
+        session.lock()
+        session.load()
+        session["n"] = 1
+        wire.before_next("PutItem", partial(clock.advance, 11))
+        with pytest.raises(LockTimeout, match="lock_timeout"):
+            session._session().save()
+        session.unlock()
+        session.revert()
+
+    slow.request(page)
+    assert contents(other)["n"] == 1
+
+
 def test_a_second_unlock_releases_no_other_sessions_lock(options: dict[str, Any]) -> None:
     one, same = browsers(options)
     other, waiting = browsers(options)
