@@ -167,7 +167,7 @@ class CacheValues:
     def _data(self, value: object) -> bytes:
         options = self._options
         if options.serializer == "json" and not has_beakers_form(value):
-            raise TypeError("with serializer = json a cache holds what Beaker's Cache stores")
+            raise TypeError("with serializer = json, only Beaker's Cache can store values")
         try:
             encoded = encode_value(
                 value, options.serializer, options.compression, options.max_value_size

@@ -103,7 +103,7 @@ FindDictionary: TypeAlias = Callable[[bytes], Dictionary]
 
 def find_none(_name: bytes) -> Dictionary:
     """For a caller that reads no dictionaries."""
-    raise CorruptItem("a row was written with a dictionary, and none is read here")
+    raise CorruptItem("a row was written with a dictionary, but this reader uses none")
 
 
 def name_of(data: bytes) -> bytes:

@@ -80,7 +80,9 @@ class _Renaming:
             if is_renamed is not None:
                 return is_renamed
         self._withdraw()
-        raise self._old.conflict("other requests changed a session while its id was renewed")
+        raise self._old.conflict(
+            "other requests have changed the session, so its id was not changed: try again"
+        )
 
     def _read_old(self) -> Row | Marker | None:
         """What is stored under the old id, expired or not.

@@ -146,7 +146,7 @@ class SharedClient:
         return True
 
     def note_answer(self) -> None:
-        """Note that a connection works, and is kept open."""
+        """Record that a connection works, and is kept open."""
         self.last_used = time.monotonic()
         self._was_answered = True
 

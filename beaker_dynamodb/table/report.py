@@ -46,7 +46,7 @@ class ErrorHook:
         except Exception as failure:  # the application raises what it likes
             # The context is the error that was reported, and is logged elsewhere.
             failure.__suppress_context__ = True
-            logger.exception("on_error has failed", exc_info=failure)
+            logger.exception("the function on_error has raised an exception", exc_info=failure)
         finally:
             _thread.is_reporting = False
 

@@ -272,7 +272,7 @@ class Table:
             time.sleep(pause)
         raise self.error(
             StoreUnavailable,
-            "DynamoDB left part of a batch undone: raise the table's capacity or try again later",
+            "DynamoDB did only part of a batch: raise the table's capacity or try again later",
         )
 
     def _request(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:

@@ -120,7 +120,7 @@ class TestTwoMachines:
         with caplog.at_level(logging.INFO):
             assert make_cache(dynamodb).get("a", createfunc=overtaken) == "first"
         assert make_cache(dynamodb).get("a", createfunc=never) == "second"
-        assert "another has made or removed it since" in caplog.text
+        assert "another client has stored or removed it meanwhile" in caplog.text
 
     def test_the_first_stores_its_value_if_nobody_has_taken_over(
         self, dynamodb: Any, clock: Any

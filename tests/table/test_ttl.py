@@ -133,7 +133,7 @@ class TestARefusal:
         name = dynamodb.options["table_name"]
         assert message == (
             f"table {name}: expired items stay stored. This stand-in for DynamoDB has no TTL: "
-            "delete them by `beaker-dynamodb purge`"
+            "delete them with `beaker-dynamodb purge`"
         )
 
     @pytest.mark.parametrize(
