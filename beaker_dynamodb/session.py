@@ -91,9 +91,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         """Store the session.
 
         Args:
-            accessed_only: whether only the access time is renewed, as Beaker's middleware does at
-                the end of a request without a save. What the application has changed
-                nevertheless is stored, unless another request has changed the session.
+            accessed_only: whether the save only renews the access time, as Beaker's middleware
+                does at the end of a request without a save. Changes that the application has
+                not saved are then stored, unless another request has changed the session.
 
         Raises:
             ConflictError: other requests have changed it again and again, or `on_conflict` is

@@ -19,7 +19,7 @@ from .entry import MISSING, CacheEntry, EntryReader, has_beakers_form, has_expir
 
 logger = logging.getLogger("beaker_dynamodb.caches")
 
-#: A value has at most 400 KB in its own item: so many are held in memory at once for `keys`.
+#: A value has at most 400 KB in its own item: `keys` holds this many in memory at once.
 KEYS_PER_READ = 25
 
 

@@ -1,4 +1,4 @@
-"""Dictionaries: what sessions are compressed with, known without a call on the way of a request."""
+"""Dictionaries: what sessions are compressed with, known without a call in a request."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class DictionaryStore:
         return stored.data
 
     def install(self, dictionary: Dictionary) -> None:
-        """Store a dictionary, let it be current, and let the one that it replaces expire.
+        """Store a dictionary, make it current, and let the one that it replaces expire.
 
         The dictionary is stored first, so that the current one is always there.
 
@@ -124,7 +124,7 @@ class DictionaryStore:
         )
 
     def retire_current(self) -> bytes | None:
-        """Let no dictionary be current; returns the name of the one that was, if any.
+        """Make no dictionary current; returns the name of the one that was, if any.
 
         Raises:
             StoreUnavailable: DynamoDB did not answer.

@@ -65,7 +65,7 @@ class Samples:
             self._next_training = moment
 
     def taken(self, overhead: int) -> list[Sample]:
-        """All samples, of items with so many bytes besides the data."""
+        """All samples, of items with this many bytes besides the data."""
         with self._lock:
             found = list(self._by_partition.values())
         return [Sample(payload, life, overhead) for payload, life in found]

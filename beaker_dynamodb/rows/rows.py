@@ -218,7 +218,7 @@ class Rows:
         return self._parts_name(key, result.item) == head.parts
 
     def _make_permanent(self, key: RowKey, head: Row, row: Row) -> None:
-        """Let a large value live for ever: first its parts, then the head, if it is still there.
+        """Make a large value live for ever: first its parts, then the head, if it is still there.
 
         parts = :parts
         """

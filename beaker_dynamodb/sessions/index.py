@@ -22,7 +22,7 @@ logger = logging.getLogger("beaker_dynamodb.sessions")
 
 #: Of an indexed value in UTF-8, in bytes: with its prefix it stays a valid key.
 LONGEST_VALUE = 256
-#: BatchGetItem takes so many keys.
+#: Keys that one BatchGetItem takes.
 BATCH_SIZE = 100
 #: Until a pass finds nothing more: a login may reach the index a moment later.
 MOST_PASSES = 10
@@ -112,7 +112,7 @@ class SessionIndex:
         Args:
             key: one of `index_keys`.
             value: in those sessions.
-            spared: partition keys of sessions that go on.
+            spared: partition keys of sessions that are not ended.
         """
         ended: dict[tuple[RowKey, str], FoundSession] = {}
         for _ in range(MOST_PASSES):

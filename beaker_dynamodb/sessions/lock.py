@@ -90,7 +90,7 @@ class LockOwner:
         self._held: dict[LockName, HeldLock] = {}
 
     def held(self, name: LockName) -> HeldLock | None:
-        """The lock that it holds under a name, also after the lease has expired."""
+        """The lock that it holds under a name, even after the lease has expired."""
         return self._held.get(name)
 
     def hold(self, name: LockName, held: HeldLock) -> None:
@@ -133,7 +133,7 @@ class LockOwner:
 
     @property
     def holds_any(self) -> bool:
-        """Whether it holds any lock, also one whose lease has expired."""
+        """Whether it holds any lock, even one whose lease has expired."""
         return bool(self._held)
 
     @property

@@ -136,7 +136,7 @@ class SharedClient:
         """Read the credentials of the AWS chain again; False if the options give an access key.
 
         Args:
-            refused: the client whose credentials DynamoDB refused. Of many threads that meet
+            refused: the client whose credentials DynamoDB refused. Of many threads that get
                 the refusal at once, the first replaces it.
         """
         if self._options.aws_access_key_id is not None:
@@ -177,7 +177,7 @@ class SharedClient:
             return self._was_answered
 
     def close(self) -> None:
-        """Let the client go, and close its connections; the next call creates another client.
+        """Drop the client, and close its connections; the next call creates another client.
 
         Calls in progress keep their connections until they end.
         """

@@ -55,7 +55,7 @@ _NOT_CREATED = {
     TABLE_IN_USE: "table exists",
     "LimitExceededException": "DynamoDB creates no further table for now",
 }
-#: So many tables are remembered: renewed credentials that are given as options name one again.
+#: Tables that are remembered: renewed credentials that are passed as options name one again.
 MOST_KNOWN_TTL = 256
 #: The tables whose TTL this process has looked at, the one used last at the end.
 _known_ttl: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
@@ -199,7 +199,7 @@ class TableDefinition:
         clock: Clock,
         settings: TableSettings,
     ) -> bool:
-        """Create the table if it is missing, also if it is so only after a while."""
+        """Create the table if it is missing, now or once its deletion is done."""
         deadline = clock() + limit
         created = self._request_creation(progress, settings)
         while not self._is_active(state := self.describe()):

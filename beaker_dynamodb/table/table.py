@@ -115,7 +115,7 @@ class Table:
             return self._connection.shared.missing_settings()
 
     def verify_no_outage(self) -> None:
-        """Raise at once what a call would raise in an outage that is still going on.
+        """Raise at once what a call would raise in an outage that has not ended.
 
         For calls that can be done without; see `Breaker`. Of these, a few are let through.
 
