@@ -163,7 +163,7 @@ class TestTwoMachines:
     ) -> None:
         def make() -> int:
             waiting = threads.submit(make_cache(dynamodb, lock_wait=0).get, "a", createfunc=never)
-            with pytest.raises(LockTimeout, match="being made for 0 s") as caught:
+            with pytest.raises(LockTimeout, match="not created within 0 s") as caught:
                 waiting.result(PATIENCE)
             assert caught.value.table == dynamodb.options["table_name"]
             return 1

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,16 @@ def test_a_layer_imports_only_from_layers_above_its_own(path: Path) -> None:
     allowed = set(LAYERS[: LAYERS.index(layer) + 1])
     own = [name.split(".") for name in imported_names(path) if name.startswith("beaker_dynamodb.")]
     assert {name[1] for name in own} <= allowed
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_page_names_what_a_layer_imports(layer: str) -> None:
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{layer}/?` \|.*\|(.*)\|.*\|$", page, re.MULTILINE)
+    assert row, f"{layer} has no row"
+    names = {name for path in MODULES if layer_of(path) == layer for name in imported_names(path)}
+    own = {name.split(".")[1] for name in names if name.startswith("beaker_dynamodb.")}
+    assert set(re.findall(r"`(\w+)`", row[1])) == own & {*LAYERS} - {layer}
 
 
 @each_module

@@ -206,7 +206,7 @@ class TestALock:
         second = own_shop.load(first.id)
         first.lock()
         first.lock()
-        with pytest.raises(LockTimeout, match="was locked for 0 s"):
+        with pytest.raises(LockTimeout, match="was not free for 0 s"):
             second.lock()
         second.unlock()
         first.unlock()

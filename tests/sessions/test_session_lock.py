@@ -81,7 +81,7 @@ def test_another_thread_cannot_acquire_a_held_lock(
 ) -> None:
     def meanwhile(_: Any) -> None:
         waiting = threads.submit(other.request, lambda session: (session.get("n"), session.lock()))
-        with pytest.raises(LockTimeout, match="was locked for 0 s") as caught:
+        with pytest.raises(LockTimeout, match="was not free for 0 s") as caught:
             waiting.result(10)
         assert caught.value.table == dynamodb.options["table_name"]
 

@@ -171,7 +171,7 @@ class TestATableOfAnotherKind:
         make_table(dynamodb, [("id", "S")])
         Site(dynamodb.options).request(count)
         assert not is_ttl_on(dynamodb)
-        assert "the table has the keys id (S), and needs" in warnings.text
+        assert "the table has the keys id (S), but needs" in warnings.text
 
 
 def test_two_processes_may_switch_it_on_at_once(dynamodb: Any, wire: Wire) -> None:
