@@ -10,14 +10,14 @@ and the error that caused it, and never shows a session id, a payload or a key.
      ├── ItemTooLarge         the value is larger than max_value_size
      ├── CorruptItem          this package did not write the item, or someone has altered it
      ├── ConflictError        another request has changed the session at the same time
-     └── LockTimeout          another has held the lock for all of lock_wait, or may hold it now
+     └── LockTimeout          a lock was not free within lock_wait, or was held too long
 """
 
 from __future__ import annotations
 
 
 class BeakerDynamoDBError(Exception):
-    """Base of this package's errors; raised itself if none of the others fits.
+    """Base class of this package's errors; raised itself if no other class fits.
 
     Args:
         message: what happened and what to do next.
@@ -66,7 +66,7 @@ class StoreUnavailable(BeakerDynamoDBError):
 
 
 class ItemTooLarge(BeakerDynamoDBError):
-    """The value is larger than `max_value_size`, or the item than DynamoDB's limit of 400 KB."""
+    """The value is larger than `max_value_size`, or its item exceeds DynamoDB's 400 KB."""
 
 
 class CorruptItem(BeakerDynamoDBError):
@@ -78,4 +78,4 @@ class ConflictError(BeakerDynamoDBError):
 
 
 class LockTimeout(BeakerDynamoDBError):
-    """Another has held the lock for all of `lock_wait`, or may hold it since `lock_timeout`."""
+    """A lock was not free within `lock_wait`, or was held longer than `lock_timeout`."""

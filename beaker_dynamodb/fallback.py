@@ -13,7 +13,7 @@ from .errors import ConfigurationError, CorruptItem, StoreUnavailable
 from .options import FALLBACK_OPTIONS, Options
 from .table import SESSION
 
-_HOW_TO_MEND = "check it and the options fallback_..., or leave them out once it is migrated"
+_REMEDY = "check it and the options fallback_..., or remove them once it is migrated"
 
 
 class Fallback:
@@ -36,7 +36,7 @@ class Fallback:
         folder = options.fallback_data_dir
         # Beaker would create a missing one, and find no session in it.
         if folder is not None and not os.access(folder, os.R_OK | os.X_OK):
-            raise ConfigurationError(f"fallback_data_dir = {folder} is no folder that can be read")
+            raise ConfigurationError(f"fallback_data_dir = {folder} is not a readable folder")
 
     def open(self, session_id: str) -> Any:
         """Beaker's namespace manager of a session, as its class Session builds it."""
@@ -70,7 +70,9 @@ class FallbackCopy:
         except Exception as error:
             raise self._unavailable(error) from error
         if text is not None and not isinstance(text, str):
-            raise CorruptItem("what the fallback has under a session's id is no session")
+            raise CorruptItem(
+                "the fallback holds something other than a session under a session's id"
+            )
         return text
 
     def delete(self) -> None:
@@ -94,7 +96,7 @@ class FallbackCopy:
     def _unavailable(self, error: Exception) -> StoreUnavailable:
         # Only the error's name: its text may quote an id, or a URL with a password.
         reason = f"the fallback, {self._fallback.name}, did not answer ({type(error).__name__})"
-        return StoreUnavailable(f"{reason}: {_HOW_TO_MEND}", cause=error)
+        return StoreUnavailable(f"{reason}: {_REMEDY}", cause=error)
 
 
 def _manager_of(name: str) -> Any:
@@ -102,11 +104,13 @@ def _manager_of(name: str) -> Any:
         manager = clsmap[name]
     except KeyError as error:
         raise ConfigurationError(
-            f"fallback_type = {name} is no backend of Beaker's: give one such as file, "
-            "ext:database, ext:redis or ext:mongodb"
+            f"fallback_type = {name} is not a Beaker backend: set one such as file, ext:database, "
+            "ext:redis or ext:mongodb"
         ) from error
     if name == "ext:dynamodb":
-        raise ConfigurationError("fallback_type names another backend than ext:dynamodb")
+        raise ConfigurationError(
+            "fallback_type = ext:dynamodb: name the backend that the sessions come from"
+        )
     return manager
 
 

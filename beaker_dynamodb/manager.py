@@ -108,7 +108,9 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
         elif rename(self._renamed_from.session_row, self.session_row, saved):
             self._renamed_from = None
         else:
-            logger.warning("a session ended while a request ran, not stored under its new id")
+            logger.warning(
+                "a session is not stored under its new id: it ended while the request ran"
+            )
 
     @reported
     def set_value(self, key: str | bytes, value: Any, expiretime: float | None = None) -> None:
@@ -306,7 +308,7 @@ class DynamoDBNamespaceManager(NamespaceManager):  # type: ignore[misc]  # Beake
             raise
         except (KeyError, TypeError) as error:
             # Beaker would treat it as a missing session (beaker/session.py, Session.load).
-            fault = BeakerDynamoDBError("a fault of this package: report it", cause=error)
+            fault = BeakerDynamoDBError("a bug in beaker_dynamodb: report it", cause=error)
             fault.failed_session = _digest(self.namespace)
             raise fault from error
         return MISSING if text is None else text

@@ -27,9 +27,9 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
 
     Args:
         wrap_app: the WSGI application.
-        config: settings with Beaker's prefix `session.` or `beaker.session.`. Those of caches in
-            DynamoDB, with `cache.` or `beaker.cache.`, are checked, too, for Beaker's
-            `CacheMiddleware` and `CacheManager`, which read the same settings.
+        config: settings with Beaker's prefix `session.` or `beaker.session.`. Settings of caches in
+            DynamoDB, with `cache.` or `beaker.cache.`, are only checked: Beaker's
+            `CacheMiddleware` and `CacheManager` read them.
         environ_key: key of the session in the WSGI environment.
         settings: settings without a prefix; they take precedence.
 

@@ -48,7 +48,7 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         if options.get("type") not in OWN_TYPES:
             raise ConfigurationError(
                 f"DynamoDBSession stores sessions in DynamoDB, but session.type is "
-                f"{options['type']}: set ext:dynamodb, or leave session_class out"
+                f"{options['type']}: set ext:dynamodb, or remove session_class"
             )
         check_encryption(options)
         self._replaces_corrupt = options.pop("invalidate_corrupt", False)
@@ -91,9 +91,9 @@ class DynamoDBSession(Session):  # type: ignore[misc]  # Beaker has no types
         """Store the session.
 
         Args:
-            accessed_only: whether only the access time is renewed, as Beaker's middleware does at
-                the end of a request without a save. What the application has changed all the same
-                is stored unless another request has changed the session.
+            accessed_only: whether the save only renews the access time, as Beaker's middleware
+                does at the end of a request without a save. Changes that the application has
+                not saved are then stored, unless another request has changed the session.
 
         Raises:
             ConflictError: other requests have changed it again and again, or `on_conflict` is
@@ -307,12 +307,14 @@ def check_encryption(options: Mapping[str, Any]) -> None:
     if not options.get("encrypt_key"):
         return
     if not options.get("validate_key"):
-        raise ConfigurationError("session.encrypt_key needs session.validate_key beside it")
+        raise ConfigurationError(
+            "session.encrypt_key is set without session.validate_key: set both"
+        )
     cipher = crypto.get_crypto_module(options.get("crypto_type") or "default")
     if not _authenticates(cipher):
         raise ConfigurationError(
-            f"session.encrypt_key has no cipher that notices an altered session ({cipher.__name__}"
-            "): run `pip install cryptography`, and set crypto_type to cryptography or not at all"
+            f"session.encrypt_key has no cipher that detects altered sessions ({cipher.__name__}): "
+            "run `pip install cryptography`, and set crypto_type = cryptography or remove it"
         )
 
 

@@ -1,4 +1,4 @@
-"""What happens when an application starts: its options are checked, and its table if it wants."""
+"""Check the options when an application starts and, if it is configured, its table."""
 
 from __future__ import annotations
 

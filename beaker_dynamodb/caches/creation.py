@@ -63,7 +63,7 @@ class CreationLock:
 
         Raises:
             LockTimeout: it was not free within the limit. Beaker ignores what a waiting call
-                returns, and would go on without the lock (beaker/container.py, Value.get_value).
+                returns, and would continue without the lock (beaker/container.py, Value.get_value).
         """
         deadline = time.monotonic() + self._limit
         is_free = self._local.acquire(blocking=False)

@@ -132,11 +132,13 @@ class CreationLease:
         if held is None:
             return False
         if held.lease is None:
-            logger.warning("%s: made in an outage, not stored", self._key)
+            logger.warning("%s: not stored: it was created in an outage", self._key)
         elif self._is_stored(row, held, held.lease):
             held.made = row.version
         else:
-            logger.info("%s: another has made or removed it since, not stored", self._key)
+            logger.info(
+                "%s: not stored: another client has stored or removed it meanwhile", self._key
+            )
         held.has_ended = True
         return True
 
@@ -159,8 +161,8 @@ class CreationLease:
         """The error for a wait that took too long."""
         return self._leases.table.error(
             LockTimeout,
-            f"a cache value was being made for {self._options.lock_wait:g} s: "
-            "look at its creation function, or raise lock_wait",
+            f"a cache value was not created within {self._options.lock_wait:g} s: "
+            "check its creation function, or raise lock_wait",
         )
 
     def report(self, error: BeakerDynamoDBError) -> None:
@@ -228,7 +230,7 @@ class CreationLease:
         try:
             return self._leases.extend(self._key, held.lease, length)
         except BeakerDynamoDBError as error:
-            logger.warning("%s: a lease was not extended: %s", self._key, error)
+            logger.warning("%s: the lease was not extended: %s", self._key, error)
             self.report(error)
             return True
 

@@ -93,7 +93,7 @@ class EntryReader:
                 break
             # Another value replaced this one and removed its parts; or the parts are lost.
             last, consistent = entry, True
-        logger.warning("%s: parts of the value are missing, it counts as missing", key)
+        logger.warning("%s: parts of the value are missing, so it counts as missing", key)
         return last
 
     def read_batch(self, keys: Sequence[RowKey]) -> Iterator[CacheEntry]:

@@ -94,7 +94,7 @@ class Heartbeat:
             self._is_running = True
         except RuntimeError as error:
             # At its exit the interpreter starts no thread; a limit of the machine is met.
-            logger.warning("leases are not extended: %s", error)
+            logger.warning("leases are not extended, because no thread can start: %s", error)
 
     def _run(self) -> None:
         try:

@@ -19,7 +19,7 @@ from .entry import MISSING, CacheEntry, EntryReader, has_beakers_form, has_expir
 
 logger = logging.getLogger("beaker_dynamodb.caches")
 
-#: A value has at most 400 KB in its own item: so many are held in memory at once for `keys`.
+#: A value has at most 400 KB in its own item: `keys` holds this many in memory at once.
 KEYS_PER_READ = 25
 
 
@@ -167,7 +167,7 @@ class CacheValues:
     def _data(self, value: object) -> bytes:
         options = self._options
         if options.serializer == "json" and not has_beakers_form(value):
-            raise TypeError("with serializer = json a cache holds what Beaker's Cache stores")
+            raise TypeError("with serializer = json, only Beaker's Cache can store values")
         try:
             encoded = encode_value(
                 value, options.serializer, options.compression, options.max_value_size

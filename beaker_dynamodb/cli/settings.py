@@ -38,7 +38,7 @@ _OPTIONS = (
 def table_settings(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add these options, and those of the table's capacity, to a command.
 
-    It receives them as `settings`, and the capacity with its `options`; stands below the options
+    It receives them as `settings`, and the capacity with its `options`; goes below the options
     that choose the table.
     """
 

@@ -247,6 +247,6 @@ def decompress(compressed: bytes, max_size: int) -> bytes:
 def too_large(size: str, max_size: int) -> ItemTooLarge:
     """The error for a value of more than `max_size` bytes."""
     return ItemTooLarge(
-        f"the value takes {size}, and max_value_size is {max_size:,}: "
+        f"the value takes {size}, but max_value_size is {max_size:,}: "
         "store less under one key, or raise max_value_size"
     )

@@ -21,7 +21,7 @@ def write_pickle(value: Any) -> bytes:
     Values from several pickles can be mixed.
 
     Raises:
-        pickle.PicklingError: it holds something else than builtin values and stand-ins.
+        pickle.PicklingError: it holds something other than builtin values and stand-ins.
     """
     writer = _Writer()
     writer.write(value)

@@ -116,7 +116,7 @@ class StandIn(metaclass=StandInClass):
         self._operands(Action.SET_ITEM).extend((key, item))
 
     def _operands(self, action: Action) -> list[Any]:
-        """The operands of the last operation, which goes on."""
+        """The operands of the last operation, which more can be added to."""
         if not self.operations or self.operations[-1][0] is not action:
             self.operations.append((action, []))
         return self.operations[-1][1]
@@ -176,7 +176,7 @@ def read_pickle(payload: bytes) -> Any:
 def _load_whole(reader: Any, stream: io.BufferedIOBase) -> Any:
     value = reader.load()
     if stream.read(1):
-        raise pickle.UnpicklingError("the pickle goes on after its end")
+        raise pickle.UnpicklingError("the pickle continues after its end")
     return value
 
 
@@ -214,7 +214,7 @@ class _SlowReader(_Unpickler):
         """Accept any maker: a function can make classes."""
         arguments, maker = self.stack.pop(), self.stack.pop()
         if not isinstance(maker, (StandIn, StandInClass)):
-            raise pickle.UnpicklingError("an instance of what is no class")
+            raise pickle.UnpicklingError("an instance of something that is not a class")
         self.stack.append(stand_in(maker, Making.NEW, tuple(arguments)))
 
     dispatch[pickle.NEWOBJ[0]] = load_newobj

@@ -302,7 +302,7 @@ def _without_access(content: SessionContent) -> dict[Any, Any]:
 
 
 def _is_beakers(key: str, content: SessionContent) -> bool:
-    """Whether a key has what Beaker puts there when a session begins, as far as one can tell."""
+    """Whether a key has what Beaker puts there when a session begins, as far as is known."""
     return key in BEAKERS_TIMES or content.get(key) in BEAKERS_COOKIE
 
 

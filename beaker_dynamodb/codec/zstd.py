@@ -52,7 +52,7 @@ class Dictionary:
         """From stored bytes.
 
         Raises:
-            CorruptItem: they are not those of the dictionary that has the name.
+            CorruptItem: they do not belong to the dictionary with this name.
         """
         if name_of(data) != name or len(data) <= _HEAD.size:
             raise CorruptItem("a dictionary was altered: its content does not match its name")
@@ -70,7 +70,7 @@ class Dictionary:
         return name_of(self.data)
 
     def covers(self, life: int | None) -> bool:
-        """Whether a row that lives so many seconds, None for ever, may be written with it."""
+        """Whether a row with this life in seconds, None for ever, may be written with it."""
         if self.longest_life is None:
             return True
         return life is not None and life <= self.longest_life
@@ -103,7 +103,7 @@ FindDictionary: TypeAlias = Callable[[bytes], Dictionary]
 
 def find_none(_name: bytes) -> Dictionary:
     """For a caller that reads no dictionaries."""
-    raise CorruptItem("a row was written with a dictionary, and none is read here")
+    raise CorruptItem("a row was written with a dictionary, but this reader uses none")
 
 
 def name_of(data: bytes) -> bytes:

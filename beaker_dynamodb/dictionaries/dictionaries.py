@@ -1,4 +1,4 @@
-"""Dictionaries: what sessions are compressed with, known without a call on the way of a request."""
+"""Dictionaries: what sessions are compressed with, known without a call in a request."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Dictionaries:
             type(self).start(run)
         except RuntimeError as error:
             # At its exit the interpreter starts no thread; a limit of the machine is met.
-            logger.warning("dictionaries are not refreshed: %s", error)
+            logger.warning("dictionaries are not refreshed, because no thread can start: %s", error)
 
 
 class _Registry:

@@ -21,13 +21,13 @@ from ..table import write_units
 TRAINED, EACH_HELD_BACK = 300, 4
 #: Samples for one training.
 ENOUGH = TRAINED + TRAINED // (EACH_HELD_BACK - 1)
-#: Without so many, what is measured on the others means nothing.
+#: With fewer samples, the measurement on the others means nothing.
 FEWEST = 20
 #: In bytes. Of larger sessions a dictionary saves little.
 LARGEST = 16_384
 #: A row that is written next may live longer than the longest-lived sample.
 LIFE_FACTOR = 2
-#: A dictionary that saves less than one in so many write units is not worth a replacement.
+#: A dictionary must save more than one write unit in this many to be worth a replacement.
 LEAST_SHARE = 50
 
 

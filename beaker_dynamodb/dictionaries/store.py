@@ -92,11 +92,13 @@ class DictionaryStore:
         if not isinstance(stored, Row):
             return None
         if len(stored.data) != NAME_SIZE:
-            raise self._rows.table.error(CorruptItem, "the name of a dictionary has another form")
+            raise self._rows.table.error(
+                CorruptItem, "the name of the current dictionary has an unknown form"
+            )
         return stored.data
 
     def install(self, dictionary: Dictionary) -> None:
-        """Store a dictionary, let it be current, and let the one that it replaces expire.
+        """Store a dictionary, make it current, and let the one that it replaces expire.
 
         The dictionary is stored first, so that the current one is always there.
 
@@ -118,11 +120,11 @@ class DictionaryStore:
                 return
         raise self._rows.table.error(
             TableError,
-            "others store dictionaries at the same time: run `beaker-dynamodb train` again",
+            "other processes store dictionaries now: run `beaker-dynamodb train` again",
         )
 
     def retire_current(self) -> bytes | None:
-        """Let no dictionary be current; returns the name of the one that was, if any.
+        """Make no dictionary current; returns the name of the one that was, if any.
 
         Raises:
             StoreUnavailable: DynamoDB did not answer.
@@ -140,7 +142,9 @@ class DictionaryStore:
             stored = self._rows.get(self._pointer, consistent=True)
         except CorruptItem as error:
             # An earlier signing_key has signed it.
-            logger.warning("the name of the current dictionary is replaced: %s", error)
+            logger.warning(
+                "the name of the current dictionary cannot be read, and is replaced: %s", error
+            )
             return None
         return stored if isinstance(stored, Row) else None
 
@@ -171,10 +175,10 @@ class DictionaryStore:
         table = self._rows.table
         place = table.location["table"]
         message = (
-            f"the dictionary {name.hex()} that a session was written with {what}; the session is "
-            "intact: restore the dictionary's item from a backup, such as `aws dynamodb "
+            f"the dictionary {name.hex()}, which a session was written with, {what}; the session "
+            "is intact: restore the dictionary's item from a backup, such as `aws dynamodb "
             f"restore-table-to-point-in-time --source-table-name {place} --target-table-name "
-            f"{place}-restored --use-latest-restorable-time`, or end the session by "
+            f"{place}-restored --use-latest-restorable-time`, or end the session with "
             f"`beaker-dynamodb delete --table-name {place}`"
         )
         error = table.error(TableError, message)

@@ -65,7 +65,7 @@ class Samples:
             self._next_training = moment
 
     def taken(self, overhead: int) -> list[Sample]:
-        """All samples, of items with so many bytes besides the data."""
+        """All samples, of items with this many bytes besides the data."""
         with self._lock:
             found = list(self._by_partition.values())
         return [Sample(payload, life, overhead) for payload, life in found]
@@ -122,7 +122,7 @@ class Trainer:
         samples = self._samples.taken(self._overhead())
         training = train_on(samples, math.floor(moment), self._options.compression, current)
         if training.dictionary is None or not training.is_worth_it:
-            logger.info("a new dictionary would save no write unit: none is stored")
+            logger.info("no new dictionary is stored: it would save too few write units")
             return
         self._store.install(training.dictionary)
         self._known.confirm(training.dictionary, moment)

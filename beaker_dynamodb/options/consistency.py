@@ -50,7 +50,7 @@ def zstd_library() -> Any:
             if is_included
             else "it is not installed: run `pip install 'beaker-dynamodb[zstd]'`"
         )
-        message = f"compression = zstd, and what it has written, needs the library of zstd; {cure}"
+        message = f"compression = zstd, and sessions written with it, need a zstd library; {cure}"
         raise ConfigurationError(message, cause=error) from error
 
 
@@ -61,38 +61,43 @@ def _check_attribute_names(options: Options) -> None:
     if repeated:
         raise ConfigurationError(
             f"two attributes have the name {repeated[0]}: give hash_key, range_key, "
-            "ttl_attribute and index_keys names of their own, other than "
+            "ttl_attribute and index_keys different names, other than "
             f"{', '.join(RESERVED_ATTRIBUTES)}"
         )
 
 
 def _check_credentials(options: Options) -> None:
     if bool(options.aws_access_key_id) != bool(options.aws_secret_access_key):
-        raise ConfigurationError("give aws_access_key_id and aws_secret_access_key together")
+        raise ConfigurationError(
+            "one of aws_access_key_id and aws_secret_access_key is missing: set both or neither"
+        )
     if options.aws_session_token and not options.aws_access_key_id:
-        raise ConfigurationError("aws_session_token needs aws_access_key_id: give both")
+        raise ConfigurationError("aws_session_token is set without aws_access_key_id: set both")
     if options.profile and options.aws_access_key_id:
-        raise ConfigurationError("give profile or aws_access_key_id, not both")
+        raise ConfigurationError("profile and aws_access_key_id are both set: remove one of them")
 
 
 def _check_billing(options: Options) -> None:
     units_given = options.read_capacity_units or options.write_capacity_units
     if options.billing_mode == "on_demand" and units_given:
-        raise ConfigurationError("capacity units need billing_mode = provisioned")
+        raise ConfigurationError(
+            "capacity units have no effect with billing_mode = on_demand: set billing_mode = "
+            "provisioned, or remove them"
+        )
 
 
 def _check_fallback(options: Options) -> None:
     names = [field.name for field in fields(options) if field.name.startswith("fallback_")]
     given = [name for name in names if getattr(options, name) is not None]
     if given and options.fallback_type is None:
-        raise ConfigurationError(f"{given[0]} needs fallback_type: give both")
+        raise ConfigurationError(f"{given[0]} is set without fallback_type: set both")
 
 
 def _check_index(options: Options) -> None:
     if options.index_keys and options.opaque_sessions:
         raise ConfigurationError(
-            "index_keys reads each session, and opaque_sessions stores those that nobody can "
-            "read: use beaker_dynamodb.SessionMiddleware, and leave opaque_sessions out"
+            "index_keys reads each session, but opaque_sessions stores sessions that the backend "
+            "cannot read: use beaker_dynamodb.SessionMiddleware, and remove opaque_sessions"
         )
 
 

@@ -52,7 +52,7 @@ class Options:
     endpoint_url: str | None = option(
         None,
         endpoint,
-        "URL of DynamoDB or its stand-in, if not the region's; `host` is another name for it",
+        "URL of DynamoDB or a stand-in, if not the region's own; `host` is an alias",
         shown=_AWS_CHAIN,
         client=True,
     )
@@ -85,17 +85,15 @@ class Options:
     key_prefix: str = option(
         "",
         prefix,
-        "prefix of each namespace, so that several applications can share a table; let it end with "
+        "prefix of each partition key, so that several applications can share a table; end it with "
         "a colon, or the names of caches are hashed",
         shown="empty",
     )
-    create_table: bool = option(
-        True, flag, "create the table if DynamoDB reports that it is missing"
-    )
+    create_table: bool = option(True, flag, "create the table if it is missing")
     billing_mode: str | None = option(
         None,
         choice("on_demand", "provisioned"),
-        "of a table that the package creates: `on_demand` or `provisioned`",
+        "billing of a table that the package creates: `on_demand` or `provisioned`",
         shown="`on_demand`, or `provisioned` if capacity units are given",
         table=True,
     )
@@ -118,7 +116,7 @@ class Options:
     ttl: int | None = option(
         None,
         whole_number(0, LONGEST_LIFE),
-        "life of a session after its last touch; 0 = never expires",
+        "life of a session after its last touch; 0 = it never expires",
         unit="seconds",
         shown="Beaker's `timeout`, or 86400 (one day) if there is none",
         session=True,
@@ -126,7 +124,7 @@ class Options:
     timeout: int | None = option(
         None,
         whole_number(0, LONGEST_LIFE),
-        "Beaker's own: idle time of a session, and life of a cache value without `expire`",
+        "Beaker's own option: idle time of a session, and life of a cache value without `expire`",
         unit="seconds",
         shown="none",
     )
@@ -141,7 +139,7 @@ class Options:
     touch_interval: float | None = option(
         None,
         seconds(0, LONGEST_LIFE),
-        "least time between two writes that only renew a session; 0 = every request writes",
+        "shortest time between two writes that only renew a session; 0 = every request writes",
         unit="seconds",
         shown="30, or a tenth of the session's life if that is less",
         session=True,
@@ -149,14 +147,14 @@ class Options:
     keep_expired: bool = option(
         False,
         flag,
-        "leave expired sessions to DynamoDB's TTL instead of deleting them on a read",
+        "leave expired sessions to DynamoDB's TTL, instead of deleting them when they are read",
         session=True,
     )
     consistent_read: bool = option(
         True,
         flag,
-        "`false` halves the cost of reads; if such a read does not find a session, a strongly "
-        "consistent read follows",
+        "`false` halves the cost of reads; if such a read finds no session, a strongly consistent "
+        "read follows",
     )
     hash_ids: bool = option(
         True, flag, "store the SHA-256 of each session id instead of the id", session=True
@@ -164,8 +162,8 @@ class Options:
     index_keys: tuple[str, ...] = option(
         (),
         index_keys,
-        "keys of a session, such as `user_id`, by which `sessions_of` and `end_sessions` find it; "
-        "each has an index of its own; several are separated by commas",
+        "keys of a session, such as `user_id`, by which `sessions_of` and `end_sessions` find it, "
+        "separated by commas; each has its own index",
         shown="none",
         session=True,
         table=True,
@@ -173,64 +171,64 @@ class Options:
     save_empty: bool = option(
         False,
         flag,
-        "also store a new session into which the application has put nothing",
+        "also store a new session that the application has put nothing into",
         session=True,
     )
     opaque_sessions: bool = option(
         False,
         flag,
-        "store sessions that only the application can read, encrypted or with its own serializer, "
-        "also without `DynamoDBSession`: each request writes, and the later one wins",
+        "store encrypted sessions, and sessions in the application's own serializer, even without "
+        "`DynamoDBSession`: each request writes, and the later write wins",
         session=True,
     )
     startup_check: str = option(
         "off",
         choice("off", "warn", "fail"),
         "check the table when the application starts, once per process: `warn` logs what is wrong, "
-        "`fail` also refuses to start; takes effect in SessionMiddleware, the include, the filter "
-        "and the TurboGears component",
+        "`fail` also refuses to start; has an effect in SessionMiddleware, the Pyramid include, "
+        "the Paste filter and the TurboGears component",
         session=True,
     )
     on_conflict: str = option(
         "merge",
         choice("merge", "overwrite", "raise"),
-        "if another request has changed the session: `merge` the changes of this request into it, "
-        "`overwrite` it, or `raise` ConflictError",
+        "what to do if another request has changed the session: `merge` the changes of this "
+        "request into it, `overwrite` it, or `raise` ConflictError",
         session=True,
     )
     compression: str = option(
         "zlib",
         choice("zlib", "zstd", "none"),
-        "`zlib`, `zstd` (needs the extra `zstd`) or `none`; can change at any time, to `zstd` once "
-        "all workers can read it",
+        "`zlib`, `zstd` (needs the extra `zstd`) or `none`; it can change at any time, but to "
+        "`zstd` only once all workers can read it",
     )
     dictionary: str = option(
         "stored",
         choice("stored", "auto", "none"),
-        "of what sessions have in common, for `compression = zstd`: the one that `beaker-dynamodb "
-        "train` has `stored`, if any; `auto` also trains it, each day, on the application's own "
-        "sessions; or `none`",
+        "what `compression = zstd` uses as its dictionary: `stored` is the one that "
+        "`beaker-dynamodb train` has stored, if any; `auto` also trains one each day, on the "
+        "application's own sessions; or `none`",
         session=True,
     )
     signing_key: tuple[str, ...] = option(
         (),
         keys,
         "key that signs each item; an item without a valid signature is refused; of several keys, "
-        "separated by commas, the first signs and all are accepted",
+        "separated by commas, the first one signs and all are accepted",
         shown="none",
         secret=True,
     )
     serializer: str = option(
         "pickle",
         choice("pickle", "json"),
-        "for cache values: `pickle` or `json`",
+        "format of cache values: `pickle` or `json`",
         cache=True,
     )
     lock_timeout: int = option(
         30,
         whole_number(1, ONE_DAY),
-        "how long a session's lock can be held, and the lease of a creator, which is extended "
-        "while it runs; a process that dies blocks the others no longer than this",
+        "how long a session's lock can be held, and how long the lease of a creator is, which is "
+        "extended while it runs; a process that dies blocks others for this long at most",
         unit="seconds",
     )
     lock_wait: float = option(
@@ -249,14 +247,14 @@ class Options:
     shards: int = option(
         1,
         whole_number(1, 1000),
-        "over how many partitions a cache namespace is spread, as one takes 1,000 write units a "
-        "second; another number makes every value a miss",
+        "number of partitions that a cache namespace is spread over; each takes 1,000 write units "
+        "a second; a change of the number makes every value a miss",
         unit="partitions",
     )
     on_outage: str = option(
         "raise",
         choice("raise", "miss"),
-        "for caches, if DynamoDB does not answer: `raise` StoreUnavailable, or count it as a "
+        "what a cache does if DynamoDB does not answer: `raise` StoreUnavailable, or count it as a "
         "`miss`: the value is created and not stored",
         cache=True,
     )
@@ -269,8 +267,8 @@ class Options:
     max_value_size: int = option(
         8 * 1024 * 1024,
         whole_number(1, 39_999_999),
-        "before compression; a larger value is neither stored nor read; a value of more than "
-        "400 KB, DynamoDB's limit for an item, is split",
+        "largest value, before compression; a larger one is neither stored nor read; a value of "
+        "more than 400 KB, DynamoDB's limit for an item, is split",
         unit="bytes",
     )
     connect_timeout: float = option(
@@ -290,8 +288,7 @@ class Options:
     max_retries: int = option(
         2,
         whole_number(0, 20),
-        "attempts after the first one; a connection that died while it was idle is replaced "
-        "whatever this says",
+        "attempts after the first one; a connection that died while it was idle is always replaced",
         unit="attempts",
         client=True,
     )
@@ -305,28 +302,28 @@ class Options:
     client: str = option(
         "lean",
         choice("lean", "botocore"),
-        "what calls DynamoDB about items: `lean` takes a sixth of botocore's CPU time, and leaves "
-        "the calls to `botocore` while something watches or replaces them, such as a tracer",
+        "client for calls about items: `lean` takes a sixth of botocore's CPU time, and leaves the "
+        "calls to `botocore` while something observes or replaces them, such as a tracer",
         client=True,
     )
     fallback_type: str | None = option(
         None,
         text,
-        "Beaker's `type` of the backend that the sessions come from, such as `ext:redis`: a "
+        "Beaker's `type` of the old backend that the sessions come from, such as `ext:redis`: a "
         "session that the table lacks is read from there",
         shown="none",
         session=True,
     )
     fallback_url: str | None = option(
-        None, text, "`url` of that backend", shown="none", session=True, secret=True
+        None, text, "`url` of the old backend", shown="none", session=True, secret=True
     )
     fallback_data_dir: str | None = option(
-        None, text, "`data_dir` of that backend", shown="none", session=True
+        None, text, "`data_dir` of the old backend", shown="none", session=True
     )
     fallback_table_name: str | None = option(
         None,
         text,
-        "`table_name` of that backend, if it is `ext:database`",
+        "`table_name` of the old backend, if it is `ext:database`",
         shown="`beaker_cache`",
         session=True,
     )

@@ -137,7 +137,7 @@ def unknown_option(name: str, value: object, prefix: str, known: Iterable[str]) 
     """
     nearest = difflib.get_close_matches(name, list(known), n=1)
     own = ", ".join(sorted([*OPTIONS, *ALIASES, "url"]))
-    hint = f"did you mean {prefix}{nearest[0]}?" if nearest else f"known are {own}"
+    hint = f"did you mean {prefix}{nearest[0]}?" if nearest else f"the options are {own}"
     # A misspelt secret is a secret.
     is_secret = SECRETS & set(nearest) or SECRET_WORDS & set(name.split("_"))
     shown = "" if is_secret else shown_value(name, value).replace(", not", " =", 1)
@@ -151,7 +151,9 @@ def _is_option(name: str, value: object) -> bool:
 def _without_aliases(options: Mapping[str, object], prefix: str) -> dict[str, object]:
     for alias, name in ALIASES.items():
         if alias in options and name in options:
-            raise ConfigurationError(f"give {prefix}{name} or {prefix}{alias}, not both")
+            raise ConfigurationError(
+                f"{prefix}{name} and {prefix}{alias} are the same option: remove one of them"
+            )
     return {ALIASES.get(name, name): value for name, value in options.items()}
 
 
@@ -177,10 +179,12 @@ def _with_query(options: dict[str, object], query: str, prefix: str) -> dict[str
         if not equals:
             # Without the name: it may be the rest of a secret that contains `&`.
             raise ConfigurationError(
-                f"option {prefix}url gives an option without a value: {URL_FORM}"
+                f"option {prefix}url contains an option without a value: write {URL_FORM}"
             )
         if name in options:
-            raise ConfigurationError(f"option {prefix}url gives {name} twice")
+            raise ConfigurationError(
+                f"option {prefix}url contains {name} twice: remove one of them"
+            )
         # Not parse_qsl, which decodes the `+` of a secret key as a space.
         options[name] = unquote(value)
     return options

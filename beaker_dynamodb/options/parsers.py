@@ -40,7 +40,7 @@ def text(value: object) -> str:
     """A text that is not empty, without the white space around it."""
     if isinstance(value, str) and value.strip():
         return value.strip()
-    raise ValueError("a text that is not empty")
+    raise ValueError("a non-empty string")
 
 
 def credential(value: object) -> str:
@@ -51,7 +51,7 @@ def credential(value: object) -> str:
         given = ""
     if given.isascii() and given.isprintable() and given and " " not in given:
         return given
-    raise ValueError("a text in ASCII without white space")
+    raise ValueError("an ASCII string without white space")
 
 
 def table(value: object) -> str:
@@ -63,12 +63,12 @@ def table(value: object) -> str:
         raise ValueError("an ARN such as arn:aws:dynamodb:eu-west-1:123456789012:table/beaker")
     if TABLE_NAME.fullmatch(name):
         return name
-    raise ValueError("3 to 255 of the characters a-z, A-Z, 0-9, _, - and .")
+    raise ValueError("3 to 255 characters: a-z, A-Z, 0-9, _, - and .")
 
 
 def attribute_name(value: object) -> str:
     """The name of an attribute that an expression can contain."""
-    expected = f"a text of 1 to {LONGEST_ATTRIBUTE_NAME} bytes without the characters . [ and ]"
+    expected = f"a string of 1 to {LONGEST_ATTRIBUTE_NAME} bytes without the characters . [ and ]"
     try:
         name = text(value)
     except ValueError:
@@ -85,7 +85,7 @@ def prefix(value: object) -> str:
     """A text that leaves room for a namespace after it; may be empty."""
     if isinstance(value, str) and _is_utf8(value) and len(value.encode()) <= LONGEST_PREFIX:
         return value
-    raise ValueError(f"a text of at most {LONGEST_PREFIX} bytes")
+    raise ValueError(f"a string of at most {LONGEST_PREFIX} bytes")
 
 
 def endpoint(value: object) -> str:
@@ -124,7 +124,9 @@ def seconds(smallest: float, largest: float) -> Parser:
 
 def keys(value: object) -> tuple[str, ...]:
     """One key, or several separated by commas; RFC 2104 recommends the length of the digest."""
-    expected = f"one text or several, comma separated, of at least {SHORTEST_KEY} characters each"
+    expected = (
+        f"one key or several, separated by commas, of at least {SHORTEST_KEY} characters each"
+    )
     given = value.split(",") if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not all(isinstance(key, str) for key in given):
         raise ValueError(expected)
@@ -143,8 +145,8 @@ def index_keys(value: object) -> tuple[str, ...]:
     if 0 < len(names) <= MOST_INDEXES:
         return names
     raise ValueError(
-        "one name or several, comma separated, each of 3 to 200 of the characters "
-        f"a-z, A-Z, 0-9, _ and -; at most {MOST_INDEXES}"
+        f"at most {MOST_INDEXES} names, separated by commas, each of 3 to 200 characters: "
+        "a-z, A-Z, 0-9, _ and -"
     )
 
 
@@ -152,9 +154,7 @@ def function(value: object) -> Callable[..., Any]:
     """A function, or the one that a name such as `package.module:function` imports."""
     if callable(value):
         return value
-    expected = (
-        "a function, or the name of one that can be imported, such as package.module:function"
-    )
+    expected = "a function, or the name of one to import, such as package.module:function"
     module, _, name = str(value).strip().partition(":")
     try:
         found = getattr(importlib.import_module(module), name)

@@ -113,11 +113,11 @@ def _refuse_ineffective(
         if right:
             # A url holds the backend's options, and not Beaker's own.
             place = found if right in OPTIONS else prefix
-            raise ConfigurationError(f"{found}{name} has no effect: set {place}{right}")
+            raise ConfigurationError(f"{found}{name} has no effect: set {place}{right} instead")
         if name in foreign or name in right_names:
             raise ConfigurationError(
-                f"{found}{name} has no effect, it concerns {other}s: set {other}.{name}, or "
-                "remove the key"
+                f"{found}{name} has no effect, because it is an option of {other}s: set "
+                f"{other}.{name}, or remove the key"
             )
 
 
@@ -161,6 +161,6 @@ def _refuse_unshared(shared: Mapping[str, object], prefix: str, region: str) -> 
     for name in shared:
         if name in OPTIONS or name in ALIASES:
             raise ConfigurationError(
-                f"{prefix}{name} has no effect on the regions: set {prefix}{region}.{name}, or "
-                f"put it into {prefix}url"
+                f"{prefix}{name} has no effect on the cache regions: set {prefix}{region}.{name}, "
+                f"or put it into {prefix}url"
             )

@@ -245,7 +245,7 @@ class Leases:
             wanted = self.table.parse(item).lock_wanted if item else None
         except BeakerDynamoDBError as error:
             # The work under the lease, or its error, counts more; the lease expires.
-            logger.warning("%s: a lease was not released: %s", key, error)
+            logger.warning("%s: the lease was not released, and expires: %s", key, error)
             self.table.report(error)
             return False
         return wanted is not None and wanted > now()
@@ -334,7 +334,7 @@ class Leases:
             return self._slot(item)
         except CorruptItem as error:
             # Nobody can use the item, and it would refuse every lease.
-            logger.warning("%s: an unreadable item refuses a lease and is removed: %s", key, error)
+            logger.warning("%s: an unreadable item blocks a lease and is removed: %s", key, error)
             self.table.report(error)
             self._rows.delete_if(key, is_unchanged(self.table.model, item or {}))
             return Slot()

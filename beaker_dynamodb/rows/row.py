@@ -149,7 +149,7 @@ class Row(NamedTuple):
 
 
 class Successor(NamedTuple):
-    """The row in which a renamed session goes on: its partition key, and its birth."""
+    """The row in which a renamed session continues: its partition key, and its birth."""
 
     partition: str
     birth: str
@@ -167,7 +167,7 @@ class Marker(NamedTuple):
     Attributes:
         token: random.
         birth: of the session.
-        successors: the rows in which a renamed session goes on; none if it has ended.
+        successors: the rows in which a renamed session continues; none if it has ended.
         expires: end of the marker's own life, in seconds since the epoch.
     """
 
@@ -216,7 +216,7 @@ class Marker(NamedTuple):
 
     @property
     def is_renamed(self) -> bool:
-        """Whether the session goes on under other ids."""
+        """Whether the session continues under other ids."""
         return bool(self.successors)
 
     @property

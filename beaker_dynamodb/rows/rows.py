@@ -15,7 +15,7 @@ from .row import MARKER_LIFE, Marker, PartsName, Row, Successor, parts_name
 
 logger = logging.getLogger("beaker_dynamodb.rows")
 
-_NOT_SIGNED = "an item's signature is missing or wrong: it was altered, or has another signing_key"
+_NOT_SIGNED = "an item's signature is missing or wrong: it was altered, or signed with another key"
 
 
 class WriteResult(NamedTuple):
@@ -207,7 +207,7 @@ class Rows:
                 stored = self.assemble(key, stored) or self.get(key, consistent=True)
             return WriteResult(False, stored, is_repeated=result.is_repeated)
         except CorruptItem as error:
-            logger.warning("%s: what is stored cannot be read: %s", key, error)
+            logger.warning("%s: the stored item cannot be read: %s", key, error)
             self.table.report(error)
             return WriteResult(done=False, is_readable=False)
 
@@ -218,7 +218,7 @@ class Rows:
         return self._parts_name(key, result.item) == head.parts
 
     def _make_permanent(self, key: RowKey, head: Row, row: Row) -> None:
-        """Let a large value live for ever: first its parts, then the head, if it is still there.
+        """Make a large value live for ever: first its parts, then the head, if it is still there.
 
         parts = :parts
         """
@@ -251,6 +251,6 @@ class Rows:
             return parts_name(self.table.parse(item))
         except CorruptItem as error:
             # This package did not write the item, so it has no parts of ours.
-            logger.warning("%s: an item names its parts in no known form: %s", key, error)
+            logger.warning("%s: an item names its parts in an unknown form: %s", key, error)
             self.table.report(error)
             return None

@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
         session: its content.
         birth: of the session.
         condition: of the write.
-        before: the row that goes on, with its creation and its life; None for a beginning.
+        before: the row that continues, with its creation and its life; None for a beginning.
     """
 
     session: SavedSession

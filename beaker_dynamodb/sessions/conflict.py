@@ -99,7 +99,7 @@ def _merged(
     if merged is None:
         raise row.conflict(
             "another request has stored a session that this release cannot read: deploy the "
-            "release that wrote it everywhere, or end the session"
+            "release that wrote it on all workers, or end the session"
         )
     return merged
 
@@ -115,6 +115,6 @@ def _decode_if_readable(row: SessionRow, found: Row) -> SavedSession | None:
     try:
         return row.decode(found)
     except CorruptItem as error:
-        logger.warning("%s: cannot be read: %s", row.key, error)
+        logger.warning("%s: the stored session cannot be read: %s", row.key, error)
         row.rows.table.report(error)
         return None

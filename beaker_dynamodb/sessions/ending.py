@@ -1,4 +1,4 @@
-"""End a session: put a marker in place of its row, here and wherever it goes on."""
+"""End a session: put a marker in place of its row, here and wherever it continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def end(
       | no: what is stored now?
       |-- nothing, or another session's row or marker --> it has ended: nothing is written
       |-- our own marker      --> an attempt whose answer was lost has written it
-      '-- its renamed marker  --> the rows in which it goes on end first, then the marker is
+      '-- its renamed marker  --> the rows in which it continues end first, then the marker is
                                   replaced: a request that reads it meanwhile finds them
 
     Args:
@@ -43,6 +43,6 @@ def end(
 
 
 def end_successors(rows: Rows, marker: Marker) -> None:
-    """End the rows in which a renamed session goes on."""
+    """End the rows in which a renamed session continues."""
     for successor in marker.successors:
         end(rows, RowKey(successor.partition, SESSION), successor.birth)

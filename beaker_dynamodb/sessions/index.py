@@ -22,7 +22,7 @@ logger = logging.getLogger("beaker_dynamodb.sessions")
 
 #: Of an indexed value in UTF-8, in bytes: with its prefix it stays a valid key.
 LONGEST_VALUE = 256
-#: BatchGetItem takes so many keys.
+#: Keys that one BatchGetItem takes.
 BATCH_SIZE = 100
 #: Until a pass finds nothing more: a login may reach the index a moment later.
 MOST_PASSES = 10
@@ -64,8 +64,8 @@ def indexed(options: Options, key: str, value: object) -> str:
     except UnicodeEncodeError:
         pass  # a lone surrogate
     raise ConfigurationError(
-        f"index_keys names {key}, and a session's {key} is neither a text of up to "
-        f"{LONGEST_VALUE} bytes nor a whole number: store one, such as str(...) of it",
+        f"index_keys names {key}, but a session's {key} is neither a string of up to "
+        f"{LONGEST_VALUE} bytes nor an integer: store one of these, such as str({key})",
         table=options.table_name,
         region=options.region,
     )
@@ -112,7 +112,7 @@ class SessionIndex:
         Args:
             key: one of `index_keys`.
             value: in those sessions.
-            spared: partition keys of sessions that go on.
+            spared: partition keys of sessions that are not ended.
         """
         ended: dict[tuple[RowKey, str], FoundSession] = {}
         for _ in range(MOST_PASSES):
@@ -162,8 +162,9 @@ class SessionIndex:
             if error.code != "ValidationException":
                 raise
             message = (
-                f"DynamoDB refused the query of the index {index_name(key)}: run `beaker-dynamodb "
-                f"create-table --dry-run --index-keys {key}`, which prints what adds a missing one"
+                f"DynamoDB refused the query on the index {index_name(key)}: if it is missing, run "
+                f"`beaker-dynamodb create-table --dry-run --index-keys {key}`, which prints the "
+                "command that adds it"
             )
             raise table.located(TableError(message, code=error.code, cause=error)) from error
 

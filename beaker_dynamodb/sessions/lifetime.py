@@ -120,8 +120,7 @@ class Lifetime(NamedTuple):
 def _warn_of_short_ttl(ttl: int, timeout: int) -> None:
     """Log once per process that Beaker's `timeout` has no effect."""
     logger.warning(
-        "sessions end after ttl = %d s, before timeout = %d s: give ttl a longer time, "
-        "or leave it out",
+        "sessions end after ttl = %d s, so timeout = %d s has no effect: raise ttl, or remove it",
         ttl,
         timeout,
     )
@@ -152,7 +151,8 @@ def _touch_after(interval: float | None, timeout: int | None, idle: int | None) 
     if interval and interval >= shortest:
         raise ConfigurationError(
             f"touch_interval ({interval:g} s) must be shorter than a session's life "
-            f"({shortest} s), or sessions expire while their users are active"
+            f"({shortest} s), or sessions expire while their users are active: lower it, or raise "
+            "timeout or ttl"
         )
     return interval
 

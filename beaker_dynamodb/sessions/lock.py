@@ -90,7 +90,7 @@ class LockOwner:
         self._held: dict[LockName, HeldLock] = {}
 
     def held(self, name: LockName) -> HeldLock | None:
-        """The lock that it holds under a name, also after the lease has expired."""
+        """The lock that it holds under a name, even after the lease has expired."""
         return self._held.get(name)
 
     def hold(self, name: LockName, held: HeldLock) -> None:
@@ -117,21 +117,23 @@ class LockOwner:
         del self._held[name]
         if held.has_expired:
             self.losses[name] += 1
-            logger.warning("%s: held past lock_timeout, another may have held it", held.key)
+            logger.warning(
+                "%s: held longer than lock_timeout: another request may have held it too", held.key
+            )
         if held.release():
             _thread.yielded = name, time.monotonic() + 2 * LONGEST_PAUSE
 
     def release_all(self) -> None:
         """Release what it still holds, however often it has acquired it."""
         for held in self._held.values():
-            logger.warning("%s: still locked when the request ended, released", held.key)
+            logger.warning("%s: still locked when its request ended: released", held.key)
             held.depth = 1
         while self._held:
             self.release_last()
 
     @property
     def holds_any(self) -> bool:
-        """Whether it holds any lock, also one whose lease has expired."""
+        """Whether it holds any lock, even one whose lease has expired."""
         return bool(self._held)
 
     @property
@@ -202,7 +204,7 @@ class SessionLock:
             return
         raise self._leases.table.error(
             LockTimeout,
-            f"a session was locked for {wait:g} s: look for what holds it, or raise lock_wait",
+            f"a session's lock was not free for {wait:g} s: find what holds it, or raise lock_wait",
         )
 
     def verify(self) -> None:
@@ -242,7 +244,7 @@ class SessionLock:
             raise self._leases.table.error(
                 LockTimeout,
                 "a session's lock was held for more than lock_timeout "
-                f"({self._options.lock_timeout} s), and another may have changed the session: "
+                f"({self._options.lock_timeout} s), so another may have changed the session: "
                 "unlock it, then lock and load it again, or raise lock_timeout",
             )
 

@@ -18,7 +18,7 @@ def rename(old: SessionRow, new: SessionRow, saved: SavedSession) -> bool:
     """Store a session under a new id, and end it under the old one.
 
     What other requests have changed under the old id goes with it. If they have ended it, it stays
-    ended. If they have renamed it, as when a login is submitted twice, it goes on under both ids.
+    ended. If they have renamed it, as when a login is submitted twice, it continues under both ids.
 
     Args:
         old: the session under the id that was given up.
@@ -71,7 +71,7 @@ class _Renaming:
         old row: read --> stored under the new id, with this request's changes --> a marker in its
         place, if its version is the one that was read; else with what is stored there now
 
-        A session that expires meanwhile goes on, as with a change: its user is active.
+        A session that expires meanwhile continues, as with a change: its user is active.
         """
         stored = self._read_old()
         for pause in retry_pauses(LONGEST_CONFLICT):
@@ -80,7 +80,9 @@ class _Renaming:
             if is_renamed is not None:
                 return is_renamed
         self._withdraw()
-        raise self._old.conflict("other requests changed a session while its id was renewed")
+        raise self._old.conflict(
+            "other requests have changed the session, so its id was not changed: try again"
+        )
 
     def _read_old(self) -> Row | Marker | None:
         """What is stored under the old id, expired or not.
@@ -166,7 +168,7 @@ class _Renaming:
             raise
 
     def _successor_row(self, marker: Marker) -> Row | None:
-        """The row in which the session goes on, as it was renamed last; None if it has ended."""
+        """The row in which the session continues, as it was renamed last; None if it has ended."""
         for successor in reversed(marker.successors):
             key = RowKey(successor.partition, SESSION)
             found = self._old.rows.get(key, consistent=True)
@@ -183,7 +185,7 @@ class _Renaming:
         return row.identity == birth and self._may_go_on(row, is_known=True)
 
     def _store(self, session: SavedSession, before: Row) -> bool:
-        """Write the new row, which goes on from another; False if it is another session's."""
+        """Write the new row, which continues another; False if it is another session's."""
         known, rows = self._new.baseline, self._new.rows
         condition = rows.if_unchanged(known.row) if known else rows.if_absent(now())
         attempt = Attempt(session, self._successor.birth, condition, before)

@@ -28,7 +28,7 @@ logger = logging.getLogger("beaker_dynamodb.sessions")
 #: In seconds. How long a save competes with other requests for one session.
 LONGEST_CONFLICT = 10.0
 
-UNREADABLE = "what is stored cannot be read: see the log, or end the session"
+UNREADABLE = "the stored session cannot be read: see the log for the reason, or end the session"
 
 #: From what is stored, and whether an attempt may have been done, to the next attempt.
 Next = Callable[[Row | Marker | None, bool], Attempt | None]
@@ -57,7 +57,7 @@ def save(row: SessionRow, saved: SavedSession) -> None:
     elif baseline is None or saved.begins_another(baseline.session):
         _compete(row, saved, *_beginning(row, saved))
     elif row.has_expired_meanwhile(baseline):
-        logger.info("%s: expired while a request ran, not stored", row.key)
+        logger.info("%s: not stored: it expired while the request ran", row.key)
     elif row.has_changed(saved):
         _compete(row, saved, *_change(row, saved, baseline))
     else:
@@ -69,11 +69,11 @@ def _check_readable(row: SessionRow, saved: SavedSession) -> None:
     if saved.format is None and not row.options.opaque_sessions:
         raise row.rows.table.error(
             ConfigurationError,
-            "sessions are encrypted or have the application's own serializer, and Beaker's "
-            "session class hides a logout in them: use beaker_dynamodb.SessionMiddleware, "
-            "session_class = beaker_dynamodb.DynamoDBSession or "
+            "sessions are encrypted or use the application's own serializer, so with Beaker's "
+            "session class the backend cannot detect a logout: use "
+            "beaker_dynamodb.SessionMiddleware, session_class = beaker_dynamodb.DynamoDBSession or "
             'config.include("beaker_dynamodb.pyramid"); opaque_sessions = true stores them '
-            "all the same, without merges",
+            "anyway, without merging",
         )
 
 
@@ -81,10 +81,10 @@ def _reason_to_skip(row: SessionRow, saved: SavedSession) -> str | None:
     if row.has_given_up(saved):
         return "this request has ended it"
     if row.is_access_only and row.unanswered:
-        return "an earlier save got no answer: what is stored is not known"
+        return "an earlier save got no answer, so it is unknown what is stored"
     if row.is_renamed:
         # A request that follows the session to its new id must find the marker for a while.
-        return "its id was given up a moment ago"
+        return "it got a new id a moment ago"
     if row.baseline is None and saved.is_empty and not row.options.save_empty:
         return "it is new and empty"
     return None
@@ -95,7 +95,7 @@ def _touch_if_due(row: SessionRow, saved: SavedSession, baseline: Baseline) -> N
     before = baseline.row
     if not row.lifetime.is_touch_due(before):
         counters.add(touches_skipped=1)
-        logger.debug("%s: touched a moment ago, nothing to write", row.key)
+        logger.debug("%s: not touched: the last touch is recent", row.key)
         return
     condition = row.rows.if_unchanged(before)
     try:
@@ -109,7 +109,7 @@ def _touch_if_due(row: SessionRow, saved: SavedSession, baseline: Baseline) -> N
     if is_done:
         counters.add(touches_done=1)
     else:
-        logger.info("%s: written or ended by another request, not touched", row.key)
+        logger.info("%s: not touched: another request has changed or ended it", row.key)
 
 
 def _beginning(row: SessionRow, saved: SavedSession) -> tuple[Attempt | None, Next]:
@@ -160,7 +160,7 @@ def _next_beginning(
     identity = found.birth if isinstance(found, Marker) else found.identity
     if is_repeated and identity not in {cleared, first.birth}:
         raise row.conflict(
-            "another session has begun under the id while a request began one: begin it again"
+            "another request has begun a session under the same id: begin this one again"
         )
     if isinstance(found, Marker):
         return _begin_over(row, first, found, cleared)
@@ -176,7 +176,7 @@ def _begin_over(
         return None
     elif marker.is_renamed:
         raise row.conflict(
-            "another session has given up the id while a request began one: begin it again"
+            "another session has had this id, and continues under a new one: begin this one again"
         )
     return first._replace(condition=row.rows.if_unchanged(marker))
 
@@ -188,7 +188,7 @@ def _begin_beside(
     # Ours if an earlier attempt of this request has written it, and its answer was lost.
     is_own = found.identity == first.birth
     if not (is_own or row.is_read or row.lifetime.has_ended(found)):
-        raise row.conflict("another session has the id that was assigned: load that session")
+        raise row.conflict("the assigned id belongs to another session: load that session")
     if not is_own and (first.birth.startswith(WHOLE) or row.lifetime.has_ended(found)):
         return first._replace(condition=condition)
     if not is_own and found.identity.startswith(WHOLE):
@@ -259,7 +259,7 @@ def _compete(
         is_repeated = is_repeated or result.is_repeated
         attempt = next_attempt(result.found, is_repeated)
     raise row.conflict(
-        f"other requests changed a session for {LONGEST_CONFLICT:g} s while it was saved: "
+        f"other requests have changed the session for {LONGEST_CONFLICT:g} s, so it was not saved: "
         "save it less often, or under a lock"
     )
 
@@ -267,9 +267,9 @@ def _compete(
 def _log_not_written(row: SessionRow) -> None:
     if row.is_access_only:
         # The application has not saved what it has changed.
-        logger.info("%s: written or ended by another request, not touched", row.key)
+        logger.info("%s: not touched: another request has changed or ended it", row.key)
     else:
-        logger.warning("%s: ended or given up while a request ran, not written", row.key)
+        logger.warning("%s: not written: it ended or got a new id while the request ran", row.key)
 
 
 def read_stored(row: SessionRow) -> Row | Marker | None:

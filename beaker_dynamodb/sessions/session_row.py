@@ -86,7 +86,7 @@ class SessionRow:
 
     @property
     def is_renamed(self) -> bool:
-        """Whether the session that was to be loaded goes on under another id."""
+        """Whether the session that was to be loaded continues under another id."""
         return self._marker is not None and self._marker.is_renamed
 
     def load(self, *, consistent: bool) -> str | None:

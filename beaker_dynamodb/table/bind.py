@@ -63,7 +63,7 @@ class _Registry:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: The models that were asked for last; one that is let go lives on while it is in use.
+        #: The models that were used last; one that is dropped here lives while it is in use.
         self._models: OrderedDict[tuple[Any, ...], type[SessionModel]] = OrderedDict()
         #: The clients of all models that are alive.
         self._clients: WeakValueDictionary[tuple[Any, ...], SharedClient] = WeakValueDictionary()

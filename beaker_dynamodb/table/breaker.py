@@ -53,7 +53,7 @@ class Breaker:
             return True
 
     def note_answer(self) -> None:
-        """Note that DynamoDB has answered a call."""
+        """Record that DynamoDB has answered a call."""
         if self._failures:
             with self._lock:
                 self._failures = 0
@@ -61,7 +61,7 @@ class Breaker:
             logger.info("DynamoDB answers again")
 
     def note_error(self, error: BeakerDynamoDBError) -> None:
-        """Note that a call has failed: without an answer, or with one that reports an error."""
+        """Record that a call has failed: without an answer, or with one that reports an error."""
         if isinstance(error, StoreUnavailable) and error.code not in OF_ONE_ITEM:
             self._note_outage(error)
         else:
@@ -77,4 +77,8 @@ class Breaker:
             self._failures += 1
             self._rest_ends, self._probe_ends = now + rest, 0.0
         # Each lookup that misses is a warning already, and a command prints the error itself.
-        logger.info("an outage: caches that may miss do not call for %g s: %s", rest, error)
+        logger.info(
+            "DynamoDB does not answer: caches with on_outage = miss make no call for %g s: %s",
+            rest,
+            error,
+        )

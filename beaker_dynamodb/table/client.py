@@ -136,7 +136,7 @@ class SharedClient:
         """Read the credentials of the AWS chain again; False if the options give an access key.
 
         Args:
-            refused: the client whose credentials DynamoDB refused. Of many threads that meet
+            refused: the client whose credentials DynamoDB refused. Of many threads that get
                 the refusal at once, the first replaces it.
         """
         if self._options.aws_access_key_id is not None:
@@ -146,7 +146,7 @@ class SharedClient:
         return True
 
     def note_answer(self) -> None:
-        """Note that a connection works, and is kept open."""
+        """Record that a connection works, and is kept open."""
         self.last_used = time.monotonic()
         self._was_answered = True
 
@@ -177,7 +177,7 @@ class SharedClient:
             return self._was_answered
 
     def close(self) -> None:
-        """Let the client go, and close its connections; the next call creates another client.
+        """Drop the client, and close its connections; the next call creates another client.
 
         Calls in progress keep their connections until they end.
         """

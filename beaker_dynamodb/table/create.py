@@ -55,7 +55,7 @@ _NOT_CREATED = {
     TABLE_IN_USE: "table exists",
     "LimitExceededException": "DynamoDB creates no further table for now",
 }
-#: So many tables are remembered: renewed credentials that are given as options name one again.
+#: Tables that are remembered: renewed credentials that are passed as options name one again.
 MOST_KNOWN_TTL = 256
 #: The tables whose TTL this process has looked at, the one used last at the end.
 _known_ttl: OrderedDict[tuple[str | None, ...], None] = OrderedDict()
@@ -187,7 +187,7 @@ class TableDefinition:
         if state.keys == expected:
             return None
         return self._error(
-            f"the table has the keys {_in_words(state.keys)}, and needs {_in_words(expected)}: "
+            f"the table has the keys {_in_words(state.keys)}, but needs {_in_words(expected)}: "
             "set hash_key and range_key, or name another table"
         )
 
@@ -199,15 +199,15 @@ class TableDefinition:
         clock: Clock,
         settings: TableSettings,
     ) -> bool:
-        """Create the table if it is missing, also if it is so only after a while."""
+        """Create the table if it is missing, now or once its deletion is done."""
         deadline = clock() + limit
         created = self._request_creation(progress, settings)
         while not self._is_active(state := self.describe()):
             status = state.status if state else "not visible yet"
             if clock() >= deadline:
                 raise self._error(
-                    f"the table is not active after {limit:.0f} s, but {status}: wait, or look at "
-                    "it in the AWS console"
+                    f"the table is not active after {limit:.0f} s (status: {status}): wait, or "
+                    "look at it in the AWS console"
                 )
             progress(f"table is {status}, waiting")
             sleep(POLL_INTERVAL)
@@ -263,7 +263,7 @@ class TableDefinition:
     def _explain_ttl(self, error: BeakerDynamoDBError) -> str:
         """What to do if DynamoDB or a stand-in refuses to show or to change the TTL."""
         if error.code == UNKNOWN_OPERATION:
-            return "This stand-in for DynamoDB has no TTL: delete them by `beaker-dynamodb purge`"
+            return "This stand-in for DynamoDB has no TTL: delete them with `beaker-dynamodb purge`"
         actions = ("dynamodb:DescribeTimeToLive", "dynamodb:UpdateTimeToLive")
         refusal = f"The TTL could not be switched on: {error}"
         if error.code != ACCESS_DENIED or any(action in error.message for action in actions):
@@ -271,7 +271,7 @@ class TableDefinition:
         policies = " and ".join(
             policy_statement(action, table_arn(self._connection.location)) for action in actions
         )
-        return f"{refusal}, namely {policies}"
+        return f"{refusal}. Allow {policies}"
 
     def _error(self, message: str) -> TableError:
         return TableError(message, **self._connection.location)

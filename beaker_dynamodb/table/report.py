@@ -35,7 +35,7 @@ class ErrorHook:
     def report(self, error: BeakerDynamoDBError) -> None:
         """Call the function; an exception that it raises is logged.
 
-        An error that the function itself meets, in a session or cache that it uses, is not
+        An error that the function itself gets, in a session or cache that it uses, is not
         reported: in an outage it would call itself for ever.
         """
         if self._function is None or error.is_reported or _thread.is_reporting:
@@ -46,7 +46,7 @@ class ErrorHook:
         except Exception as failure:  # the application raises what it likes
             # The context is the error that was reported, and is logged elsewhere.
             failure.__suppress_context__ = True
-            logger.exception("on_error has failed", exc_info=failure)
+            logger.exception("the function on_error has raised an exception", exc_info=failure)
         finally:
             _thread.is_reporting = False
 

@@ -115,7 +115,7 @@ class Table:
             return self._connection.shared.missing_settings()
 
     def verify_no_outage(self) -> None:
-        """Raise at once what a call would raise in an outage that is still going on.
+        """Raise at once what a call would raise in an outage that has not ended.
 
         For calls that can be done without; see `Breaker`. Of these, a few are let through.
 
@@ -272,7 +272,7 @@ class Table:
             time.sleep(pause)
         raise self.error(
             StoreUnavailable,
-            "DynamoDB left part of a batch undone: raise the table's capacity or try again later",
+            "DynamoDB did only part of a batch: raise the table's capacity or try again later",
         )
 
     def _request(self, operation: str, key: RowKey, call: Callable[[], Any]) -> Any:

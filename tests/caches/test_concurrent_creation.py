@@ -89,7 +89,7 @@ class TestThreads:
 
         def make() -> int:
             waiting = threads.submit(cache.get, "a", createfunc=never)
-            with pytest.raises(LockTimeout, match=r"being made for 0\.1 s"):
+            with pytest.raises(LockTimeout, match=r"not created within 0\.1 s"):
                 waiting.result(PATIENCE)
             return 1
 

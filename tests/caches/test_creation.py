@@ -120,7 +120,7 @@ class TestTwoMachines:
         with caplog.at_level(logging.INFO):
             assert make_cache(dynamodb).get("a", createfunc=overtaken) == "first"
         assert make_cache(dynamodb).get("a", createfunc=never) == "second"
-        assert "another has made or removed it since" in caplog.text
+        assert "another client has stored or removed it meanwhile" in caplog.text
 
     def test_the_first_stores_its_value_if_nobody_has_taken_over(
         self, dynamodb: Any, clock: Any
@@ -163,7 +163,7 @@ class TestTwoMachines:
     ) -> None:
         def make() -> int:
             waiting = threads.submit(make_cache(dynamodb, lock_wait=0).get, "a", createfunc=never)
-            with pytest.raises(LockTimeout, match="being made for 0 s") as caught:
+            with pytest.raises(LockTimeout, match="not created within 0 s") as caught:
                 waiting.result(PATIENCE)
             assert caught.value.table == dynamodb.options["table_name"]
             return 1

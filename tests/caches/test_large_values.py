@@ -181,7 +181,7 @@ class TestParts:
         cache.put("a", noise(MEGABYTE))
         for _ in range(10):
             wire.leave_next_unprocessed("BatchGetItem")
-        with pytest.raises(StoreUnavailable, match="left part of a batch undone"):
+        with pytest.raises(StoreUnavailable, match="did only part of a batch"):
             cache.get("a")
 
 
@@ -296,7 +296,7 @@ def test_retries_of_unprocessed_parts_end_within_the_longest_call(
     monkeypatch.setattr(table_module, "time", SlowDynamoDB())
     for _ in range(table_module.BATCH_TRIES - 1):
         wire.leave_next_unprocessed("BatchGetItem")
-    with pytest.raises(StoreUnavailable, match="left part of a batch undone"):
+    with pytest.raises(StoreUnavailable, match="did only part of a batch"):
         cache.get("a")
     # Without another try, a call takes four seconds.
     assert wire.operations.count("BatchGetItem") <= 5

@@ -191,7 +191,7 @@ class TestUrls:
         assert parse_options({"url": url}).aws_secret_access_key == "ab+cd/e="
 
     def test_with_two_names_for_one_option_are_an_error(self) -> None:
-        with pytest.raises(ConfigurationError, match="endpoint_url or host, not both"):
+        with pytest.raises(ConfigurationError, match="endpoint_url and host are the same option"):
             parse_options({"endpoint_url": "http://a", "host": "http://b"})
 
     @pytest.mark.parametrize(

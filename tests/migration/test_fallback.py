@@ -327,8 +327,8 @@ class TestAWrongOption:
     @pytest.mark.parametrize(
         ("fallback", "message"),
         [
-            ({"fallback_type": "ext:radish"}, "fallback_type = ext:radish is no backend"),
-            ({"fallback_type": "ext:dynamodb"}, "another backend than ext:dynamodb"),
+            ({"fallback_type": "ext:radish"}, "fallback_type = ext:radish is not a Beaker backend"),
+            ({"fallback_type": "ext:dynamodb"}, "fallback_type = ext:dynamodb: name the backend"),
             ({"fallback_type": "file", "fallback_data_dir": "/nowhere"}, "fallback_data_dir"),
         ],
     )

@@ -109,7 +109,7 @@ def test_each_option_fits_into_the_url(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fallback_url", "fallback_data_dir", "fallback_table_name"])
 def test_a_fallback_without_its_type_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} needs fallback_type"):
+    with pytest.raises(ConfigurationError, match=f"{name} is set without fallback_type"):
         parse_options({name: "x"})
 
 
@@ -123,7 +123,7 @@ def test_credentials_come_from_options() -> None:
 
 @pytest.mark.parametrize("secret", ["aws_access_key_id", "aws_secret_access_key"])
 def test_half_a_pair_of_credentials_is_refused(secret: str) -> None:
-    with pytest.raises(ConfigurationError, match="together"):
+    with pytest.raises(ConfigurationError, match="set both or neither"):
         parse_options({secret: "x"})
 
 
@@ -132,7 +132,9 @@ def test_half_a_pair_of_credentials_is_refused(secret: str) -> None:
 def test_a_credential_that_no_header_takes_is_refused_without_being_shown(
     name: str, broken: object
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"option {name} must be a text in") as caught:
+    with pytest.raises(
+        ConfigurationError, match=f"option {name} must be an ASCII string"
+    ) as caught:
         parse_options({name: broken})
     assert str(broken).strip()[:3] not in str(caught.value).removeprefix(f"option {name}")
 
@@ -185,7 +187,7 @@ ATTRIBUTES = ["hash_key", "range_key", "ttl_attribute"]
 def test_an_attribute_name_that_no_expression_can_contain_is_refused(
     option: str, name: object
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"option {option} must be a text of 1 to 255"):
+    with pytest.raises(ConfigurationError, match=f"option {option} must be a string of 1 to 255"):
         parse_options({option: name})
 
 
@@ -197,13 +199,15 @@ def test_any_other_attribute_name_is_accepted(option: str, name: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["\ud800", "\u00e9" * 513])
 def test_a_key_prefix_is_measured_in_bytes_of_utf8(prefix: str) -> None:
-    with pytest.raises(ConfigurationError, match="key_prefix must be a text of at most 1024 bytes"):
+    with pytest.raises(
+        ConfigurationError, match="key_prefix must be a string of at most 1024 bytes"
+    ):
         parse_options({"key_prefix": prefix})
 
 
 @pytest.mark.parametrize("wrong", [[b"a" * 32], ["a" * 32, 5], "\ud800" * 32, (), {"a" * 32: 1}])
 def test_a_signing_key_that_is_no_text_is_refused(wrong: object) -> None:
-    with pytest.raises(ConfigurationError, match="option signing_key must be one text or several"):
+    with pytest.raises(ConfigurationError, match="option signing_key must be one key or several"):
         parse_options({"signing_key": wrong})
 
 
@@ -257,7 +261,7 @@ def test_an_unknown_option_names_the_nearest_known_one(typo: str, nearest: str) 
 
 
 def test_an_option_like_no_other_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"known are .*table_name"):
+    with pytest.raises(ConfigurationError, match=r"the options are .*table_name"):
         parse_options({"zzzzzz": "x"})
 
 
@@ -265,12 +269,12 @@ def test_an_option_like_no_other_lists_the_known_ones() -> None:
     "wrong", [" ", "a,b", "user_id,user_id", "user id", "x" * 201, "k01,k02,k03,k04,k05,k06", 7]
 )
 def test_index_keys_are_names_that_an_index_can_have(wrong: object) -> None:
-    with pytest.raises(ConfigurationError, match="index_keys must be one name or several"):
+    with pytest.raises(ConfigurationError, match="index_keys must be at most 5 names"):
         parse_options({"index_keys": wrong})
 
 
 def test_index_keys_need_readable_sessions_and_names_of_their_own() -> None:
-    with pytest.raises(ConfigurationError, match="leave opaque_sessions out"):
+    with pytest.raises(ConfigurationError, match="remove opaque_sessions"):
         parse_options({"index_keys": "user_id", "opaque_sessions": True})
     with pytest.raises(ConfigurationError, match="two attributes have the name data"):
         parse_options({"index_keys": "data"})
@@ -357,11 +361,11 @@ class TestContradictions:
             Options(hash_key="pk", range_key="pk")
 
     def test_of_profile_and_keys(self) -> None:
-        with pytest.raises(ConfigurationError, match="not both"):
+        with pytest.raises(ConfigurationError, match="both set: remove one"):
             Options(profile="p", aws_access_key_id="a", aws_secret_access_key="s")
 
     def test_of_a_token_without_its_key(self) -> None:
-        with pytest.raises(ConfigurationError, match="needs aws_access_key_id"):
+        with pytest.raises(ConfigurationError, match="set without aws_access_key_id"):
             Options(aws_session_token="t")
 
     def test_of_billing_mode_and_units(self) -> None:

@@ -1,8 +1,9 @@
-"""The rooms and their import directions, read from the source itself."""
+"""The layers and their import directions, read from the source itself."""
 
 import ast
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import beaker_dynamodb
 
 PACKAGE = Path(__file__).parents[2] / "beaker_dynamodb"
 
-#: Each room imports only from rooms above its own.
-ROOMS = [
+#: Each layer imports only from layers above its own.
+LAYERS = [
     "version",
     "errors",
     "options",
@@ -37,7 +38,7 @@ ROOMS = [
     "demo",
     "cli",
 ]
-#: Libraries that only some rooms import.
+#: Libraries that only some layers import.
 CONFINED = {
     "pynamodb": {"table"},
     "botocore": {"table"},
@@ -70,7 +71,7 @@ each_module = pytest.mark.parametrize(
 )
 
 
-def room_of(path: Path) -> str:
+def layer_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -107,30 +108,40 @@ def is_own(kind: type) -> bool:
     return kind.__module__.startswith("beaker_dynamodb.")
 
 
-def test_every_room_is_known() -> None:
-    assert {room_of(path) for path in MODULES} == set(ROOMS)
+def test_every_layer_is_known() -> None:
+    assert {layer_of(path) for path in MODULES} == set(LAYERS)
 
 
 @each_module
-def test_a_room_imports_only_from_rooms_above_its_own(path: Path) -> None:
-    room = room_of(path)
-    allowed = set(ROOMS[: ROOMS.index(room) + 1])
+def test_a_layer_imports_only_from_layers_above_its_own(path: Path) -> None:
+    layer = layer_of(path)
+    allowed = set(LAYERS[: LAYERS.index(layer) + 1])
     own = [name.split(".") for name in imported_names(path) if name.startswith("beaker_dynamodb.")]
     assert {name[1] for name in own} <= allowed
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_page_names_what_a_layer_imports(layer: str) -> None:
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{layer}/?` \|.*\|(.*)\|.*\|$", page, re.MULTILINE)
+    assert row, f"{layer} has no row"
+    names = {name for path in MODULES if layer_of(path) == layer for name in imported_names(path)}
+    own = {name.split(".")[1] for name in names if name.startswith("beaker_dynamodb.")}
+    assert set(re.findall(r"`(\w+)`", row[1])) == own & {*LAYERS} - {layer}
 
 
 @each_module
 def test_a_library_is_imported_only_where_it_belongs(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported_names(path)}
-    for library, rooms in CONFINED.items():
-        assert library not in roots or room_of(path) in rooms
+    for library, layers in CONFINED.items():
+        assert library not in roots or layer_of(path) in layers
 
 
 @each_module
 def test_only_the_command_and_the_demo_print(path: Path) -> None:
     calls = [node for node in ast.walk(syntax_of(path)) if isinstance(node, ast.Call)]
     prints = [call for call in calls if getattr(call.func, "id", "") == "print"]
-    assert not prints or room_of(path) in PRINTING
+    assert not prints or layer_of(path) in PRINTING
 
 
 @each_module

@@ -1,5 +1,6 @@
-"""The documents are in plain technical English: no expressions that we have agreed not to use."""
+"""Documents, messages and docstrings have no expressions that we have agreed not to use."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -29,6 +30,10 @@ INSTEAD = {
     r"(?:where|there|here)(?:of|by|upon|in|with)": "a short sentence",
     r"in order to": "to",
     r"in vain": "without an effect",
+    r"an own": "its own, or the application's own",
+    r"let go": "release, close, delete",
+    r"for good": "permanently, or for ever",
+    r"the other way round": "the reverse",
     r"whilst|amongst|henceforth|whence|hitherto": "while, among, from then on, since",
     r"(?:utili[sz]|leverag)(?:es?|ed|ing)": "use",
     r"obviously|of course|needless to say": "nothing",
@@ -38,6 +43,7 @@ INSTEAD = {
     r"please note|note that|it should be noted": "the fact alone",
 }
 FOUND = re.compile("|".join(rf"\b(?:{one})(?!\w)" for one in INSTEAD), re.IGNORECASE)
+MODULES = sorted((ROOT / "beaker_dynamodb").rglob("*.py"))
 CODE = re.compile(r"^ *```.*?^ *```|`[^`]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 
 
@@ -62,6 +68,21 @@ def test_a_document_has_none_of_them(path: Path) -> None:
     assert findings(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_has_none_of_them_in_messages_and_docstrings(path: Path) -> None:
+    assert findings(texts(path.read_text(encoding="utf-8"))) == []
+
+
+def texts(program: str) -> str:
+    """The docstrings and messages of a program, each in its line; names and patterns are not."""
+    found = [""] * (program.count("\n") + 1)
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            for number, line in enumerate(node.value.split("\n"), node.lineno - 1):
+                found[min(number, len(found) - 1)] += f" {line}"
+    return "\n".join(found)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -71,6 +92,7 @@ def test_a_document_has_none_of_them(path: Path) -> None:
         "The session is\nover.",
         "What was told to the user",
         "It asks DynamoDB for the row.",
+        "It has an own serializer.",
     ],
 )
 def test_an_expression_is_found(text: str) -> None:
@@ -83,3 +105,10 @@ def test_code_is_not_prose() -> None:
 
 def test_a_finding_has_its_line() -> None:
     assert findings("```\na\nb\n```\nmade anew") == ["line 5: anew: write again"]
+
+
+def test_a_message_is_prose_and_a_name_is_not() -> None:
+    program = 'engine = "engine"\n\nraise Error(\n    "the engine")\n'
+    assert findings(texts(program)) == [
+        "line 4: engine: write DynamoDB; in tests, DynamoDB or its stand-in"
+    ]

@@ -96,7 +96,7 @@ class TestALimit:
     @pytest.mark.parametrize("compression", ["zlib", "none"])
     def test_refuses_one_more_byte(self, compression: str) -> None:
         text = SavedSession.from_text(b64encode(b"a" * 1001).decode())
-        with pytest.raises(ItemTooLarge, match="1,001 bytes, and max_value_size is 1,000"):
+        with pytest.raises(ItemTooLarge, match="1,001 bytes, but max_value_size is 1,000"):
             text.data(compression, 1000)
         with pytest.raises(CorruptItem):
             SavedSession.from_data(text.data(compression, 1001), 1000)
@@ -114,7 +114,7 @@ class TestALimit:
         inside = [json.dumps({"a": "a" * size}).encode() for size in (900, 1100)]
         fits, too_large = (SavedSession.from_payload(zlib.compress(each)) for each in inside)
         assert SavedSession.from_data(fits.data("zlib", 1000), 1000) == fits
-        with pytest.raises(ItemTooLarge, match="takes more, and max_value_size is 1,000"):
+        with pytest.raises(ItemTooLarge, match="takes more, but max_value_size is 1,000"):
             too_large.data("zlib", 1000)
 
     def test_applies_to_the_whole_decompressed_payload(self) -> None:

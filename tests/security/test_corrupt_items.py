@@ -68,7 +68,7 @@ class TestARequest:
     def test_that_changes_the_session_overwrites_nothing(
         self, site: Site, raw: RawTable, altered: Callable[[Item], Item]
     ) -> None:
-        with pytest.raises(ConflictError, match="what is stored cannot be read: see the log"):
+        with pytest.raises(ConflictError, match="the stored session cannot be read: see the log"):
             site.request(self.then_alter(raw, altered, count))
         assert raw.items() == self.altered
 
@@ -298,7 +298,7 @@ class TestAValueInJson:
         assert cache.get("key") == "new"
 
     def test_not_in_beakers_form_is_not_stored(self, cache: Cache) -> None:
-        with pytest.raises(TypeError, match="what Beaker's Cache stores"):
+        with pytest.raises(TypeError, match="only Beaker's Cache can store values"):
             cache.namespace["key"] = "value"
 
 

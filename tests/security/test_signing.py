@@ -118,7 +118,7 @@ class TestASession:
             forged.append(raw.item())
             count(session)
 
-        with pytest.raises(ConflictError, match="what is stored cannot be read"):
+        with pytest.raises(ConflictError, match="the stored session cannot be read"):
             site.request(page)
         assert raw.items() == forged
         with pytest.raises(CorruptItem):

@@ -229,7 +229,7 @@ class TestOtherPolicies:
         one, _ = sites()
         monkeypatch.setattr(Rows, "write", overtaken)
         monkeypatch.setattr(saving, "LONGEST_CONFLICT", 0.5)
-        with pytest.raises(ConflictError, match=r"for 0\.5 s while it was saved"):
+        with pytest.raises(ConflictError, match=r"for 0\.5 s, so it was not saved"):
             one.request(put(a=1))
 
 

@@ -65,7 +65,7 @@ class TestAnOutage:
         cookie = site.cookie
         with monkeypatch.context() as patch:
             patch.setattr(Rows, "get", fails)
-            refused = pytest.raises(BeakerDynamoDBError, match="a fault of this package")
+            refused = pytest.raises(BeakerDynamoDBError, match="a bug in beaker_dynamodb")
             with refused, pytest.warns():
                 site.request(read)
         assert (site.request(read), site.cookie) == (1, cookie)

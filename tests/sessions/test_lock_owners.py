@@ -206,7 +206,7 @@ class TestALock:
         second = own_shop.load(first.id)
         first.lock()
         first.lock()
-        with pytest.raises(LockTimeout, match="was locked for 0 s"):
+        with pytest.raises(LockTimeout, match="was not free for 0 s"):
             second.lock()
         second.unlock()
         first.unlock()
@@ -365,7 +365,7 @@ class TestALockLeftBehind:
         else:
             assert browser.get("/").text == "done"
         assert locks(dynamodb) == []
-        assert "still locked when the request ended" in caplog.text
+        assert "still locked when its request ended" in caplog.text
         assert shop.load(session_id)["n"] == (0 if view is view_that_fails else 1)
 
     def test_hinders_no_later_page_of_the_thread(self, dynamodb: Any, clock: Any) -> None:

@@ -130,7 +130,7 @@ def test_a_new_id_that_is_assigned_does_not_mix_two_sessions(dynamodb: Any) -> N
         inner.id = bob.cookie
         inner.save()
 
-    with pytest.raises(ConflictError, match="another session has the id that was assigned"):
+    with pytest.raises(ConflictError, match="the assigned id belongs to another session"):
         ada.request(page)
     assert contents(bob) == {"user": "bob", "own": 1}
 
@@ -156,7 +156,7 @@ def test_a_login_that_may_have_been_replaced_is_refused(
         wire.lose_answer_of("PutItem")
 
     page = while_loaded(partial(other.request, begin_by_clear(user="bob")), log_in)
-    with pytest.raises(ConflictError, match="begin it again"):
+    with pytest.raises(ConflictError, match="begin this one again"):
         slow.request(page)
     assert contents(other) == {"user": "bob"}
 
@@ -180,7 +180,7 @@ def test_a_login_does_not_hide_where_another_session_goes_on(dynamodb: Any, kind
         inner = session._session()
         inner.clear()
         inner["user"] = "ada"
-        with pytest.raises(ConflictError, match="given up the id"):
+        with pytest.raises(ConflictError, match="continues under a new one"):
             inner.save()
 
     slow.request(page)

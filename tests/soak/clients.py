@@ -205,7 +205,7 @@ class User:
             return
         old = session.goes_on(answer.cookie)
         self._record.has_ended(old)
-        self._record.count("sessions that went on under a new id")
+        self._record.count("sessions that continued under a new id")
         self._check(session, answer, before)
         self._see_that_it_has_ended(old)
 

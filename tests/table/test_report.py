@@ -115,7 +115,7 @@ class TestAHookThatFails:
         wire.fail_next("GetItem", OUTAGE)
         with caplog.at_level(logging.ERROR):
             assert cache.get("page", createfunc=lambda: "made") == "made"
-        assert "on_error has failed" in caplog.text
+        assert "the function on_error has raised an exception" in caplog.text
         assert "the hook's own fault" in caplog.text
         assert "StoreUnavailable" not in caplog.text
 

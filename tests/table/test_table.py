@@ -173,7 +173,7 @@ class TestATableOfAnotherKind:
         self, dynamodb: Any, keys: list[tuple[str, str]]
     ) -> None:
         make_table(dynamodb, keys)
-        with pytest.raises(TableError, match=r"has the keys .*, and needs id \(S\) and item \(S\)"):
+        with pytest.raises(TableError, match=r"has the keys .*, but needs id \(S\) and item \(S\)"):
             beaker_dynamodb.create_table(**dynamodb.options)
 
     @pytest.mark.parametrize("keys", [[("id", "S")], [("pk", "S"), ("sk", "S")]])

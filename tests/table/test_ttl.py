@@ -133,7 +133,7 @@ class TestARefusal:
         name = dynamodb.options["table_name"]
         assert message == (
             f"table {name}: expired items stay stored. This stand-in for DynamoDB has no TTL: "
-            "delete them by `beaker-dynamodb purge`"
+            "delete them with `beaker-dynamodb purge`"
         )
 
     @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ class TestATableOfAnotherKind:
         make_table(dynamodb, [("id", "S")])
         Site(dynamodb.options).request(count)
         assert not is_ttl_on(dynamodb)
-        assert "the table has the keys id (S), and needs" in warnings.text
+        assert "the table has the keys id (S), but needs" in warnings.text
 
 
 def test_two_processes_may_switch_it_on_at_once(dynamodb: Any, wire: Wire) -> None:

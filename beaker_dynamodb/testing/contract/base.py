@@ -33,7 +33,7 @@ class Contract:
     @pytest.fixture
     def backend(self) -> BackendOptions:
         """Beaker's options: ``type``, and the options that lead to an empty store."""
-        raise NotImplementedError("give a fixture named backend")
+        raise NotImplementedError("define a fixture named backend")
 
     def session_options(self, backend: BackendOptions, **options: Any) -> BackendOptions:
         """Options of a session; override it to add options of the backend."""

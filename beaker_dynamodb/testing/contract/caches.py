@@ -52,7 +52,7 @@ def never() -> None:
 
 
 class CacheContract(Contract):
-    """A cache keeps stored values, and makes missing ones."""
+    """A cache keeps stored values, and creates missing ones."""
 
     def test_a_missing_key_is_a_key_error(self, cache: Any) -> None:
         with pytest.raises(KeyError):

@@ -78,6 +78,6 @@ class Arrivals:
         monkeypatch.setattr(namespace_class, "get_creation_lock", arrive)
 
     def wait_for(self, threads: int) -> None:
-        """Wait until so many threads have arrived."""
+        """Wait until this many threads have arrived."""
         for _ in range(threads):
             assert self._arrived.acquire(timeout=PATIENCE)

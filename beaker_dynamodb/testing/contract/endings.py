@@ -177,7 +177,7 @@ class CorruptSessionContract(Contract):
     """Beaker's reaction to a stored session that it cannot read."""
 
     def corrupt(self, backend: BackendOptions, session_id: str) -> None:
-        """Replace a stored session by a value that is none; a subclass can override it."""
+        """Replace a stored session with something else; a subclass can override it."""
         namespace = namespace_manager(backend, session_id)
         assert namespace["session"]
         namespace.acquire_write_lock(replace=True)
