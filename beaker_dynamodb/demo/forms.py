@@ -19,7 +19,7 @@ Fields = Mapping[str, str]
 
 
 class Form(NamedTuple):
-    """A form of the page: its action, the page after it, and the outcome if it succeeds.
+    """A form of the page: its action, the control that it gives the focus to, its success.
 
     `change` returns whether it has found a session. It is not called if the field that the form
     needs is empty. A slow form saves the session only after another request has changed it.
@@ -27,10 +27,15 @@ class Form(NamedTuple):
 
     action: str
     change: Callable[[Any, Fields], bool]
-    target: str
+    control: str
     success: Outcome
     field: str = ""
     is_slow: bool = False
+
+    @property
+    def target(self) -> str:
+        """The page after it."""
+        return f"/?focus={self.control}" if self.control else FAREWELL
 
     def is_filled(self, fields: Fields) -> bool:
         """Whether the field that the form needs has a value, if it needs one."""
@@ -87,9 +92,9 @@ def _find(session: Any) -> bool:
 
 
 FORMS = {
-    "/add": Form(ADD, _add, "/?focus=item", Outcome.CHANGED, "item"),
-    "/add-slowly": Form(ADD_SLOWLY, _add, "/?focus=item", Outcome.CHANGED, "item", is_slow=True),
-    "/city": Form(SET_CITY, _set_city, "/?focus=city", Outcome.CHANGED, "city"),
-    "/renew": Form(RENEW_ID, _renew_id, "/?focus=renew", Outcome.MOVED),
-    "/logout": Form(LOG_OUT, _log_out, FAREWELL, Outcome.ENDED),
+    "/add": Form(ADD, _add, "item", Outcome.CHANGED, "item"),
+    "/add-slowly": Form(ADD_SLOWLY, _add, "item", Outcome.CHANGED, "item", is_slow=True),
+    "/city": Form(SET_CITY, _set_city, "city", Outcome.CHANGED, "city"),
+    "/renew": Form(RENEW_ID, _renew_id, "renew", Outcome.MOVED),
+    "/logout": Form(LOG_OUT, _log_out, "", Outcome.ENDED),
 }

@@ -13,7 +13,7 @@ from . import wording
 from .backends import Backend
 from .overlap import LONGEST_WAIT, own_values
 from .table import StoredRow
-from .visits import Visit
+from .visits import Request, Visit
 
 #: A session id is a credential: no more of it is ever shown.
 SHOWN_OF_ID = 8
@@ -57,18 +57,21 @@ class PageData(NamedTuple):
     """A session as the page shows it.
 
     `row` is None if another request has ended the session, or if no table has it; `focus` names
-    the control that the visitor has just used.
+    the control that the visitor has just used, and `posted` is the request of its form.
     """
 
     session_id: str
     values: Mapping[str, Any]
     row: StoredRow | None
     focus: str = ""
+    posted: Request | None = None
 
 
 def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
     """The page of a session, or without one the farewell."""
     row = page.row if page else None
+    posted = page.posted if page else visit.posted.get("")
+    story = wording.story(visit, posted, site.backend.sentences, site.touch_interval, row)
     context: dict[str, Any] = {
         "version": __version__,
         "site": site,
@@ -77,7 +80,7 @@ def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
         "longest_wait": LONGEST_WAIT,
         "visit": visit,
         "log": list(visit.log),
-        "story": wording.story(visit, site.backend.sentences, site.touch_interval, row),
+        "story": story,
         "page": page,
         "row": row,
     }

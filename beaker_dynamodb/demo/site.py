@@ -111,7 +111,9 @@ class _Site:
         table = self._backend.table
         row = table.read(session.id) if table else None
         visit.expires = row.seen + row.left if row else None
-        data = PageData(session.id, dict(session.items()), row, _focus(environ))
+        focus = _focus(environ)
+        posted = visit.posted.pop(focus, None) if focus else None
+        data = PageData(session.id, dict(session.items()), row, focus, posted)
         return [render(self._data, visit, data).encode()]
 
     def _say_goodbye(
@@ -141,7 +143,9 @@ class _Site:
             start_response("303 See Other", headers)
         outcome, others = overlap.outcome() if overlap and found else (None, "")
         outcome = outcome or self._form_outcome(form, found, visit, counter)
-        visit.note(Request(time.time(), form.action, outcome, counter, others))
+        request = Request(time.time(), form.action, outcome, counter, others)
+        visit.posted[form.control] = request
+        visit.note(request)
         return [b""]
 
     def _form_outcome(

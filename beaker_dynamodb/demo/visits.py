@@ -80,6 +80,8 @@ class Visit:
     #: When the session ends if nobody uses it, in seconds since the epoch; None if none is known.
     expires: float | None = None
     log: deque[Request] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    #: The latest request of each form whose page has not been shown yet, by the form's control.
+    posted: dict[str, Request] = field(default_factory=dict)
     #: Slow requests that wait for another one.
     waiting: int = 0
     _posted: int = 0

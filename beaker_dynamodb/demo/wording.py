@@ -10,28 +10,33 @@ from datetime import datetime
 from .calls import CallCounter
 from .sentences import Sentences
 from .table import StoredRow
-from .visits import ADD_SLOWLY, GOODBYE, LOG_OUT, POSTED, Outcome, Request, Visit
+from .visits import ADD_SLOWLY, GOODBYE, Outcome, Request, Visit
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 def story(
-    visit: Visit, sentences: Sentences, touch_interval: int, row: StoredRow | None
+    visit: Visit,
+    posted: Request | None,
+    sentences: Sentences,
+    touch_interval: int,
+    row: StoredRow | None,
 ) -> Iterator[str]:
-    """The visitor's last requests: what they did to the session, and by which calls."""
-    if visit.log[0].action == GOODBYE:
-        logouts = [entry for entry in visit.log if entry.action == LOG_OUT]
-        yield from (_of_form(entry, sentences) for entry in logouts[:1])
-        yield sentences.farewell
-        return
+    """What the visitor's last requests did to the session, and by which calls.
+
+    `posted` is the request of the form that has led to this page.
+    """
     if visit.waiting:
         yield (
             f"“{ADD_SLOWLY}” has loaded the session in another tab, and waits: set the city or log "
             "out here, and it goes on."
         )
-    posted = (entry for entry in list(visit.log)[1:2] if entry.action in POSTED)
-    yield from (_of_form(entry, sentences) for entry in posted)
+    if posted:
+        yield _of_form(posted, sentences)
+    if visit.log[0].action == GOODBYE:
+        yield sentences.farewell
+        return
     if visit.views > 1:
         yield f"You have viewed this page {times(visit.views)} since {clock_time(visit.began)}."
     yield _of_view(visit.log[0], sentences, touch_interval, row)

@@ -160,6 +160,17 @@ class TestTheSwitch:
 
 
 class TestASlowRequest:
+    def test_is_explained_on_its_own_page(self, visitor: Visitor, meanwhile: Meanwhile) -> None:
+        visitor.view()
+        meanwhile(set_city(visitor))
+        answer = visitor.browser.post("/add-slowly", {"item": "apple"})
+        visitor.view()
+        assert "Another tab" not in visitor.text
+        visitor.page = answer.follow()
+        assert "Another tab changed the city" in visitor.text
+        visitor.page = answer.follow()
+        assert "Another tab" not in visitor.text
+
     def test_is_announced_to_the_other_tab(self, visitor: Visitor, meanwhile: Meanwhile) -> None:
         visitor.view()
         seen = []
