@@ -28,7 +28,7 @@ _FORMS = {
     Outcome.NOT_USED: "“{action}” did not use the session",
     Outcome.STORED: "You had no session, so “{action}” stored a new one",
     Outcome.MERGED: (
-        "Another tab changed the {others} while “{action}” ran, and the changes of both are stored"
+        "Another tab changed the {others} while “{action}” ran, and both changes are stored"
     ),
     Outcome.ENDED_AND_STORED: (
         "Another tab or browser ended the session before “{action}” arrived, so a new session is "

@@ -27,7 +27,7 @@ class Outcome(str, Enum):
 
     STORED = "stored"
     CHANGED = "changed"
-    MERGED = "merged with another tab"
+    MERGED = "merged"
     OVERWRITTEN = "overwrote another tab"
     MOVED = "moved to the new id"
     COPIED = "copied to the new id"

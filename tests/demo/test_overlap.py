@@ -52,10 +52,10 @@ class TestInDynamoDB:
         assert visitor.log[1] == (
             "add slowly",
             [READ, WRITE, WRITE],
-            "merged with another tab",
+            "merged",
         )
         assert (
-            "Another tab changed the city while “add slowly” ran, and the changes of both are "
+            "Another tab changed the city while “add slowly” ran, and both changes are "
             "stored: one read, one refused write and one write."
         ) in visitor.text
 
