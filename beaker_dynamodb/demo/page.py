@@ -67,11 +67,11 @@ class PageData(NamedTuple):
     posted: Request | None = None
 
 
-def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
-    """The page of a session, or without one the farewell."""
+def render(site: SiteData, visit: Visit, request: Request, page: PageData | None) -> str:
+    """The page of a session that a request shows, or without one the farewell."""
     row = page.row if page else None
     posted = page.posted if page else visit.posted.get("")
-    story = wording.story(visit, posted, site.backend.sentences, site.touch_interval, row)
+    story = wording.story(visit, request, posted, site.backend.sentences, site.touch_interval, row)
     context: dict[str, Any] = {
         "version": __version__,
         "site": site,
@@ -79,7 +79,7 @@ def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
         "endpoint": site.backend.endpoint,
         "longest_wait": LONGEST_WAIT,
         "visit": visit,
-        "log": list(visit.log),
+        "log": visit.latest(),
         "story": story,
         "page": page,
         "row": row,

@@ -107,14 +107,15 @@ class _Site:
             start_response("200 OK", [*PAGE_HEADERS, self._visits.cookie_header(visit)])
         view_outcome = self._backend.view_outcome
         outcome = visit.stored_outcome(VIEW, counter) if is_new else view_outcome(counter)
-        visit.note(Request(time.time(), VIEW, outcome, counter))
+        view = Request(time.time(), VIEW, outcome, counter)
+        visit.note(view)
         table = self._backend.table
         row = table.read(session.id) if table else None
         visit.expires = row.seen + row.left if row else None
         focus = _focus(environ)
         posted = visit.posted.pop(focus, None) if focus else None
         data = PageData(session.id, dict(session.items()), row, focus, posted)
-        return [render(self._data, visit, data).encode()]
+        return [render(self._data, visit, view, data).encode()]
 
     def _say_goodbye(
         self, environ: Environ, start_response: StartResponse, visit: Visit
@@ -123,9 +124,10 @@ class _Site:
             location = f"{environ['SCRIPT_NAME']}/"
             start_response("303 See Other", [*TEXT_HEADERS, ("Location", location)])
             return [b""]
-        visit.note(Request(time.time(), GOODBYE, Outcome.NOT_USED, CallCounter()))
+        goodbye = Request(time.time(), GOODBYE, Outcome.NOT_USED, CallCounter())
+        visit.note(goodbye)
         start_response("200 OK", [*PAGE_HEADERS, self._visits.cookie_header(visit)])
-        return [render(self._data, visit, None).encode()]
+        return [render(self._data, visit, goodbye, None).encode()]
 
     def _post(
         self, form: Form, environ: Environ, start_response: StartResponse, visit: Visit

@@ -94,6 +94,11 @@ class Visit:
             self._posted += request.action in POSTED
             self._change.notify_all()
 
+    def latest(self) -> list[Request]:
+        """The requests of the log, the latest first."""
+        with self._change:
+            return list(self.log)
+
     def wait_for_another(self, timeout: float) -> None:
         """Wait until another form of this browser is done, at most `timeout` seconds."""
         with self._change:

@@ -18,6 +18,7 @@ NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 def story(
     visit: Visit,
+    request: Request,
     posted: Request | None,
     sentences: Sentences,
     touch_interval: int,
@@ -25,7 +26,7 @@ def story(
 ) -> Iterator[str]:
     """What the visitor's last requests did to the session, and by which calls.
 
-    `posted` is the request of the form that has led to this page.
+    `request` shows this page, and `posted` is that of the form before it.
     """
     if visit.waiting:
         yield (
@@ -34,12 +35,12 @@ def story(
         )
     if posted:
         yield _of_form(posted, sentences)
-    if visit.log[0].action == GOODBYE:
+    if request.action == GOODBYE:
         yield sentences.farewell
         return
     if visit.views > 1:
         yield f"You have viewed this page {times(visit.views)} since {clock_time(visit.began)}."
-    yield _of_view(visit.log[0], sentences, touch_interval, row)
+    yield _of_view(request, sentences, touch_interval, row)
 
 
 def _of_form(request: Request, sentences: Sentences) -> str:

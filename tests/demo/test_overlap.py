@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -201,6 +202,18 @@ class TestASlowRequest:
         meanwhile(pytest.fail)
         visitor.post("/add-slowly", item=" ")
         assert visitor.log[1] == ("add slowly", [], "session not used")
+
+
+def test_a_page_explains_its_own_request(visitor: Visitor, wire: Any) -> None:
+    visitor.view()
+    other = Visitor(visitor.browser.app)
+    other.browser.cookiejar = visitor.browser.cookiejar
+    # The first read loads the session; before the page's own read, another tab changes it.
+    add = partial(other.browser.post, "/add", {"item": "apple"})
+    wire.before_next(READ, lambda: wire.before_next(READ, add))
+    visitor.view()
+    assert visitor.outcomes[:2] == ["changed", "nothing to write"]
+    assert "so this view wrote nothing: one read." in visitor.text
 
 
 class TestAVisitThatWaits:
