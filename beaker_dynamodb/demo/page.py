@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..version import __version__
 from . import wording
+from .backends import Backend
+from .overlap import LONGEST_WAIT, own_values
 from .table import StoredRow
-from .visits import Visit
+from .visits import Request, Visit
 
 #: A session id is a credential: no more of it is ever shown.
 SHOWN_OF_ID = 8
@@ -19,6 +21,7 @@ SHOWN_OF_ID = 8
 WRITE_UNIT = 1024
 #: Suggested for the basket, in turn.
 SUGGESTIONS = ("apple", "pear", "plum", "quince", "cherry", "medlar")
+CITIES = ("Lyon", "Porto", "Ghent", "Turin")
 
 _templates = Environment(
     loader=PackageLoader(__package__, ""),
@@ -36,37 +39,48 @@ _templates.filters.update(
 
 
 class SiteData(NamedTuple):
-    """What all pages share; times in seconds, and the configuration without its secrets."""
+    """What all pages of a site share: its backend, all backends, and times in seconds."""
 
-    endpoint: str
-    reports_units: bool
+    backend: Backend
+    backends: Sequence[Backend]
     touch_interval: int
     ttl: int
-    configuration: Mapping[str, str]
+
+    @property
+    def configuration(self) -> Mapping[str, str]:
+        """The settings without their secrets."""
+        settings = self.backend.configuration
+        return {name: value for name, value in settings.items() if ".aws_" not in name}
 
 
 class PageData(NamedTuple):
     """A session as the page shows it.
 
-    `row` is None if another request has ended the session; `focus` names the control that the
-    visitor has just used.
+    `row` is None if another request has ended the session, or if no table has it; `focus` names
+    the control that the visitor has just used, and `posted` is the request of its form.
     """
 
     session_id: str
     values: Mapping[str, Any]
     row: StoredRow | None
     focus: str = ""
+    posted: Request | None = None
 
 
-def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
-    """The page of a session, or without one the farewell."""
+def render(site: SiteData, visit: Visit, request: Request, page: PageData | None) -> str:
+    """The page of a session that a request shows, or without one the farewell."""
     row = page.row if page else None
+    posted = page.posted if page else visit.posted.get("")
+    story = wording.story(visit, request, posted, site.backend.sentences, site.touch_interval, row)
     context: dict[str, Any] = {
         "version": __version__,
         "site": site,
+        "backend": site.backend,
+        "endpoint": site.backend.endpoint,
+        "longest_wait": LONGEST_WAIT,
         "visit": visit,
-        "log": list(visit.log),
-        "story": wording.story(visit, site.touch_interval, row),
+        "log": visit.latest(),
+        "story": story,
         "page": page,
         "row": row,
     }
@@ -81,13 +95,13 @@ def render(site: SiteData, visit: Visit, page: PageData | None) -> str:
 
 def _session(page: PageData) -> dict[str, Any]:
     """The session's values: the application's, and the names of Beaker's own."""
-    values = sorted(page.values.items())
-    own = {name: value for name, value in page.values.items() if not name.startswith("_")}
+    own = own_values(page.values)
     return {
         "shown_id": page.session_id[:SHOWN_OF_ID],
         "values": {name: v if isinstance(v, str) else repr(v) for name, v in own.items()},
-        "beakers_own": [name for name, _ in values if name.startswith("_")],
-        "suggestion": SUGGESTIONS[len(own.get("basket", [])) % len(SUGGESTIONS)],
+        "beakers_own": sorted(page.values.keys() - own.keys()),
+        "item": SUGGESTIONS[len(own.get("basket", [])) % len(SUGGESTIONS)],
+        "city": next(city for city in CITIES if city != own.get("city")),
     }
 
 

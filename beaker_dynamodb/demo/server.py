@@ -15,7 +15,8 @@ import waitress
 from .site import demo_application
 from .table import REGION, DemoTable, Endpoint, endpoint_at
 
-THREADS = 4
+#: A slow request of the page keeps one while it waits.
+THREADS = 8
 
 
 def serve(host: str, port: int, endpoint_url: str | None) -> None:

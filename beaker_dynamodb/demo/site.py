@@ -1,4 +1,4 @@
-"""The demo's site: one page under SessionMiddleware, and the forms that it posts."""
+"""The demo's sites, one for each backend: a page under SessionMiddleware, and its forms."""
 
 from __future__ import annotations
 
@@ -6,40 +6,23 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 
 from ..errors import BeakerDynamoDBError
 from ..middleware import SessionMiddleware
-from . import wording
+from .backends import TOUCH_INTERVAL, TTL, Backend, dynamodb_backend, memory_backend
 from .calls import CallCounter, attach, counted_by
+from .forms import FAREWELL, FORMS, Form, greet, read_fields
+from .overlap import Overlap
 from .page import PageData, SiteData, render
-from .table import TABLE, DemoTable, Endpoint
-from .visits import (
-    ADD,
-    GOODBYE,
-    LOG_OUT,
-    RENEW_ID,
-    VIEW,
-    Outcome,
-    Request,
-    Visit,
-    Visits,
-    cookie_header,
-)
+from .table import Endpoint
+from .visits import GOODBYE, LOG_OUT, VIEW, Outcome, Request, Visit, Visits
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 Handler = Callable[[Environ, StartResponse, Visit], Iterable[bytes]]
-
-#: Short enough to watch them pass, in seconds.
-TTL = 900
-TOUCH_INTERVAL = 10
-MOST_ITEMS = 12
-LONGEST_ITEM = 40
-LONGEST_FORM = 10_000
-FAREWELL = "/goodbye"
 
 CONTENT_SECURITY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
@@ -57,21 +40,28 @@ TEXT_HEADERS = [("Content-Type", "text/plain; charset=utf-8")]
 
 def demo_application(endpoint: Endpoint) -> Application:
     """The demo as a WSGI application, for a table that exists."""
-    settings = {
-        "type": "ext:dynamodb",
-        "table_name": TABLE,
-        **endpoint.options,
-        "ttl": str(TTL),
-        "touch_interval": str(TOUCH_INTERVAL),
-        "key": TABLE,
-        "httponly": "true",
-    }
-    configuration = {f"session.{name}": value for name, value in settings.items()}
-    shown = {name: value for name, value in configuration.items() if ".aws_" not in name}
-    site_data = SiteData(endpoint.name, endpoint.reports_units, TOUCH_INTERVAL, TTL, shown)
-    site = _Site(DemoTable(endpoint), site_data)
+    backends = [dynamodb_backend(endpoint), memory_backend()]
+    sites = {backend.path: _application(backend, backends) for backend in backends}
     # Outermost, as the middleware stores the session while a response starts.
-    return partial(_reporting_errors, SessionMiddleware(site, configuration))
+    return partial(_reporting_errors, partial(_call_site, sites))
+
+
+def _application(backend: Backend, backends: list[Backend]) -> Application:
+    return SessionMiddleware(_Site(backend, backends), backend.configuration)
+
+
+def _call_site(
+    sites: dict[str, Application], environ: Environ, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Call the site at the longest path that the request's begins with."""
+    path = environ["PATH_INFO"]
+    mount = max((mount for mount in sites if path.startswith(f"{mount}/")), key=len, default="")
+    inside = {
+        **environ,
+        "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + mount,
+        "PATH_INFO": path.removeprefix(mount),
+    }
+    return sites[mount](inside, start_response)
 
 
 def _reporting_errors(
@@ -84,29 +74,17 @@ def _reporting_errors(
         return [f"{type(error).__name__}: {error}\n".encode()]
 
 
-class _Form(NamedTuple):
-    """A form of the page: its action, the page after it, and the outcome if it succeeds.
-
-    `change` takes the session and the item, and returns whether it has found a session, or None
-    if it does not use it.
-    """
-
-    action: str
-    change: Callable[[Any, str], bool | None]
-    target: str
-    success: Outcome
-
-
 class _Site:
-    def __init__(self, table: DemoTable, site_data: SiteData) -> None:
-        self._table = table
-        self._data = site_data
-        self._visits = Visits()
-        attach(table.client)
+    def __init__(self, backend: Backend, backends: list[Backend]) -> None:
+        self._backend = backend
+        self._data = SiteData(backend, backends, TOUCH_INTERVAL, TTL)
+        self._visits = Visits(f"{backend.cookie}-visit")
+        if backend.table:
+            attach(backend.table.client)
         self._handlers: dict[tuple[str, str], Handler] = {
             ("GET", "/"): self._show,
             ("GET", FAREWELL): self._say_goodbye,
-            **{("POST", path): partial(self._post, form) for path, form in _FORMS.items()},
+            **{("POST", path): partial(self._post, form) for path, form in FORMS.items()},
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -124,109 +102,66 @@ class _Site:
         with counted_by(counter):
             is_new = bool(session.is_new)
             if is_new:
-                _greet(session)
+                greet(session)
             # The middleware stores the session in this call, and the page can show the result.
-            start_response("200 OK", [*PAGE_HEADERS, cookie_header(visit)])
-        outcome = _view_outcome(visit, is_new, counter)
-        visit.note(Request(time.time(), VIEW, outcome, counter))
-        row = self._table.read(session.id)
+            start_response("200 OK", [*PAGE_HEADERS, self._visits.cookie_header(visit)])
+        view_outcome = self._backend.view_outcome
+        outcome = visit.stored_outcome(VIEW, counter) if is_new else view_outcome(counter)
+        view = Request(time.time(), VIEW, outcome, counter)
+        visit.note(view)
+        table = self._backend.table
+        row = table.read(session.id) if table else None
         visit.expires = row.seen + row.left if row else None
-        data = PageData(
-            session.id, dict(session.items()), row, _value(environ.get("QUERY_STRING", ""), "focus")
-        )
-        return [render(self._data, visit, data).encode()]
+        focus = _focus(environ)
+        posted = visit.posted.pop(focus, None) if focus else None
+        data = PageData(session.id, dict(session.items()), row, focus, posted)
+        return [render(self._data, visit, view, data).encode()]
 
     def _say_goodbye(
-        self, _environ: Environ, start_response: StartResponse, visit: Visit
+        self, environ: Environ, start_response: StartResponse, visit: Visit
     ) -> Iterable[bytes]:
         if not visit.is_logged_out:
-            start_response("303 See Other", [*TEXT_HEADERS, ("Location", "/")])
+            location = f"{environ['SCRIPT_NAME']}/"
+            start_response("303 See Other", [*TEXT_HEADERS, ("Location", location)])
             return [b""]
-        visit.note(Request(time.time(), GOODBYE, Outcome.NOT_USED, CallCounter()))
-        start_response("200 OK", [*PAGE_HEADERS, cookie_header(visit)])
-        return [render(self._data, visit, None).encode()]
+        goodbye = Request(time.time(), GOODBYE, Outcome.NOT_USED, CallCounter())
+        visit.note(goodbye)
+        start_response("200 OK", [*PAGE_HEADERS, self._visits.cookie_header(visit)])
+        return [render(self._data, visit, goodbye, None).encode()]
 
     def _post(
-        self, form: _Form, environ: Environ, start_response: StartResponse, visit: Visit
+        self, form: Form, environ: Environ, start_response: StartResponse, visit: Visit
     ) -> Iterable[bytes]:
-        counter = CallCounter()
+        session, fields, counter = environ["beaker.session"], read_fields(environ), CallCounter()
+        location = f"{environ['SCRIPT_NAME']}{form.target}"
+        found, overlap = None, None
         with counted_by(counter):
-            found = form.change(environ["beaker.session"], _item(environ))
-            headers = [*TEXT_HEADERS, ("Location", form.target), cookie_header(visit)]
+            if form.is_filled(fields):
+                overlap = Overlap(session) if form.is_slow else None
+                found = form.change(session, fields)
+            if overlap and found:
+                overlap.wait(visit)
+            headers = [*TEXT_HEADERS, ("Location", location), self._visits.cookie_header(visit)]
             start_response("303 See Other", headers)
-        outcome = _form_outcome(form, found, visit, counter)
-        visit.note(Request(time.time(), form.action, outcome, counter))
+        outcome, others = overlap.outcome() if overlap and found else (None, "")
+        outcome = outcome or self._form_outcome(form, found, visit, counter)
+        request = Request(time.time(), form.action, outcome, counter, others)
+        visit.posted[form.control] = request
+        visit.note(request)
         return [b""]
 
-
-def _view_outcome(visit: Visit, is_new: bool, counter: CallCounter) -> Outcome:
-    if is_new:
-        return visit.stored_outcome(VIEW, counter)
-    if not counter.writes:
-        return Outcome.NOTHING_TO_WRITE
-    if counter.ends_stored:
-        return Outcome.RENEWED
-    return Outcome.NOT_RENEWED if counter.has_refusal else Outcome.RENEWAL_FAILED
-
-
-def _form_outcome(form: _Form, found: bool | None, visit: Visit, counter: CallCounter) -> Outcome:
-    if found is None:
-        return Outcome.NOT_USED
-    if form.action == LOG_OUT:
-        return form.success if found else visit.logout_outcome(counter)
-    if not found:
+    def _form_outcome(
+        self, form: Form, found: bool | None, visit: Visit, counter: CallCounter
+    ) -> Outcome:
+        if found is None:
+            return Outcome.NOT_USED
+        if found:
+            return self._backend.change_outcome(form.success, counter)
+        if form.action == LOG_OUT:
+            return visit.logout_outcome(counter)
         return visit.stored_outcome(form.action, counter)
-    return form.success if counter.ends_stored else Outcome.NOTHING_WRITTEN
 
 
-def _greet(session: Any) -> None:
-    session["first_visit"] = wording.date_and_time(time.time())
-    session.save()
-
-
-def _add(session: Any, item: str) -> bool | None:
-    if not item:
-        return None
-    found = _find(session)
-    basket = [*session.get("basket", []), item]
-    session["basket"] = basket[-MOST_ITEMS:]
-    session.save()
-    return found
-
-
-def _renew_id(session: Any, _item: str) -> bool:
-    found = _find(session)
-    session.regenerate_id()
-    session.save()
-    return found
-
-
-def _log_out(session: Any, _item: str) -> bool:
-    found = not session.is_new
-    session.delete()
-    return found
-
-
-def _find(session: Any) -> bool:
-    """Whether there is a session; if not, begin one."""
-    found = not session.is_new
-    if not found:
-        _greet(session)
-    return found
-
-
-def _item(environ: Environ) -> str:
-    length = min(int(environ.get("CONTENT_LENGTH") or 0), LONGEST_FORM)
-    form = str(environ["wsgi.input"].read(length), "utf-8", "replace")
-    return _value(form, "item")[:LONGEST_ITEM]
-
-
-def _value(query: str, name: str) -> str:
-    return parse_qs(query).get(name, [""])[0].strip()
-
-
-_FORMS = {
-    "/add": _Form(ADD, _add, "/?focus=item", Outcome.CHANGED),
-    "/renew": _Form(RENEW_ID, _renew_id, "/?focus=renew", Outcome.MOVED),
-    "/logout": _Form(LOG_OUT, _log_out, FAREWELL, Outcome.ENDED),
-}
+def _focus(environ: Environ) -> str:
+    """The control that the address names."""
+    return parse_qs(str(environ.get("QUERY_STRING", ""))).get("focus", [""])[0]

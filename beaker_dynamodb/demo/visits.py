@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from .calls import CallCounter
 
-COOKIE = "beaker-demo-visit"
 LOG_LENGTH = 12
 MOST_VISITS = 1000
 
-VIEW, ADD, RENEW_ID, LOG_OUT, GOODBYE = "view", "add", "renew the id", "log out", "goodbye"
+VIEW, GOODBYE = "view", "goodbye"
+ADD, ADD_SLOWLY, SET_CITY = "add", "add slowly", "set the city"
+RENEW_ID, LOG_OUT = "renew the id", "log out"
+POSTED = frozenset({ADD, ADD_SLOWLY, SET_CITY, RENEW_ID, LOG_OUT})
 
 
 class Outcome(str, Enum):
@@ -25,7 +27,11 @@ class Outcome(str, Enum):
 
     STORED = "stored"
     CHANGED = "changed"
+    MERGED = "merged"
+    OVERWRITTEN = "overwrote another tab"
     MOVED = "moved to the new id"
+    COPIED = "copied to the new id"
+    STORED_AGAIN = "stored again"
     RENEWED = "renewed"
     NOT_RENEWED = "not renewed"
     RENEWAL_FAILED = "renewal failed"
@@ -33,19 +39,28 @@ class Outcome(str, Enum):
     NOTHING_WRITTEN = "ended elsewhere, nothing written"
     ENDED_AND_STORED = "ended elsewhere, new session"
     EXPIRED_AND_STORED = "expired, new session"
+    REVIVED = "ended session stored again"
     ENDED = "ended"
     ENDED_BEFORE = "ended elsewhere, nothing to end"
     NOTHING_TO_END = "nothing to end"
     NOT_USED = "session not used"
 
 
+#: The outcomes of a request that has begun a session.
+_BEGINNINGS = {Outcome.STORED, Outcome.ENDED_AND_STORED, Outcome.EXPIRED_AND_STORED}
+
+
 class Request(NamedTuple):
-    """One request of a visit: its action, what became of the row, and its calls."""
+    """One request of a visit: its action, what became of the row, and its calls.
+
+    `others` names the values that another request has changed while this one ran.
+    """
 
     time: float
     action: str
     outcome: Outcome
     counter: CallCounter
+    others: str = ""
 
 
 @dataclass
@@ -65,9 +80,34 @@ class Visit:
     #: When the session ends if nobody uses it, in seconds since the epoch; None if none is known.
     expires: float | None = None
     log: deque[Request] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    #: The latest request of each form whose page has not been shown yet, by the form's control.
+    posted: dict[str, Request] = field(default_factory=dict)
+    #: Slow requests that wait for another one.
+    waiting: int = 0
+    _posted: int = 0
+    _change: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
     def note(self, request: Request) -> None:
         """Count a request, and put it at the head of the log."""
+        with self._change:
+            self._count(request)
+            self._posted += request.action in POSTED
+            self._change.notify_all()
+
+    def latest(self) -> list[Request]:
+        """The requests of the log, the latest first."""
+        with self._change:
+            return list(self.log)
+
+    def wait_for_another(self, timeout: float) -> None:
+        """Wait until another form of this browser is done, at most `timeout` seconds."""
+        with self._change:
+            before = self._posted
+            self.waiting += 1
+            self._change.wait_for(lambda: self._posted > before, timeout)
+            self.waiting -= 1
+
+    def _count(self, request: Request) -> None:
         counter, used_session = request.counter, request.outcome is not Outcome.NOT_USED
         self.reads += len(counter.reads)
         self.writes += len(counter.writes)
@@ -79,7 +119,7 @@ class Visit:
         self.log.appendleft(request)
         if request.action == LOG_OUT:
             self.is_logged_out, self.expires = True, None
-        elif counter.ends_stored:
+        elif request.outcome in _BEGINNINGS:
             self.is_logged_out = False
 
     def stored_outcome(self, action: str, counter: CallCounter) -> Outcome:
@@ -105,15 +145,20 @@ class Visit:
 
 
 class Visits:
-    """The latest visits; a cookie of the demo's own identifies each."""
+    """The latest visits; a cookie of the demo's own identifies each.
 
-    def __init__(self) -> None:
+    Args:
+        cookie: the name of that cookie.
+    """
+
+    def __init__(self, cookie: str) -> None:
+        self._cookie = cookie
         self._lock = threading.Lock()
         self._visits: OrderedDict[str, Visit] = OrderedDict()
 
     def find(self, cookies: str) -> Visit:
         """The visit that a `Cookie` header names, or a new one."""
-        token = _token(cookies)
+        token = self._token(cookies)
         with self._lock:
             visit = self._visits.get(token) or Visit(secrets.token_urlsafe(12), time.time())
             self._visits[visit.token] = visit
@@ -122,15 +167,13 @@ class Visits:
                 self._visits.popitem(last=False)
         return visit
 
+    def cookie_header(self, visit: Visit) -> tuple[str, str]:
+        """The header by which the browser's next request names the visit."""
+        return "Set-Cookie", f"{self._cookie}={visit.token}; Path=/; HttpOnly; SameSite=Lax"
 
-def cookie_header(visit: Visit) -> tuple[str, str]:
-    """The header by which the browser's next request names the visit."""
-    return "Set-Cookie", f"{COOKIE}={visit.token}; Path=/; HttpOnly; SameSite=Lax"
-
-
-def _token(cookies: str) -> str:
-    try:
-        morsel = SimpleCookie(cookies).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel else ""
+    def _token(self, cookies: str) -> str:
+        try:
+            morsel = SimpleCookie(cookies).get(self._cookie)
+        except CookieError:
+            return ""
+        return morsel.value if morsel else ""

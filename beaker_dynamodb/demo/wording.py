@@ -8,101 +8,57 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from .calls import CallCounter
+from .sentences import Sentences
 from .table import StoredRow
-from .visits import ADD, GOODBYE, LOG_OUT, RENEW_ID, Outcome, Request, Visit
+from .visits import ADD_SLOWLY, GOODBYE, Outcome, Request, Visit
 
-_POSTED = {ADD, LOG_OUT, RENEW_ID}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
-#: A view, by its outcome; for STORED, one of the two below.
-_VIEWS = {
-    Outcome.RENEWED: (
-        "More than {interval} had passed since the row was written, so this view renewed it: "
-        "{calls}."
-    ),
-    Outcome.NOT_RENEWED: (
-        "Another request changed or ended the session while this view ran, so the row was not "
-        "renewed: {calls}."
-    ),
-    Outcome.RENEWAL_FAILED: (
-        "The row was due for renewal, but DynamoDB did not accept the write, and the page is shown "
-        "all the same: {calls}."
-    ),
-    Outcome.NOTHING_TO_WRITE: (
-        "The row was written {written}, within the touch interval of {interval}, so this view "
-        "wrote nothing: {calls}."
-    ),
-    Outcome.ENDED_AND_STORED: (
-        "Another tab or browser ended your session: under the id in your cookie, the table had "
-        "only a marker. This view stored a new session: {calls}."
-    ),
-    Outcome.EXPIRED_AND_STORED: (
-        "Your session had expired, so this view stored a new session: {calls}."
-    ),
-}
-_FIRST_VIEW = (
-    "You had no session, so this view stored one: {calls}. No read is needed, as a new id cannot "
-    "be in the table yet."
-)
-_UNKNOWN_ID = "The table has no row for your cookie, so this view stored a new session: {calls}."
 
-#: A form, by its outcome.
-_FORMS = {
-    Outcome.STORED: "You had no session, so “{action}” stored a new one: {calls}.",
-    Outcome.CHANGED: "The basket has changed, so the session was written at once: {calls}.",
-    Outcome.MOVED: (
-        "You have a new id. The session is stored under it, and under the old id a marker "
-        "without data replaces the row: {calls}."
-    ),
-    Outcome.NOTHING_WRITTEN: (
-        "Another tab or browser ended the session while “{action}” ran, so nothing is stored: "
-        "{calls}."
-    ),
-    Outcome.ENDED_AND_STORED: (
-        "Another tab or browser ended the session before “{action}” arrived, so a new session is "
-        "stored: {calls}."
-    ),
-    Outcome.EXPIRED_AND_STORED: (
-        "The session had expired before “{action}” arrived, so a new session is stored: {calls}."
-    ),
-    Outcome.ENDED: (
-        "You are logged out. Your cookie is deleted, and a marker without data replaces your row "
-        "for 15 minutes, so that no late write can bring the session back: {calls}."
-    ),
-    Outcome.ENDED_BEFORE: (
-        "Another tab or browser ended the session before you logged out, so there was nothing to "
-        "end: {calls}."
-    ),
-    Outcome.NOTHING_TO_END: "You had no session, so there was nothing to end: {calls}.",
-}
+def story(
+    visit: Visit,
+    request: Request,
+    posted: Request | None,
+    sentences: Sentences,
+    touch_interval: int,
+    row: StoredRow | None,
+) -> Iterator[str]:
+    """What the visitor's last requests did to the session, and by which calls.
 
-
-def story(visit: Visit, touch_interval: int, row: StoredRow | None) -> Iterator[str]:
-    """The visitor's last requests: what they did to the row, and by which calls."""
-    if visit.log[0].action == GOODBYE:
-        logouts = [entry for entry in visit.log if entry.action == LOG_OUT]
-        yield from map(_of_form, logouts[:1])
-        yield "This page does not use the session, so it makes no call to DynamoDB."
+    `request` shows this page, and `posted` is that of the form before it.
+    """
+    if visit.waiting:
+        yield (
+            f"“{ADD_SLOWLY}” has loaded the session in another tab, and waits: set the city or log "
+            "out here, and it goes on."
+        )
+    if posted:
+        yield _of_form(posted, sentences)
+    if request.action == GOODBYE:
+        yield sentences.farewell
         return
     if visit.views > 1:
         yield f"You have viewed this page {times(visit.views)} since {clock_time(visit.began)}."
-    yield from (_of_form(entry) for entry in list(visit.log)[1:2] if entry.action in _POSTED)
-    yield _of_view(visit.log[0], touch_interval, row)
+    yield _of_view(request, sentences, touch_interval, row)
 
 
-def _of_form(request: Request) -> str:
-    text = _FORMS.get(request.outcome, "“{action}” did not use the session: {calls}.")
-    return text.format(action=request.action, calls=calls_in_words(request.counter))
+def _of_form(request: Request, sentences: Sentences) -> str:
+    text = sentences.forms[request.outcome]
+    return _with_calls(text.format(action=request.action, others=request.others), request)
 
 
-def _of_view(request: Request, touch_interval: int, row: StoredRow | None) -> str:
-    first = _UNKNOWN_ID if request.counter.begins_with_read else _FIRST_VIEW
-    return _VIEWS.get(request.outcome, first).format(
-        calls=calls_in_words(request.counter),
-        interval=duration(touch_interval),
-        written=ago(row.age) if row else "a moment ago",
-    )
+def _of_view(
+    request: Request, sentences: Sentences, touch_interval: int, row: StoredRow | None
+) -> str:
+    is_unknown = request.outcome is Outcome.STORED and request.counter.begins_with_read
+    text = sentences.unknown_id if is_unknown else sentences.views[request.outcome]
+    written = ago(row.age) if row else "a moment ago"
+    return _with_calls(text.format(interval=duration(touch_interval), written=written), request)
+
+
+def _with_calls(text: str, request: Request) -> str:
+    return f"{text}: {calls_in_words(request.counter)}." if request.counter.calls else f"{text}."
 
 
 def calls_in_words(counter: CallCounter) -> str:

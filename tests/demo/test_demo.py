@@ -14,111 +14,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from webtest import TestApp, TestResponse
 
-from beaker_dynamodb import ConfigurationError, session_model
+from beaker_dynamodb import ConfigurationError
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.demo import server, visits, wording
 from beaker_dynamodb.demo.calls import CallCounter
 from beaker_dynamodb.demo.site import demo_application
 from beaker_dynamodb.demo.table import TABLE, DemoTable, Endpoint, endpoint_at
 from beaker_dynamodb.table import item_size
+from tests.demo.visitor import DELETE, READ, WRITE, Visitor, ended, items, keys
 from tests.support.wire import Wire
-
-READ, WRITE, DELETE = "GetItem", "PutItem", "DeleteItem"
-
-
-class Visitor:
-    """A browser on the demo's page."""
-
-    def __init__(self, application: Any) -> None:
-        self.browser = TestApp(application)
-        self.page: TestResponse = None
-
-    def view(self) -> None:
-        self.page = self.browser.get("/")
-
-    def add(self, item: str) -> None:
-        self.page = self.browser.post("/add", {"item": item}).follow()
-
-    def post(self, path: str) -> None:
-        self.page = self.browser.post(path).follow()
-
-    def in_another_browser(self) -> "Visitor":
-        """The same session in a browser that the demo does not know."""
-        other = Visitor(self.browser.app)
-        other.browser.set_cookie(TABLE, str(self.session_id))
-        return other
-
-    @property
-    def focused(self) -> list[str]:
-        """The controls that take the keyboard focus when the page is loaded."""
-        controls = self.page.html.select("[autofocus]")
-        return [control.get_text() or control["name"] for control in controls]
-
-    @property
-    def session_id(self) -> str | None:
-        value: str | None = self.browser.cookies.get(TABLE)
-        return value
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.page.html.get_text(" ").split())
-
-    @property
-    def heading(self) -> str:
-        return " ".join(self.page.html.h1.get_text("").split())
-
-    @property
-    def figures(self) -> dict[str, str]:
-        pairs = self.page.html.select(".figures > div")
-        return {pair.dt.get_text(): pair.dd.get_text() for pair in pairs}
-
-    @property
-    def log(self) -> list[tuple[str, list[str], str]]:
-        """Request, calls and outcome of each entry, the latest first."""
-        return [
-            (
-                row.th.get_text(),
-                [code.get_text() for code in row.select("code")],
-                row.select_one(".outcome").get_text(),
-            )
-            for row in self.page.html.select("tbody tr")
-        ]
-
-    @property
-    def stored(self) -> dict[str, str]:
-        """The values of the session and the attributes of its row, as the page shows them."""
-        pairs = self.page.html.select(".pairs > div")
-        return {pair.dt.get_text(): " ".join(pair.dd.get_text().split()) for pair in pairs}
-
-
-@pytest.fixture
-def embedded() -> Iterator[Endpoint]:
-    """Moto in this process, with the demo's table."""
-    with server.moto_in_process() as endpoint:
-        DemoTable(endpoint).create()
-        yield endpoint
-
-
-@pytest.fixture
-def visitor(embedded: Endpoint, clock: Any) -> Visitor:
-    return Visitor(demo_application(embedded))
-
-
-def items(endpoint: Endpoint) -> list[Any]:
-    """All items in the demo's table."""
-    return list(session_model(table_name=TABLE, **endpoint.options).scan())
-
-
-def keys(endpoint: Endpoint) -> list[str]:
-    """The partition keys of all sessions in the demo's table."""
-    return [item.id for item in items(endpoint) if item.version is not None]
-
-
-def ended(endpoint: Endpoint) -> list[str]:
-    """The partition keys of all markers in the demo's table."""
-    return [item.id for item in items(endpoint) if item.ended is not None]
 
 
 class TestAVisitor:
@@ -157,7 +62,7 @@ class TestAVisitor:
             ("add", [READ, WRITE], "changed"),
         ]
         assert visitor.stored["basket"] == "['apple', 'pear']"
-        assert "The basket has changed" in visitor.text
+        assert "The session has changed" in visitor.text
 
     def test_who_adds_nothing_writes_nothing(self, visitor: Visitor) -> None:
         visitor.view()
@@ -696,15 +601,15 @@ class TestVisits:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(visits, "MOST_VISITS", 2)
-        known = visits.Visits()
+        known = visits.Visits("visit")
         first, second, third = (known.find("") for _ in range(3))
-        assert known.find(f"{visits.COOKIE}={third.token}") is third
-        assert known.find(f"{visits.COOKIE}={second.token}") is second
-        assert known.find(f"{visits.COOKIE}={first.token}") is not first
+        assert known.find(f"visit={third.token}") is third
+        assert known.find(f"visit={second.token}") is second
+        assert known.find(f"visit={first.token}") is not first
 
-    @pytest.mark.parametrize("cookies", ["", "a=b", "a@[=]", "\x00", f"{visits.COOKIE}="])
+    @pytest.mark.parametrize("cookies", ["", "a=b", "a@[=]", "\x00", "visit="])
     def test_a_cookie_that_names_none_begins_one(self, cookies: str) -> None:
-        assert visits.Visits().find(cookies).log == visits.Visits().find("").log
+        assert visits.Visits("visit").find(cookies).log == visits.Visits("visit").find("").log
 
 
 class TestWording:

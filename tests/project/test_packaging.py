@@ -74,7 +74,7 @@ class TestReadme:
         "target", [each for each in TARGETS if each.startswith(f"{REPOSITORY}/")]
     )
     def test_links_to_files_that_exist(self, target: str) -> None:
-        path, _, fragment = re.sub(r"^.*?/(blob|tree)/main/", "", target).partition("#")
+        path, _, fragment = re.sub(r"^.*?/(blob|raw|tree)/main/", "", target).partition("#")
         assert (ROOT / path).exists()
         if fragment:
             titles = re.findall(r"^#+ (.*)", text_of(path), re.MULTILINE)
