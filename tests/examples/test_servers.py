@@ -115,3 +115,11 @@ def test_the_events_print_what_the_readme_shows(copy: Copy, dynamodb: Any) -> No
     [_, (command, _)] = commands(folder)
     [printed] = re.findall(r"^```\n(RestApi.*?)```$", readme(folder), re.DOTALL | re.MULTILINE)
     assert output_of(in_this_environment(command), folder, dynamodb) == printed
+
+
+def test_readme_shows_commands_of_an_example() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Examples")[2]
+    shown = re.findall(r"^\$ .*$", section.partition("###")[0], re.MULTILINE)
+    assert [line[2:] for line in shown] == [
+        command for command, _ in commands(ROOT / "examples" / "bottle")[:4]
+    ]
