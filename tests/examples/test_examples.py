@@ -15,7 +15,7 @@ from paste.deploy import loadapp
 from webtest import TestApp
 
 from beaker_dynamodb import StoreUnavailable, session_model
-from tests.examples.conftest import EXAMPLES, PRICES, SESSIONS, Copy
+from tests.examples.conftest import EXAMPLES, OWN, PRICES, SESSIONS, Copy
 from tests.support.wire import Wire
 
 #: The shops' cookies are secure, and WebTest sends such a cookie over https alone.
@@ -187,6 +187,21 @@ def test_the_cookie_is_protected(browser: Browser) -> None:
     assert {"secure", "httponly", "samesite=lax"} <= parts
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *EXAMPLES.glob("*/site.ini"),
+        *EXAMPLES.glob("flask/*.py"),
+        EXAMPLES / "lambda/lambda_shop.py",
+    ],
+    ids=lambda path: path.parent.name,
+)
+def test_the_settings_set_all_four_of_the_cookie(settings: Path) -> None:
+    text = settings.read_text(encoding="utf-8")
+    for name in ("secure", "httponly", "samesite", "secret"):
+        assert re.search(rf"^[ \"]*(session\.)?{name}\"?(:| =) ", text, re.MULTILINE)
+
+
 def test_an_id_that_an_attacker_has_chosen_is_not_adopted(browser: Browser) -> None:
     browser.use_cookie("a" * 32)
     browser.post("/put", article="apple")
@@ -224,6 +239,28 @@ def test_sessions_and_prices_have_a_table_each(ada: Browser) -> None:
     ada.see()
     assert {row.item for row in session_model(url=SESSIONS).scan()} == {"session"}
     assert "session" not in {row.item for row in session_model(url=PRICES).scan()}
+
+
+@pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
+def test_the_settings_can_name_a_stand_in(
+    dynamodb: Any, copy: Copy, importable: Callable[[Path], None]
+) -> None:
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^((?:session|cache\.short)\.url) = (.*)$", text, re.MULTILINE)
+    assert len(lines) == 2
+    folder = copy("bottle")
+    ini_file = folder / "site.ini"
+    for name, url in lines:
+        [old] = re.findall(rf"^{re.escape(name)} = .*$", ini_file.read_text(), re.MULTILINE)
+        own = url.replace("shop-", f"{OWN}-").replace(
+            "http://127.0.0.1:8000", dynamodb.options["endpoint_url"]
+        )
+        ini_file.write_text(ini_file.read_text().replace(old, f"{name} = {own}"))
+    importable(folder)
+    browser = Browser(with_main(folder))
+    browser.post("/login", name="ada")
+    assert browser.post("/put", article="apple") == "ada, your basket: 1 apple, 1.20 in all"
+    assert browser.post("/logout-everywhere") == "stranger, your basket: empty"
 
 
 def test_no_two_sites_listen_at_one_port() -> None:
