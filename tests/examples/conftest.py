@@ -51,8 +51,9 @@ def environment(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     if "endpoint_url" in dynamodb.options:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.options["endpoint_url"])
     forget_connections()
-    create_table(url=SESSIONS)
-    create_table(url=PRICES)
+    # DynamoDB Local answers its first call late on a busy machine.
+    create_table(url=SESSIONS, read_timeout=60)
+    create_table(url=PRICES, read_timeout=60)
     yield
     forget_connections()
 
