@@ -142,11 +142,11 @@ def test_an_unknown_part_is_an_error_that_lists_the_sections(ini: Ini) -> None:
         options_in(ini(section({})), "shop")
 
 
-@pytest.mark.parametrize("name", ["pyramid", "turbogears", "bottle"])
-@pytest.mark.parametrize("part", ["", "short"])
-def test_the_examples_lead_to_their_table(name: str, part: str) -> None:
+@pytest.mark.parametrize("name", ["pyramid", "turbogears", "bottle", "wsgi"])
+@pytest.mark.parametrize(("part", "table"), [("", "shop-sessions"), ("short", "shop-prices")])
+def test_the_examples_lead_to_their_tables(name: str, part: str, table: str) -> None:
     options = options_in(EXAMPLES / name / "site.ini", part)
-    assert "beaker-example" in (options.get("table_name"), str(options.get("url"))[-14:])
+    assert f"dynamodb://eu-west-1/{table}" in str(options["url"])
 
 
 def test_the_command_takes_a_part(place: Any, ini: Ini) -> None:

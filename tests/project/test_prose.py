@@ -12,7 +12,7 @@ PAGES = sorted(
     [
         *(ROOT / f"{name}.md" for name in NAMES),
         *(ROOT / "docs").glob("*.md"),
-        ROOT / "examples" / "README.md",
+        *(ROOT / "examples").rglob("README.md"),
     ]
 )
 

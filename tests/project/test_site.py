@@ -3,14 +3,9 @@
 import ast
 import re
 from pathlib import Path
-from typing import Any
-
-import flask
-import pytest
 
 import beaker_dynamodb
 from beaker_dynamodb import testing
-from tests.support.wire import Wire
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -35,34 +30,6 @@ def test_its_reference_names_each_public_name() -> None:
     public = {*beaker_dynamodb.__all__, *testing.__all__} - fixtures - {"__version__"}
     assert sorted(documented) == sorted(public)
     assert all(f"`{name}`" in page("api") for name in fixtures)
-
-
-@pytest.fixture
-def flask_site(dynamodb: Any, create_table: None, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The site of the page about Flask, with a test's table."""
-    monkeypatch.setenv("SESSION_SECRET", "a-secret-of-my-own")
-    program, handler = re.findall(r"```python\n(.*?)```", page("flask"), re.DOTALL)
-    options = {f"session.{name}": value for name, value in dynamodb.options.items()}
-    options |= {"session.secure": False, "session.max_retries": 0}
-    program = program.replace("app.wsgi_app = ", f"settings |= {options!r}\napp.wsgi_app = ")
-    names: dict[str, Any] = {"__name__": "site_of_the_page"}
-    exec(compile(program + handler, "docs/flask.md", "exec"), names)
-    return names["app"]
-
-
-class TestThePageAboutFlask:
-    def test_counts_visits_beside_flasks_own_session(self, flask_site: flask.Flask) -> None:
-        browser = flask_site.test_client()
-        assert [browser.get("/").text for _ in range(2)] == ["visit 1\n", "visit 2\n"]
-        assert browser.get("/logout").text == "logged out\n"
-        assert browser.get("/").text == "visit 1\n"
-
-    def test_has_a_page_for_an_outage(self, flask_site: flask.Flask, wire: Wire) -> None:
-        browser = flask_site.test_client()
-        browser.get("/")
-        wire.fail_next("GetItem", (500, "InternalServerError"))
-        answer = browser.get("/")
-        assert (answer.status_code, answer.text) == (503, "Please try again in a minute.")
 
 
 def texts_in_code() -> str:

