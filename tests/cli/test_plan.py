@@ -1,6 +1,9 @@
 """`plan`: its options, its tables, its JSON and its advice."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from beaker_dynamodb.cli.commands import command
 
+PAGE = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
 SHORT = ("--hours", "0.1")
 
 
@@ -102,3 +106,36 @@ def test_a_wrong_option_is_one_line(arguments: tuple[str, ...], message: str) ->
     assert result.exit_code == 2
     [line] = result.output.splitlines()
     assert message in line
+
+
+class TestThePage:
+    """docs/scale.md shows what the command prints."""
+
+    @pytest.mark.parametrize(
+        ("line", "output"), re.findall(r"```console\n\$ beaker-dynamodb (.*)\n([^`]*)```", PAGE)
+    )
+    def test_its_output(self, line: str, output: str) -> None:
+        assert CliRunner().invoke(command, shlex.split(line)).output == output
+
+    def test_its_figures(self) -> None:
+        rows = re.findall(r"^\| ([\d,]+) \| (.*) \|$", PAGE, re.MULTILINE)
+        assert rows[4][0] == "1,000,000"
+        for rate, figures in rows[:5]:
+            assert figures == " | ".join(figures_of(rate.replace(",", "")))
+
+
+def figures_of(rate: str) -> list[str]:
+    """A line of the page's table."""
+    dictionary = ("--rate", rate, "--compression", "dictionary")
+    plan = read(*dictionary, "--hours", "5")
+    zlib, eventual = read("--rate", rate), read(*dictionary, "--eventual")
+    bills = (zlib["on_demand"], plan["on_demand"], eventual["on_demand"], plan["provisioned"])
+    figures = (plan["units"]["read"], plan["units"]["write"], *(bill["total"] for bill in bills))
+    shown = [f"{figure:,.0f}" for figure in figures]
+    return [*shown, f"{plan['partitions']}", in_words(plan["ramp"]["full"])]
+
+
+def in_words(seconds: float) -> str:
+    if not seconds:
+        return "never"
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"
