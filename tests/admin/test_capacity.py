@@ -140,8 +140,9 @@ class TestHotKey:
         assert SPLIT_TIME <= seconds[-1] + 1 <= 3 * SPLIT_TIME
 
     def test_a_single_item_is_never_split(self) -> None:
-        moment = last(hot(6_000, 1, even=0), NEW, 4 * SPLIT_TIME)
+        moment = last(hot(6_000, 1, even=0), NEW, 2 * SPLIT_TIME)
         assert moment.served.read == pytest.approx(3_000)
+        assert moment.partitions == 4
 
     def test_shards_are_keys_of_their_own(self) -> None:
         shards = tuple(HotKey(f"prices {shard}", Units(375, 0), 1) for shard in range(16))
