@@ -54,6 +54,8 @@ TABLES = 1_000
 BATCH = 25
 EXPIRED = 20
 PLACE = {
+    # DynamoDB Local counts the rows of a large table for each DescribeTable.
+    "read_timeout": 60,
     "region": "us-east-1",
     "aws_access_key_id": "benchmark",
     "aws_secret_access_key": "benchmark",

@@ -103,25 +103,25 @@ def draw_served(
 def draw_growth(figure: Figure) -> None:
     found = json.loads((ROOT / "benchmarks/results/growth.json").read_text(encoding="utf-8"))
     rows, sizes, threads, memory = figure.subplots(2, 2).flat
-    draw_cpu(
-        rows, "rows", found["rows"], {"read": "read", "change": "change", "raw": "raw GetItem"}
-    )
-    finish(rows, "sessions in the table", "rows", "CPU of a request, ms", bottom=0)
-    draw_cpu(sizes, "size", found["values"], {"read": "a hit", "write": "put"})
-    sizes.set_yscale("log")
-    finish(sizes, "size of a cache value", "bytes", "CPU of a call, ms")
-    draw_cpu(threads, "threads", found["threads"], {"read": "read", "raw": "raw GetItem"})
-    finish(threads, "threads of a process", "threads", "CPU of a request, ms", bottom=0)
+    label = "CPU, a GetItem of botocore = 1"
+    draw_ratios(rows, "rows", found["rows"], {"read": "reads a session", "change": "changes one"})
+    finish(rows, "requests, by sessions in the table", "rows", label, bottom=0)
+    draw_ratios(threads, "threads", found["threads"], {"read": "reads a session"})
+    finish(threads, "requests, by threads of the process", "threads", label, bottom=0)
+    for name in ("read", "write"):
+        milliseconds = [each["cpu"][name] * 1000 for each in found["values"]]
+        sizes.loglog([each["size"] for each in found["values"]], milliseconds, "o-", label=name)
+    finish(sizes, "cache values that do not compress", "bytes", "CPU, ms")
     for name in ("tables", "renewals"):
         counts = [each["count"] for each in found[name]]
         memory.plot(counts, [each["memory"] / 2**20 for each in found[name]], "o-", label=name)
     finish(memory, "tables or renewed credentials", "used in one process", "MiB", bottom=0)
 
 
-def draw_cpu(axes: Axes, name: str, found: list[dict[str, Any]], shown: dict[str, str]) -> None:
+def draw_ratios(axes: Axes, name: str, found: list[dict[str, Any]], shown: dict[str, str]) -> None:
     for key, label in shown.items():
-        milliseconds = [each["cpu"][key] * 1000 for each in found]
-        axes.semilogx([each[name] for each in found], milliseconds, "o-", label=label)
+        ratios = [each["cpu"][key] / each["cpu"]["raw"] for each in found]
+        axes.semilogx([each[name] for each in found], ratios, "o-", label=label)
 
 
 def finish(axes: Axes, title: str, x: str, y: str, *, bottom: float | None = None) -> None:
