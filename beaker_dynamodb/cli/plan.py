@@ -25,6 +25,8 @@ _CACHE_TYPES: dict[str, type] = {
     "keys": int,
 }
 _CACHE_FORM = "the form is NAME,hits=2500,creations=10,size=10000,shards=4,keys=10000"
+_CACHE_COLUMNS = ("cache", "shards", "load of a shard", "shards needed")
+_MOMENT_COLUMNS = ("after", "wanted units/s", "served units/s", "throttled", "partitions")
 #: Lines of the simulation that are shown.
 MOST_MOMENTS = 12
 
@@ -248,13 +250,11 @@ def _print(plan: CapacityPlan, table: TableState, traffic: Traffic) -> None:
         [(name, *map(_money, dataclasses.astuple(bill))) for name, bill in bills],
     )
     if plan.caches:
-        columns = ("cache", "shards", "load of a shard", "shards needed")
-        print_table(columns, map(_cache_line, plan.caches))
+        print_table(_CACHE_COLUMNS, map(_cache_line, plan.caches))
     for line in _summary(plan, table, traffic):
         click.echo(line)
     if plan.ramp.full != 0:
-        columns = ("after", "wanted units/s", "served units/s", "throttled", "partitions")
-        print_table(columns, _moments(plan.ramp))
+        print_table(_MOMENT_COLUMNS, _moments(plan.ramp))
     for line in _advice(plan, table):
         click.echo(line)
 
