@@ -1,6 +1,7 @@
 """Draw what scale costs: docs/scale.svg from `beaker-dynamodb plan`, docs/growth.svg from a run.
 
     python benchmarks/scale_plots.py [--only scale,growth] [--format svg] [--folder docs]
+    python benchmarks/scale_plots.py --tables    print the growth as tables of docs/scale.md
 
 The growth is that of benchmarks/results/growth.json, which `growth.py` has written. The sessions of
 the other plot have 2.4 KB; one request in ten changes one, and each is used every ten seconds.
@@ -100,8 +101,12 @@ def draw_served(
     axes.plot(*zip(*seen, strict=True), label=name)
 
 
+def growth() -> dict[str, list[dict[str, Any]]]:
+    return json.loads((ROOT / "benchmarks/results/growth.json").read_text(encoding="utf-8"))
+
+
 def draw_growth(figure: Figure) -> None:
-    found = json.loads((ROOT / "benchmarks/results/growth.json").read_text(encoding="utf-8"))
+    found = growth()
     rows, sizes, threads, memory = figure.subplots(2, 2).flat
     label = "CPU, a GetItem of botocore = 1"
     draw_ratios(rows, "rows", found["rows"], {"read": "reads a session", "change": "changes one"})
@@ -134,15 +139,45 @@ def finish(axes: Axes, title: str, x: str, y: str, *, bottom: float | None = Non
         axes.set_ylim(bottom=bottom)
 
 
+def print_tables() -> None:
+    found = growth()
+    print(found["machine"])
+    print("| rows | read | change | `stats`, rows/s | units | `purge`, rows/s | units |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for each in found["rows"]:
+        stats, purge, cpu = each["stats"], each["purge"], each["cpu"]
+        units = f"{purge['read_units']:,.0f} read, {purge['write_units']:,.0f} write"
+        read, change = cpu["read"] / cpu["raw"], cpu["change"] / cpu["raw"]
+        print(
+            f"| {each['rows']:,} | {read:.2f} | {change:.2f} "
+            f"| {stats['rows'] / stats['seconds']:,.0f} | {stats['read_units']:,.0f} read "
+            f"| {purge['rows'] / purge['seconds']:,.0f} | {units} |"
+        )
+    for each in found["values"]:
+        print(f"| {each['size']:,} | {each['cpu']['read'] * 1e3:.2f} ms ", end="")
+        print(f"| {each['cpu']['write'] * 1e3:.2f} ms |")
+    for each in found["threads"]:
+        cpu, rate = each["cpu"], each["per_second"]
+        print(f"| {each['threads']} | {cpu['read'] / cpu['raw']:.2f} | {rate['read']:,.0f} |")
+    for name in ("tables", "renewals"):
+        for each in found[name]:
+            megabytes = each["memory"] / 2**20
+            print(f"| {each['count']:,} {name} | {each['sockets']} | {megabytes:.0f} MiB |")
+
+
 PLOTS: dict[str, Callable[[Figure], None]] = {"scale": draw_scale, "growth": draw_growth}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(PLOTS), help="plots, with commas")
+    parser.add_argument("--tables", action="store_true", help="print tables, draw nothing")
     parser.add_argument("--format", default="svg")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs")
     arguments = parser.parse_args()
+    if arguments.tables:
+        print_tables()
+        return
     for name in arguments.only.split(","):
         figure = Figure(figsize=(10, 7), layout="constrained")
         PLOTS[name](figure)
