@@ -2,10 +2,10 @@
 
     python benchmarks/partition.py [--seconds 60] [--seed 1]
 
-No call is made. Each partition has DynamoDB's documented limits: 1,000 write units and 3,000 read
-units a second. An item is taken while any units are left, and may use more than are left: the debt
-delays what follows. What is refused is sent again after the pauses of this package: a small item
-twice, the rest of a batch of parts nine times.
+No call is made. Each partition has DynamoDB's documented limits, those of `beaker-dynamodb plan`:
+1,000 write units and 3,000 read units a second. An item is taken while any units are left, and may
+use more than are left: the debt delays what follows. What is refused is sent again after the pauses
+of this package: a small item twice, the rest of a batch of parts nine times.
 A table in provisioned mode has less, if that is what was ordered; unused units of the last minutes
 (burst capacity), which are not promised, are left out.
 """
@@ -14,16 +14,21 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import math
 import random
 import statistics
+import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
-WRITE_UNITS, READ_UNITS = 1000.0, 3000.0
-PART = 400_000
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from beaker_dynamodb.admin.capacity import PARTITION, Units
+from beaker_dynamodb.admin.traffic import value_steps
+from beaker_dynamodb.rows.parts import PART_SIZE
+
 #: The longest pause before each attempt after the first, in seconds: for a call, and for a batch.
 CALL_PAUSES = (0.5, 1.0)
 BATCH_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5)
@@ -53,30 +58,17 @@ LOADS = (
 class Partition:
     """The units that are left of one partition, refilled all the time."""
 
-    units: dict[str, float] = field(
-        default_factory=lambda: {"write": WRITE_UNITS, "read": READ_UNITS}
-    )
+    left: Units = PARTITION
     moment: float = 0.0
 
-    def takes(self, kind: str, units: float, moment: float) -> bool:
+    def takes(self, wanted: Units, moment: float) -> bool:
         passed, self.moment = moment - self.moment, moment
-        for name, limit in (("write", WRITE_UNITS), ("read", READ_UNITS)):
-            self.units[name] = min(limit, self.units[name] + passed * limit)
-        if self.units[kind] <= 0:
+        left = self.left.plus(PARTITION.times(passed))
+        self.left = Units(min(PARTITION.read, left.read), min(PARTITION.write, left.write))
+        if any(units and most <= 0 for units, most in zip(wanted, self.left, strict=True)):
             return False
-        self.units[kind] -= units
+        self.left = self.left.plus(wanted.times(-1))
         return True
-
-
-def steps(size: int, *, creates: bool) -> list[tuple[str, float]]:
-    """The items that a use reads and writes, and their units."""
-    parts = [min(PART, size - at) for at in range(0, size, PART)] if size > PART else [size]
-    if creates:
-        head = [("write", 1.0)] if len(parts) > 1 else []
-        written = [("write", math.ceil(part / 1024)) for part in parts]
-        return [("read", 1.0), ("write", 1.0), *written, *head]
-    head = [("read", 1.0)] if len(parts) > 1 else []
-    return [*head, *(("read", math.ceil(part / 4096)) for part in parts)]
 
 
 class Use(NamedTuple):
@@ -86,7 +78,7 @@ class Use(NamedTuple):
     number: int
     begun: float
     partition: int
-    steps: tuple[tuple[str, float], ...]
+    steps: tuple[Units, ...]
     refusals: int = 0
 
 
@@ -97,7 +89,7 @@ def uses(load: Load, shards: int, seconds: float, chance: random.Random) -> Iter
         while rate and (moment := moment + chance.expovariate(rate)) < seconds:
             number += 1
             key = f"key {chance.randrange(load.keys)}".encode()
-            needed = tuple(steps(load.size, creates=creates))
+            needed = tuple(value_steps(load.size, creates=creates))
             yield Use(moment, number, moment, zlib.crc32(key) % shards, needed)
 
 
@@ -112,12 +104,11 @@ def run(load: Load, shards: int, seconds: float, seed: int) -> Outcome:
     queue = list(uses(load, shards, seconds, chance))
     heapq.heapify(queue)
     partitions = [Partition() for _ in range(shards)]
-    pauses = CALL_PAUSES if load.size <= PART else BATCH_PAUSES
+    pauses = CALL_PAUSES if load.size <= PART_SIZE else BATCH_PAUSES
     failed, waits = 0, []
     while queue:
         use = heapq.heappop(queue)
-        kind, units = use.steps[0]
-        if partitions[use.partition].takes(kind, units, use.moment):
+        if partitions[use.partition].takes(use.steps[0], use.moment):
             left = use.steps[1:]
             if left:
                 heapq.heappush(queue, use._replace(steps=left, refusals=0))
@@ -145,7 +136,7 @@ def main() -> None:
             late = statistics.quantiles(waits, n=100)[-1]
             print(
                 f"| {load.hits or load.creations:,g} {load.name} | {shards} "
-                f"| {done / arguments.seconds:,.{0 if load.size < PART else 1}f} "
+                f"| {done / arguments.seconds:,.{0 if load.size < PART_SIZE else 1}f} "
                 f"| {failed / (done + failed):.0%} "
                 f"| {statistics.median(waits):.2f} s | {late:.2f} s |"
             )

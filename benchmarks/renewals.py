@@ -13,7 +13,9 @@ import gc
 import os
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -23,6 +25,14 @@ from beaker_dynamodb import create_table
 from tests.support.dynamodb_local import running_dynamodb_local
 
 
+class Footprint(NamedTuple):
+    """What this process occupies after some renewals: open sockets, and bytes of memory."""
+
+    count: int
+    sockets: int
+    memory: int
+
+
 def main() -> None:
     """Print a table for the documentation."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -30,14 +40,22 @@ def main() -> None:
     parser.add_argument("--renewals", type=int, default=1_000)
     given = parser.parse_args()
     if given.endpoint_url:
-        measure(given.endpoint_url, given.renewals)
+        report(given.endpoint_url, given.renewals)
     else:
         with running_dynamodb_local() as endpoint_url:
-            measure(endpoint_url, given.renewals)
+            report(endpoint_url, given.renewals)
 
 
-def measure(endpoint_url: str, renewals: int) -> None:
+def report(endpoint_url: str, renewals: int) -> None:
     """Renew, and print what is open after each tenth."""
+    print("| renewals | sockets | RSS |")
+    print("| --- | --- | --- |")
+    for found in renewed(endpoint_url, renewals):
+        print(f"| {found.count:,} | {found.sockets} | {found.memory / 2**20:.0f} MiB |")
+
+
+def renewed(endpoint_url: str, renewals: int) -> Iterator[Footprint]:
+    """Renew, and measure after each tenth."""
     options = {
         "endpoint_url": endpoint_url,
         "region": "us-east-1",
@@ -46,14 +64,17 @@ def measure(endpoint_url: str, renewals: int) -> None:
         "table_name": f"renewals-{uuid.uuid4().hex}",
     }
     create_table(**options)
-    print("| renewals | sockets | RSS |")
-    print("| --- | --- | --- |")
     for number in range(renewals + 1):
         cache = Cache("renewed", type="ext:dynamodb", **options, aws_session_token=str(number))
         cache.get("a", createfunc=lambda: "made")
         if number % (renewals // 10) == 0:
-            gc.collect()
-            print(f"| {number:,} | {sockets()} | {resident() / 2**20:.0f} MiB |")
+            yield footprint(number)
+
+
+def footprint(count: int) -> Footprint:
+    """What this process occupies now."""
+    gc.collect()
+    return Footprint(count, sockets(), resident())
 
 
 def sockets() -> int:

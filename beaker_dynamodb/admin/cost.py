@@ -11,17 +11,21 @@ GIGABYTE = 1_000_000_000
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices in dollars: on demand, standard table class, in us-east-1 since November 2024.
+    """Prices in dollars: standard table class, in us-east-1 since November 2024.
 
     Attributes:
-        read: of a million read units.
-        write: of a million write units.
+        read: of a million read units, on demand.
+        write: of a million write units, on demand; a replicated one costs the same.
         storage: of a gigabyte for a month.
+        read_hour: of a provisioned read unit for an hour.
+        write_hour: of a provisioned write unit for an hour.
     """
 
     read: float = 0.125
     write: float = 0.625
     storage: float = 0.25
+    read_hour: float = 0.00013
+    write_hour: float = 0.00065
 
 
 US_EAST_1 = Prices()

@@ -10,6 +10,7 @@ from .demo import demo_command
 from .doctor import doctor_command
 from .exits import OneLineErrors, help_end
 from .migrate import migrate_command
+from .plan import plan_command
 from .purge import purge_command
 from .session import delete_command, show_command
 from .sessions import end_sessions_command, sessions_command
@@ -29,6 +30,7 @@ _EXAMPLES = (
     "purge --ini production.ini --dry-run",
     "migrate --ini production.ini --dry-run",
     "train --ini production.ini --dry-run",
+    "plan --rate 500",
     "demo",
 )
 _COMPLETION = """\b
@@ -58,6 +60,7 @@ _PARTS = (
     end_sessions_command,
     iam_policy_command,
     migrate_command,
+    plan_command,
     purge_command,
     sessions_command,
     show_command,

@@ -32,8 +32,8 @@ CALLING: dict[str, list[str]] = {
 }
 #: Commands that print without a call.
 PRINTING = ("cdk", "cloudformation", "iam-policy", "terraform")
-#: Tested elsewhere: each of its lines is a finding, or it serves until it is stopped.
-OTHERS = ("demo", "doctor", "migrate", "train")
+#: Tested elsewhere: they find, serve until they are stopped, or call nothing.
+OTHERS = ("demo", "doctor", "migrate", "plan", "train")
 NO_RETRIES = ["--max-retries=0", "--connect-timeout=1", "--read-timeout=2"]
 
 each_calling = pytest.mark.parametrize("name", CALLING)
