@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from beaker_dynamodb import __version__
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://github.com/beaker-dynamodb/beaker-dynamodb"
 #: Where GitHub serves the files themselves; the pages of `blob` are no images.
@@ -60,6 +62,16 @@ def test_each_extra_that_a_text_names_exists() -> None:
             r"(?:beaker-dynamodb|'\.|FOLDER)\[([\w,]+)\]", path.read_text(encoding="utf-8")
         )
         assert {extra for names in found for extra in names.split(",")} <= extras, path
+
+
+def test_the_changelog_has_a_dated_section_of_this_version_below_unreleased() -> None:
+    sections = re.findall(
+        r"^## \[(.+)\](?: - (\d{4}-\d\d-\d\d))?$", text_of("CHANGELOG.md"), re.MULTILINE
+    )
+    assert sections[0] == ("Unreleased", "")
+    version, date = sections[1]
+    assert version == __version__
+    assert date
 
 
 class TestReadme:
