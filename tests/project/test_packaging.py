@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from beaker_dynamodb import __version__
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "https://github.com/beaker-dynamodb/beaker-dynamodb"
+#: Where GitHub serves the files themselves; the pages of `blob` are no images.
+FILES = "https://raw.githubusercontent.com/beaker-dynamodb/beaker-dynamodb/main"
 
 
 def text_of(name: str) -> str:
@@ -60,11 +64,23 @@ def test_each_extra_that_a_text_names_exists() -> None:
         assert {extra for names in found for extra in names.split(",")} <= extras, path
 
 
-class TestReadme:
-    """A package index shows README alone: a relative link leads nowhere there."""
+def test_the_changelog_has_a_dated_section_of_this_version_below_unreleased() -> None:
+    sections = re.findall(
+        r"^## \[(.+)\](?: - (\d{4}-\d\d-\d\d))?$", text_of("CHANGELOG.md"), re.MULTILINE
+    )
+    assert sections[0] == ("Unreleased", "")
+    version, date = sections[1]
+    assert version == __version__
+    assert date
 
-    LINKS = re.findall(r"^\[[\w ]+\]: (\S+)|\]\(([^)]+)\)", text_of("README.md"), re.MULTILINE)
+
+class TestReadme:
+    """A package index shows README alone: a relative link or image leads nowhere there."""
+
+    TEXT = text_of("README.md")
+    LINKS = re.findall(r"^\[[\w ]+\]: (\S+)|(?<!!)\[[^\]]*\]\(([^)]+)\)", TEXT, re.MULTILINE)
     TARGETS = sorted({reference or inline for reference, inline in LINKS})
+    IMAGES = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", TEXT)
 
     @pytest.mark.parametrize("target", TARGETS)
     def test_has_only_absolute_links(self, target: str) -> None:
@@ -74,13 +90,19 @@ class TestReadme:
         "target", [each for each in TARGETS if each.startswith(f"{REPOSITORY}/")]
     )
     def test_links_to_files_that_exist(self, target: str) -> None:
-        path, _, fragment = re.sub(r"^.*?/(blob|raw|tree)/main/", "", target).partition("#")
+        path, _, fragment = re.sub(r"^.*?/(?:blob|raw|tree)/main/", "", target).partition("#")
         assert (ROOT / path).exists()
         if fragment:
             titles = re.findall(r"^#+ (.*)", text_of(path), re.MULTILINE)
             assert fragment in {title.lower().replace(" ", "-") for title in titles}
 
+    def test_shows_images_that_an_index_can_fetch(self) -> None:
+        assert "<img" not in self.TEXT
+        for description, target in self.IMAGES:
+            assert target.startswith(f"{FILES}/docs/"), f"begin {target} with {FILES}/docs/"
+            assert (ROOT / target.removeprefix(f"{FILES}/")).is_file()
+            assert len(description) > 10, f"describe {target} for whoever cannot see it"
+
     def test_defines_each_reference(self) -> None:
-        text = text_of("README.md")
-        used = set(re.findall(r"\]\[([\w ]+)\]", text))
-        assert used == set(re.findall(r"^\[([\w ]+)\]: ", text, re.MULTILINE))
+        used = set(re.findall(r"\]\[([\w ]+)\]", self.TEXT))
+        assert used == set(re.findall(r"^\[([\w ]+)\]: ", self.TEXT, re.MULTILINE))
