@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from beaker.cache import clsmap
 from beaker.container import OpenResourceNamespaceManager
 
 from .codec import UNREADABLE
@@ -100,6 +99,9 @@ class FallbackCopy:
 
 
 def _manager_of(name: str) -> Any:
+    # Imports redis, pymongo and whatever else Beaker has a backend for and is installed.
+    from beaker.cache import clsmap  # noqa: PLC0415
+
     try:
         manager = clsmap[name]
     except KeyError as error:

@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import botocore.session
 
 from beaker_dynamodb import session_model
+from benchmarks.fresh_process import fresh_processes
 
 CLIENTS = ("lean", "botocore")
 ITEM = {
@@ -150,32 +150,52 @@ def report_throughput(url: str, threads: int, calls: int, rounds: int = 9) -> No
     print(f"GetItem per second in {threads} threads, lean / botocore: {medians} = {ratio:.2f}")
 
 
+#: The first request of a process, as in Lambda: imports and one GetItem.
 FIRST = """
 import sys
 from beaker_dynamodb import DynamoDBNamespaceManager, session_model
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-session_model(**options).table_connection().get_item("a", "b", consistent_read=True)
+session_model(**options).table_connection().get_item("a" * 64, "session", consistent_read=True)
+"""
+#: The same by PynamoDB alone.
+FIRST_BY_PYNAMODB = """
+import sys
+from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+class Item(Model):
+    class Meta:
+        table_name, host, region = sys.argv[1:]
+        aws_access_key_id = aws_secret_access_key = "benchmark"
+
+    id = UnicodeAttribute(hash_key=True)
+    item = UnicodeAttribute(range_key=True)
+    data = BinaryAttribute(legacy_encoding=False)
+
+Item.get("a" * 64, "session", consistent_read=True)
 """
 
 
 def report_first_request(url: str, rounds: int = 9) -> None:
-    """A process that imports the backend and reads one item: Lambda's first request."""
-    place = {**KEYS, "region": "us-east-1", "endpoint_url": url, "table_name": TABLE}
-    times: dict[str, list[float]] = {client: [] for client in CLIENTS}
-    for _ in range(rounds):
-        for client in CLIENTS:
-            options = {**place, "client": client, "create_table": "false"}
-            words = [word for option in options.items() for word in option]
-            times[client].append(cpu_of_process([sys.executable, "-c", FIRST, *words]))
-    lean, other = (statistics.median(times[client]) * 1e3 for client in CLIENTS)
-    print(f"import and first request, lean / botocore: {lean:.0f} ms / {other:.0f} ms of CPU")
-
-
-def cpu_of_process(program: list[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(program, check=True, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    place = {"table_name": TABLE, "endpoint_url": url, "region": "us-east-1"}
+    programs = {
+        client: (FIRST, {**KEYS, **place, "client": client, "create_table": "false"})
+        for client in CLIENTS
+    }
+    times: dict[str, list[float]] = {name: [] for name in (*CLIENTS, "PynamoDB")}
+    with fresh_processes() as run:
+        run(FIRST_BY_PYNAMODB, *place.values())
+        for _ in range(rounds):
+            times["PynamoDB"].append(run(FIRST_BY_PYNAMODB, *place.values()))
+            for client, (program, options) in programs.items():
+                words = [word for option in options.items() for word in option]
+                times[client].append(run(program, *words))
+    for name, each in times.items():
+        ratio = statistics.median(
+            one / other for one, other in zip(each, times["PynamoDB"], strict=True)
+        )
+        median = statistics.median(each) * 1e3
+        print(f"import and first GetItem, {name:<10} {median:4.0f} ms of CPU, {ratio:.2f}")
 
 
 def main() -> None:

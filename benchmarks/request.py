@@ -18,7 +18,6 @@ import platform
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +34,7 @@ from beaker.util import JsonSerializer, PickleSerializer
 
 from beaker_dynamodb import DynamoDBNamespaceManager, create_table
 from beaker_dynamodb.codec import SavedSession
+from benchmarks.fresh_process import fresh_processes
 from tests.support.dynamodb_local import running_dynamodb_local
 
 Block = Callable[[], object]
@@ -181,27 +181,26 @@ def best_of(call: Block, blocks: int = 31, calls: int = 500) -> float:
 
 
 def report_import(pairs: int = 15) -> None:
-    """The package alone, and all that Beaker loads of it for `ext:dynamodb`, beside PynamoDB."""
-    for name, program in (
-        ("import beaker_dynamodb / import pynamodb.models", "import beaker_dynamodb"),
-        (
-            "... with its namespace manager, and Beaker",
-            "from beaker_dynamodb import DynamoDBNamespaceManager",
+    """All that Beaker loads of this package for `ext:dynamodb`, beside PynamoDB and Beaker."""
+    manager = "from beaker_dynamodb import DynamoDBNamespaceManager"
+    programs = {
+        "import beaker_dynamodb / import pynamodb.models": (
+            "import beaker_dynamodb",
+            "import pynamodb.models",
         ),
-    ):
-        times = [
-            (import_time(program), import_time("import pynamodb.models")) for _ in range(pairs)
-        ]
-        mine, theirs = map(statistics.median, zip(*times, strict=True))
-        ratio = statistics.median(one / other for one, other in times)
-        print(f"{name:<50} {mine * 1e3:6.0f} ms / {theirs * 1e3:6.0f} ms = {ratio:.2f}")
-
-
-def import_time(program: str) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", program], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        "its namespace manager / pynamodb.models": (manager, "import pynamodb.models"),
+        "the same, Beaker's middleware on both sides": (
+            f"import beaker.middleware; {manager}",
+            "import beaker.middleware, pynamodb.models",
+        ),
+    }
+    with fresh_processes() as run:
+        for name, (program, other) in programs.items():
+            run(program), run(other)
+            times = [(run(program), run(other)) for _ in range(pairs)]
+            mine, theirs = map(statistics.median, zip(*times, strict=True))
+            ratio = statistics.median(one / other for one, other in times)
+            print(f"{name:<50} {mine * 1e3:6.0f} ms / {theirs * 1e3:6.0f} ms = {ratio:.2f}")
 
 
 def report_memory(options: dict[str, str], requests: int) -> None:

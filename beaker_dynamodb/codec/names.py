@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickletools
 import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
@@ -25,6 +24,8 @@ def unknown_names(payload: bytes) -> set[str]:
 
 
 def _names(payload: bytes) -> Iterator[tuple[str, str]]:
+    import pickletools  # noqa: PLC0415  # an import of the backend does not wait for it
+
     for opcode, argument, _ in pickletools.genops(payload):
         if opcode.name == "GLOBAL":
             module, _, name = str(argument).partition(" ")

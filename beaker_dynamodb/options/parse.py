@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -135,6 +134,8 @@ def unknown_option(name: str, value: object, prefix: str, known: Iterable[str]) 
         prefix: of the application's keys.
         known: the names that are known.
     """
+    import difflib  # noqa: PLC0415  # an import of the backend does not wait for it
+
     nearest = difflib.get_close_matches(name, list(known), n=1)
     own = ", ".join(sorted([*OPTIONS, *ALIASES, "url"]))
     hint = f"did you mean {prefix}{nearest[0]}?" if nearest else f"the options are {own}"

@@ -6,8 +6,8 @@ import socket
 import ssl
 import weakref
 from collections import deque
-from contextlib import suppress
-from http import HTTPStatus
+from contextlib import closing, suppress
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,9 +25,6 @@ from botocore.httpsession import create_urllib3_context, mask_proxy_url
 from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import is_connection_dropped
-
-_CHUNK = 65_536
-_END_OF_HEAD = b"\r\n\r\n"
 
 
 class Answer(NamedTuple):
@@ -98,12 +95,18 @@ class Transport:
         generation = self._generation
         connection, is_reusable = self._connection(), False
         try:
-            answer, is_reusable = _exchange(connection.sock, message)
+            # A server that refuses a request may answer before it has read the whole.
+            with suppress(BrokenPipeError):
+                connection.sock.sendall(message)
+            with closing(HTTPResponse(connection.sock, method="POST")) as response:
+                response.begin()
+                body = response.read()
+            is_reusable = not response.will_close
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=self.url, error=error) from error
-        except EOFError as error:
+        except IncompleteRead as error:
             raise ResponseStreamingError(error=error) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise ConnectionClosedError(endpoint_url=self.url, error=error) from error
         finally:
             # An answer that is still to come, after any exception, must not meet another request.
@@ -112,7 +115,8 @@ class Transport:
                 self._idle.append(connection)
             else:
                 connection.close()
-        return answer
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, body)
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed after their answer."""
@@ -193,81 +197,3 @@ def _socket_options(route: Route) -> list[tuple[int, int, int | bytes]]:
     if route.keeps_alive:
         options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
     return options
-
-
-def _exchange(connection: Any, message: bytes) -> tuple[Answer, bool]:
-    """The answer to a message, and whether the connection can be used again."""
-    # A server that refuses a request may answer before it has read the whole.
-    with suppress(BrokenPipeError):
-        connection.sendall(message)
-    status, version, headers, rest = _head(connection, b"")
-    while status < HTTPStatus.OK:
-        status, version, headers, rest = _head(connection, rest)
-    length = headers.get("content-length")
-    if length is not None:
-        body, rest = _take(connection, rest, int(length))
-    elif "chunked" in headers.get("transfer-encoding", "").lower():
-        body, rest = _chunks(connection, rest)
-    else:
-        body, version = _until_end(connection, rest), "closed"
-    is_kept = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-    return Answer(status, headers, body), is_kept and not rest
-
-
-def _head(connection: Any, data: bytes) -> tuple[int, str, dict[str, str], bytes]:
-    """Status, version and headers of an answer, and the bytes after them."""
-    while (end := data.find(_END_OF_HEAD)) < 0:
-        data += _receive(connection, data)
-    first, *lines = data[:end].decode("latin-1").split("\r\n")
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    version, status, *_ = first.split(None, 2)
-    return int(status), version, headers, data[end + len(_END_OF_HEAD) :]
-
-
-def _take(connection: Any, data: bytes, length: int) -> tuple[bytes, bytes]:
-    """So many bytes, and those after them."""
-    if len(data) < length:
-        pieces, missing = [data], length - len(data)
-        while missing > 0:
-            pieces.append(_receive(connection, _END_OF_HEAD))
-            missing -= len(pieces[-1])
-        data = b"".join(pieces)
-    return data[:length], data[length:]
-
-
-def _chunks(connection: Any, data: bytes) -> tuple[bytes, bytes]:
-    """A body in chunks (RFC 9112, 7.1), and the bytes after it: some stand-ins send them."""
-    pieces: list[bytes] = []
-    while True:
-        while b"\r\n" not in data:
-            data += _receive(connection, _END_OF_HEAD)
-        size, _, data = data.partition(b"\r\n")
-        length = int(size.partition(b";")[0], 16)
-        piece, data = _take(connection, data, length + 2)
-        if not length:
-            # With trailers there is more to come, and the connection is not used again.
-            return b"".join(pieces), data if piece == b"\r\n" else piece
-        pieces.append(piece[:length])
-
-
-def _until_end(connection: Any, data: bytes) -> bytes:
-    pieces = [data]
-    while piece := connection.recv(_CHUNK):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _receive(connection: Any, before: bytes) -> bytes:
-    """The next bytes of an answer.
-
-    Raises:
-        ConnectionResetError: the connection ended before the answer: it may have died while idle.
-        EOFError: it ended within the answer.
-    """
-    data: bytes = connection.recv(_CHUNK)
-    if not data:
-        raise EOFError("the answer is cut off") if before else ConnectionResetError("no answer")
-    return data

@@ -63,7 +63,7 @@ def connect(
 
 
 def get(connection: DynamoDBConnection) -> dict[str, Any]:
-    return connection.attempt("GetItem", dict(GET))
+    return connection.attempt("GetItem", lambda: dict(GET))
 
 
 def chunked(*chunks: bytes, trailer: bytes = b"") -> bytes:
@@ -95,7 +95,7 @@ def test_an_answer_is_read_whole(connect: Any, name: str) -> None:
         assert server.opened == opened
 
 
-#: Answers with bytes after them, or that may have some.
+#: Answers with more after their body.
 LONGER = {
     "trailers": chunked(BODY, trailer=b"a: b\r\n"),
     "another answer": answer(BODY) + answer(json.dumps({"Item": {"id": {"S": "other"}}}).encode()),
@@ -108,7 +108,6 @@ def test_bytes_after_an_answer_do_not_reach_the_next_call(connect: Any, name: st
         connection = connect(server.url)
         for _ in range(3):
             assert get(connection)["Item"] == FOUND["Item"]
-        assert server.opened == 3 or connection.options.client == "botocore"
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used_again(connect: Any) -> None:
