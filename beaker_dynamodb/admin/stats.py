@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import random
@@ -16,7 +15,6 @@ from typing import Any
 from ..caches import namespace_and_shards
 from ..codec import CREATION_TIME, FindDictionary, SavedSession, find_none
 from ..errors import ConfigurationError, CorruptItem, TableError
-from ..manager import Backend
 from ..options import Options
 from ..rows import now
 from ..table import (
@@ -32,7 +30,7 @@ from ..table import (
 )
 from .distribution import Distribution, Summary
 from .scan import FEWEST_SEGMENTS, MOST_SEGMENTS, Crew, TableCount, item_count, pages
-from .table import table_of
+from .table import backend_of, table_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
@@ -150,7 +148,7 @@ def table_stats(
 
 def _dictionaries_of(options: Options) -> FindDictionary:
     """Reads the dictionaries that sessions name, each once."""
-    return Backend.of(dataclasses.replace(options, create_table=False)).codec.find
+    return backend_of(options).codec.find
 
 
 def _segments(total: int, chosen: int, is_enough: Callable[[], bool]) -> Iterator[int]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BeakerDynamoDBError, TableError
+from ..manager import Backend
 from ..options import Options, parse_options
+from ..sessions import BEAKER_TIMEOUT_MARGIN
 from ..table import PLAIN_SETTINGS, Table, TableSettings, retry_pauses
 from .differences import Difference, differences
 
@@ -73,6 +75,16 @@ def create_table(progress: Progress = logger.info, **options: object) -> bool:
 def table_of(options: Options) -> Table:
     """The table for an operator: a missing one is an error, except for `create_table`."""
     return Table(dataclasses.replace(options, create_table=False))
+
+
+def backend_of(options: Options) -> Backend:
+    """The backend for an operator: of an existing table, with the times that sessions have.
+
+    Args:
+        options: as in the ini file. Beaker adds to `timeout` before it passes it on.
+    """
+    timeout = options.timeout and options.timeout + BEAKER_TIMEOUT_MARGIN
+    return Backend.of(dataclasses.replace(options, timeout=timeout, create_table=False))
 
 
 def prepare_table(
