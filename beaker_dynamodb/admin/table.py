@@ -38,7 +38,7 @@ class TableReport:
         items: that it holds; DynamoDB counts them every six hours. None if it is missing.
         size: in bytes, likewise.
         steps: that were done, or in a dry run would be.
-        differences: between an existing table and what is wanted.
+        differences: between the table and what is wanted.
     """
 
     table: str
@@ -95,10 +95,10 @@ def prepare_table(
     dry_run: bool = False,
     sleep: Sleep = time.sleep,
 ) -> TableReport:
-    """Create a missing table, or say how an existing one differs from what is wanted.
+    """Create a missing table, and say how the table differs from what is wanted.
 
     An existing table only gets its TTL switched on; each difference comes with the command that
-    removes it.
+    removes it. A setting that DynamoDB or its stand-in refuses to show counts as one.
 
     Args:
         options: of the table.
@@ -169,7 +169,8 @@ def _report(table: Table, settings: TableSettings, state: str, steps: Sequence[s
         found = table.call("DescribeTable", {})["Table"]
     # With the region and the endpoint that the AWS chain provides.
     wanted = table.found_options
-    differing = differences(table, wanted, settings, found) if state == "existed" else ()
+    # Also of a new table: a stand-in may create it without a setting that it lacks.
+    differing = differences(table, wanted, settings, found) if found else ()
     return TableReport(
         place["table"],
         place["region"],
