@@ -8,7 +8,6 @@ from typing import Any
 
 from beaker import middleware
 
-from .options import check_cache_settings
 from .session import (
     DynamoDBSession,
     release_locks,
@@ -16,7 +15,7 @@ from .session import (
     session_in_use,
     with_session_class,
 )
-from .startup import PREFIXES, prepare_sessions
+from .startup import PREFIXES, prepare_caches, prepare_sessions
 
 
 class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # Beaker has no types
@@ -47,7 +46,7 @@ class SessionMiddleware(middleware.SessionMiddleware):  # type: ignore[misc]  # 
         **settings: Any,
     ) -> None:
         prepare_sessions(config or {}, **settings)
-        check_cache_settings(config or {})
+        prepare_caches(config or {})
         super().__init__(wrap_app, dict(config or {}), environ_key, **settings)
         self.options: dict[str, Any] = with_session_class(self.options)
         self.wrap_app = self._respond

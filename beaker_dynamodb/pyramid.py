@@ -10,9 +10,9 @@ from typing import Any
 import pyramid_beaker
 from pyramid.events import NewRequest
 
-from .options import FRAMEWORK_SESSION_KEYS, check_cache_settings
+from .options import FRAMEWORK_SESSION_KEYS
 from .session import DynamoDBSession, release_locks, session_by_id, with_session_class
-from .startup import prepare_sessions
+from .startup import prepare_caches, prepare_sessions
 
 
 def includeme(config: Any) -> None:
@@ -37,7 +37,7 @@ def includeme(config: Any) -> None:
             if key.rpartition(".")[2] not in FRAMEWORK_SESSION_KEYS
         }
     )
-    check_cache_settings(settings, regions_alone=True)
+    prepare_caches(settings, regions_alone=True)
     named = {name.removeprefix("beaker."): value for name, value in settings.items()}
     own = {name[8:]: value for name, value in named.items() if name.startswith("session.")}
     options = with_session_class(own)

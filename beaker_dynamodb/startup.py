@@ -9,7 +9,7 @@ from typing import Any
 
 from .admin.check import Finding, check
 from .errors import BeakerDynamoDBError, ConfigurationError
-from .options import Options, parse_options
+from .options import Options, check_cache_settings, options_in_url, parse_options
 from .session import OWN_TYPES, parse_settings
 from .table import ErrorHook
 
@@ -38,21 +38,36 @@ def prepare_sessions(config: Mapping[str, Any], **settings: Any) -> None:
     own |= {key: value for key, value in settings.items() if not key.startswith(PREFIXES)}
     if own.get("type") in OWN_TYPES:
         is_long = any(key.startswith("beaker.") for key, _ in given)
-        with _reported(own.get("on_error")):
+        with _reported(own):
             options = parse_settings(own, "beaker.session." if is_long else "session.")
             if options.startup_check != "off" and options not in _checked:
                 _check(own, must_pass=options.startup_check == "fail")
                 _checked.add(options)
 
 
+def prepare_caches(config: Mapping[str, Any], *, regions_alone: bool = False) -> None:
+    """Check the settings of all caches in DynamoDB; no call is made.
+
+    Args:
+        config: the settings with Beaker's prefix `cache.` or `beaker.cache.` count.
+        regions_alone: whether the framework reads cache regions, and no other cache.
+
+    Raises:
+        ConfigurationError: for a wrong setting.
+    """
+    check_cache_settings(config, regions_alone=regions_alone, around=_reported)
+
+
 @contextmanager
-def _reported(on_error: object) -> Iterator[None]:
+def _reported(settings: Mapping[str, Any]) -> Iterator[None]:
     """Hand the error of a start to the application's function, unless that setting is wrong."""
     try:
         yield
     except BeakerDynamoDBError as error:
         with suppress(ConfigurationError):
-            ErrorHook(parse_options({"on_error": on_error}).on_error).report(error)
+            given = {**options_in_url(settings.get("url")), **settings}
+            hook = parse_options({"on_error": given.get("on_error")}).on_error
+            ErrorHook(hook).report(error)
         raise
 
 

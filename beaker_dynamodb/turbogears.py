@@ -12,9 +12,8 @@ from tg.appwrappers.base import ApplicationWrapper
 from tg.appwrappers.session import SessionApplicationWrapper
 from tg.configurator.base import BeforeConfigConfigurationAction, ConfigurationComponent
 
-from .options import check_cache_settings
 from .session import OWN_TYPES, DynamoDBSession, release_locks, session_by_id
-from .startup import prepare_sessions
+from .startup import prepare_caches, prepare_sessions
 
 
 class DynamoDBSessions(ConfigurationComponent):  # type: ignore[misc]  # TurboGears has no types
@@ -75,7 +74,7 @@ def _configure(conf: dict[str, Any], _: object) -> None:
     """
     # TurboGears reads no other prefix.
     prepare_sessions({key: conf[key] for key in conf if key.startswith("session.")})
-    check_cache_settings(conf)
+    prepare_caches(conf)
     if conf.get("session.type") in OWN_TYPES:
         # For Beaker, a missing type means memory, or files if there is a data_dir.
         conf["session.type"] = "ext:dynamodb"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import BeakerDynamoDBError, ConfigurationError, StoreUnavailable
 from ..options import Options
 from ..table import Table, TableSettings, index, index_name, schema
 
@@ -41,6 +42,7 @@ def differences(
         found: what DescribeTable returns.
     """
     aws = AwsCommand(options, table.location["region"])
+    # What DynamoDB or a stand-in refuses to show is a difference, too.
     return [
         *_in_billing(options, found, aws),
         *index_differences(options, found, table.location["region"]),
@@ -152,16 +154,20 @@ def _with_billing(options: Options, found: Mapping[str, Any]) -> Options:
 
 
 def _in_ttl(table: Table, options: Options, aws: AwsCommand) -> Iterator[Difference]:
-    found = table.call("DescribeTimeToLive", {})["TimeToLiveDescription"]
-    is_on = found["TimeToLiveStatus"] in {"ENABLED", "ENABLING"}
-    attribute, wanted = found.get("AttributeName"), options.ttl_attribute
-    if is_on and attribute == wanted:
-        return
+    wanted = options.ttl_attribute
     on = f"Enabled=true,AttributeName={wanted}"
     command = aws.of("update-time-to-live", "--time-to-live-specification", on)
-    if is_on:
-        command = f"set ttl_attribute = {attribute}"
-    yield Difference("TTL", f"on for {attribute}" if is_on else "off", f"on for {wanted}", command)
+    try:
+        ttl = table.definition.time_to_live()
+    except BeakerDynamoDBError as error:
+        yield Difference("TTL", _unknown(error), f"on for {wanted}", command)
+        return
+    if ttl.is_on and ttl.attribute == wanted:
+        return
+    if ttl.is_on:
+        command = f"set ttl_attribute = {ttl.attribute}"
+    has = f"on for {ttl.attribute}" if ttl.is_on else "off"
+    yield Difference("TTL", has, f"on for {wanted}", command)
 
 
 def _in_protection(
@@ -175,11 +181,15 @@ def _in_protection(
 def _in_backups(table: Table, settings: TableSettings, aws: AwsCommand) -> Iterator[Difference]:
     if not settings.point_in_time_recovery:
         return
-    found = table.call("DescribeContinuousBackups", {})["ContinuousBackupsDescription"]
+    on = ("--point-in-time-recovery-specification", "PointInTimeRecoveryEnabled=true")
+    command = aws.of("update-continuous-backups", *on)
+    try:
+        found = table.call("DescribeContinuousBackups", {})["ContinuousBackupsDescription"]
+    except BeakerDynamoDBError as error:
+        yield Difference("point-in-time recovery", _unknown(error), "on", command)
+        return
     recovery = found.get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        on = ("--point-in-time-recovery-specification", "PointInTimeRecoveryEnabled=true")
-        command = aws.of("update-continuous-backups", *on)
         yield Difference("point-in-time recovery", "off", "on", command)
 
 
@@ -207,12 +217,22 @@ def _in_tags(
 ) -> Iterator[Difference]:
     if not settings.tags:
         return
-    arn = found["TableArn"]
-    tags = table.call("ListTagsOfResource", {"ResourceArn": arn}).get("Tags", [])
-    existing = {tag["Key"]: tag["Value"] for tag in tags}
+    arn, otherwise = found["TableArn"], "missing"
+    existing: dict[str, str] = {}
+    try:
+        tags = table.call("ListTagsOfResource", {"ResourceArn": arn}).get("Tags", [])
+        existing = {tag["Key"]: tag["Value"] for tag in tags}
+    except BeakerDynamoDBError as error:
+        otherwise = _unknown(error)
     for name, value in settings.tags:
         if existing.get(name) != value:
             words = ("tag-resource", "--tags", f"Key={name},Value={value}")
-            yield Difference(
-                f"tag {name}", existing.get(name, "missing"), value, aws.about(arn, *words)
-            )
+            has = existing.get(name, otherwise)
+            yield Difference(f"tag {name}", has, value, aws.about(arn, *words))
+
+
+def _unknown(error: BeakerDynamoDBError) -> str:
+    """What is found of a setting that was refused to show; an outage is raised again."""
+    if isinstance(error, (ConfigurationError, StoreUnavailable)):
+        raise error
+    return f"not known ({error.message})"

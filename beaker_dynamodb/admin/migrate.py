@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
@@ -81,7 +81,7 @@ def migrate(
     backend stays as it is.
 
     Args:
-        progress: receives how far the migration is, after each 100 sessions.
+        progress: receives how far the migration is, after each 100 sessions and at Ctrl-C.
         dry_run: read everything, and store nothing.
         threads: how many sessions are stored at the same time.
         options: as in the ini file, with `fallback_type`, `fallback_url`, `fallback_data_dir` and
@@ -103,7 +103,15 @@ def migrate(
     progress(state)
     with ThreadPoolExecutor(threads) as pool:
         while page := list(islice(sessions, PAGE_SIZE)):
-            state = state.plus(storing.outcomes(page, pool))
+            present, begun = storing.begin(page, pool)
+            state = state.plus(present)
+            try:
+                wait(begun, return_when=FIRST_EXCEPTION)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                progress(state.plus(each.result() for each in begun if not each.cancelled()))
+                raise
+            state = state.plus(each.result() for each in begun)
             progress(state)
     return state
 
@@ -116,13 +124,15 @@ class _Storing:
         self._backend = Backend.of(options)
         self._dry_run = dry_run
 
-    def outcomes(self, page: list[OldSession], pool: ThreadPoolExecutor) -> list[Outcome]:
-        """What becomes of some sessions."""
+    def begin(
+        self, page: list[OldSession], pool: ThreadPoolExecutor
+    ) -> tuple[list[Outcome], list[Future[Outcome]]]:
+        """What becomes of the sessions that the table has, and begin to store the others."""
         keyed = {self._key(session.session_id): session for session in page}
         present = self._present(list(keyed))
         missing = [(key, session) for key, session in keyed.items() if key not in present]
         known = [Outcome.PRESENT] * (len(page) - len(missing))
-        return [*known, *pool.map(self._outcome, *zip(*missing, strict=True))] if missing else known
+        return known, [pool.submit(self._outcome, key, session) for key, session in missing]
 
     def _outcome(self, key: RowKey, session: OldSession) -> Outcome:
         if session.text is None:

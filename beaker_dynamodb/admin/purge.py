@@ -9,15 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..manager import Backend
 from ..options import Options, parse_options
 from ..rows import now
 from ..table import Condition, Item, ItemResult, RowKey, Table, is_unchanged, item_size, write_units
 from .scan import Crew, Pace, item_count, number_of_segments, pages, patiently
-from .table import table_of
+from .table import backend_of, table_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
@@ -124,8 +124,8 @@ def purge(
         raise ConfigurationError(f"there is no segment {begin.segment} of {begin.segments}")
     crew = Crew(plan.workers, plan.is_over)
     count = _Count(begin, counted.items, progress)
-    run = _Purge(_Expired(table, options), plan, count)
-    stopped = crew.run(range(begin.segment, begin.segments), lambda each: run.clean(each, crew))
+    run = _Purge(_Expired(table, options), plan, count, crew)
+    stopped = crew.run(range(begin.segment, begin.segments), run.clean)
     return count.report(None if stopped is None else Start(stopped, begin.segments))
 
 
@@ -165,7 +165,7 @@ class _Expired:
 
     def __init__(self, table: Table, options: Options) -> None:
         self.table = table
-        self.rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
+        self.rows = backend_of(options).rows
         self._keys = (options.hash_key, options.range_key)
         self._options = options
         model = table.model
@@ -236,29 +236,31 @@ class _Count:
 class _Purge:
     """One purge: its threads call `clean`."""
 
-    def __init__(self, expired: _Expired, plan: Plan, count: _Count) -> None:
+    def __init__(self, expired: _Expired, plan: Plan, count: _Count, crew: Crew) -> None:
         self._count = count
         self._expired = expired
-        self._reading, self._writing = Pace(plan.max_units), Pace(plan.max_units)
+        self._crew = crew
+        self._reading, self._writing = (Pace(plan.max_units, sleep=crew.pause) for _ in range(2))
         self._dry_run = plan.dry_run
 
-    def clean(self, segment: int, crew: Crew) -> None:
-        """Delete what has expired in a segment."""
-        total = self._count.report(None).segments
-        for page in pages(self._expired.table, segment, total, **self._expired.scan):
+    def clean(self, segment: int) -> None:
+        """Delete what has expired in a segment.
+
+        Raises:
+            Stopped: the purge must stop.
+        """
+        total, scan = self._count.report(None).segments, self._expired.scan
+        for page in pages(self._expired.table, segment, total, self._crew.pause, **scan):
             self._count.add(scanned=page.scanned, expired=len(page.items), read_units=page.units)
             for item in page.items if not self._dry_run else ():
-                if crew.must_stop:
-                    return
                 self._delete(item)
             self._reading.spend(page.units)
-            if crew.must_stop:
-                return
         self._count.add(done=1)
 
     def _delete(self, item: Item) -> None:
         key, condition = self._expired.key(item), self._expired.is_as_read(item)
-        result: ItemResult = patiently(lambda: self._expired.rows.delete_if(key, condition))
+        deletion = partial(self._expired.rows.delete_if, key, condition)
+        result: ItemResult = patiently(deletion, self._crew.pause)
         units = write_units(item_size(result.item or {}))
         # Without an item, DynamoDB's TTL came first, or the part of a large value went with it.
         is_gone = result.done or result.item is None

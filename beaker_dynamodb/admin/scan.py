@@ -18,6 +18,9 @@ from ..table import Item, Table, retry_pauses
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
+#: Waits for a number of seconds, or raises `Stopped`.
+Pause = Callable[[float], None]
+
 #: In bytes. A segment of this size takes a few seconds, so little is done again after a stop.
 SEGMENT_SIZE = 4 * 1024 * 1024
 #: Also for a small table: its segments are then shared evenly by the threads.
@@ -68,7 +71,7 @@ class Pace:
         self,
         units_per_second: float | None,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Pause = time.sleep,
     ) -> None:
         self._rate = units_per_second
         self._clock = clock
@@ -98,18 +101,21 @@ def number_of_segments(count: TableCount) -> int:
     return min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(count.size / SEGMENT_SIZE)))
 
 
-def pages(table: Table, segment: int, total: int, **arguments: Any) -> Iterator[Page]:
+def pages(
+    table: Table, segment: int, total: int, pause: Pause = time.sleep, **arguments: Any
+) -> Iterator[Page]:
     """The pages of one segment, by eventually consistent reads at half the price.
 
     Args:
         table: to read.
         segment: from 0.
         total: number of segments.
+        pause: waits for a number of seconds while DynamoDB throttles.
         arguments: of DynamoDB's Scan.
     """
     request = {"Limit": PAGE_SIZE, **arguments, "Segment": segment, "TotalSegments": total}
     while True:
-        answer = patiently(partial(table.call, "Scan", request))
+        answer = patiently(partial(table.call, "Scan", request), pause)
         units = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         yield Page(answer["Items"], answer["ScannedCount"], units)
         if "LastEvaluatedKey" not in answer:
@@ -117,11 +123,11 @@ def pages(table: Table, segment: int, total: int, **arguments: Any) -> Iterator[
         request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def patiently(call: Callable[[], Any]) -> Any:
+def patiently(call: Callable[[], Any], pause: Pause = time.sleep) -> Any:
     """The answer to a call, repeated for a while if DynamoDB throttles it."""
     refusal: StoreUnavailable | None = None
-    for pause in retry_pauses(LONGEST_THROTTLING):
-        time.sleep(pause)
+    for seconds in retry_pauses(LONGEST_THROTTLING):
+        pause(seconds)
         try:
             return call()
         except StoreUnavailable as error:
@@ -132,12 +138,16 @@ def patiently(call: Callable[[], Any]) -> Any:
     raise refusal or StoreUnavailable("no call was made")
 
 
+class Stopped(Exception):
+    """The work on a segment stops before its end."""
+
+
 class Crew:
-    """Threads that work on segments in their order, until all are done or one is asked to stop.
+    """Threads that work on segments in their order, until all are done or they must stop.
 
     Args:
         size: number of threads.
-        is_over: whether to stop before the end; checked between items.
+        is_over: whether to stop before the end; checked between items and in pauses.
     """
 
     def __init__(self, size: int, is_over: Callable[[], bool]) -> None:
@@ -154,33 +164,48 @@ class Crew:
             self._is_stopped.set()
         return self._is_stopped.is_set()
 
+    def pause(self, seconds: float) -> None:
+        """Wait for a time.
+
+        Raises:
+            Stopped: the work must stop.
+        """
+        end = time.monotonic() + seconds
+        while not self.must_stop:
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            self._is_stopped.wait(min(left, POLL_INTERVAL))
+        raise Stopped
+
     def run(self, segments: Iterable[int], work: Callable[[int], None]) -> int | None:
         """Work on segments; Ctrl-C stops like `is_over`, after the calls that run.
 
         Args:
             segments: in their order.
-            work: on one segment; returns early if `must_stop`.
+            work: on one segment; raises `Stopped` to leave it unfinished, as `pause` does.
 
         Returns:
             The first segment that is not done; None if all are.
         """
         queue = iter(segments)
+        futures: list[Future[None]] = []
         with ThreadPoolExecutor(self._size, thread_name_prefix="segment") as threads:
-            futures = {threads.submit(self._work, queue, work) for _ in range(self._size)}
-            self._wait(futures)
+            try:
+                futures += [threads.submit(self._work, queue, work) for _ in range(self._size)]
+                self._watch(futures)
+            except KeyboardInterrupt:
+                self._is_stopped.set()
         for future in futures:
             future.result()
         rest = itertools.chain(self._unfinished, itertools.islice(queue, 1))
         return min(rest, default=None)
 
-    def _wait(self, futures: set[Future[None]]) -> None:
-        pending = futures
+    def _watch(self, futures: Iterable[Future[None]]) -> None:
+        pending = set(futures)
         while pending:
-            try:
-                done, pending = wait(pending, POLL_INTERVAL, FIRST_EXCEPTION)
-                if any(future.exception() for future in done):
-                    self._is_stopped.set()
-            except KeyboardInterrupt:
+            done, pending = wait(pending, POLL_INTERVAL, FIRST_EXCEPTION)
+            if any(future.exception() for future in done):
                 self._is_stopped.set()
 
     def _work(self, queue: Iterator[int], work: Callable[[int], None]) -> None:
@@ -190,8 +215,9 @@ class Crew:
                 if segment is None:
                     return
                 self._unfinished.add(segment)
-            work(segment)
-            if self.must_stop:
+            try:
+                work(segment)
+            except Stopped:
                 return
             with self._lock:
                 self._unfinished.discard(segment)

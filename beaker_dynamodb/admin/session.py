@@ -12,11 +12,11 @@ from typing import Any
 
 from ..codec import SavedSession, type_in_words
 from ..errors import CorruptItem
-from ..manager import Backend
 from ..options import Options
-from ..rows import Marker, Row
+from ..rows import Marker, Row, now
 from ..sessions import SessionRow
 from ..table import session_key
+from .table import backend_of
 
 #: The cookie of a site with `secret`: a signature, then the id (beaker/session.py, SignedCookie).
 _SIGNED_COOKIE = re.compile(r"[0-9a-f]{40}(?P<id>[0-9a-f]{32})")
@@ -46,7 +46,9 @@ class SessionDetails:
         state: `live`, `expired`, `ended`, `renamed` or `missing`.
         touched: time of the last write, in seconds since the epoch.
         created: time of its creation, likewise, if `max_lifetime` is set.
-        expires: the end of its life, or of its marker's; None for never.
+        ends: when it ends unless it is used again: the first of the end of its row, `max_lifetime`
+            and Beaker's `timeout`; None for never.
+        expires: the end of its row, or of its marker; None for never.
         size: of its data as stored, in bytes.
         parts: number of items that a large session is split into.
         indexed: its attributes in indexes.
@@ -57,6 +59,7 @@ class SessionDetails:
     state: str
     touched: float | None = None
     created: float | None = None
+    ends: float | None = None
     expires: float | None = None
     size: int = 0
     parts: int = 0
@@ -75,7 +78,7 @@ def show_session(options: Options, cookie: str, *, values: bool = False) -> Sess
     Raises:
         CorruptItem: this package did not write the item, or it was altered.
     """
-    backend = Backend.of(_without_creation(options))
+    backend = backend_of(options)
     rows = backend.rows
     key = session_key(options.key_prefix, id_in(cookie), hash_id=options.hash_ids)
     item = rows.table.get(key, consistent=True)
@@ -87,13 +90,14 @@ def show_session(options: Options, cookie: str, *, values: bool = False) -> Sess
         return SessionDetails(key.fingerprint, "missing")
     parsed = rows.table.parse(item)
     found = {name: item[name]["S"] for name in options.index_keys if name in item}
-    has_ended = backend.lifetime.has_ended(stored)
+    end = backend.lifetime.end(stored)
     return SessionDetails(
         key.fingerprint,
-        "expired" if has_ended else "live",
+        "expired" if end <= now() else "live",
         stored.touched,
         stored.created,
-        None if stored.ends == math.inf else stored.ends,
+        _finite(end),
+        _finite(stored.ends),
         len(stored.data),
         int(parsed.parts.rpartition(":")[2]) if parsed.parts else 0,
         found,
@@ -111,7 +115,7 @@ def end_session(options: Options, cookie: str) -> bool:
     Returns:
         Whether a session was stored.
     """
-    backend = Backend.of(_without_creation(options))
+    backend = backend_of(options)
     key = session_key(options.key_prefix, id_in(cookie), hash_id=options.hash_ids)
     row = SessionRow(backend.rows, options, key, backend.lifetime, backend.codec)
     found = row.read(consistent=True)
@@ -125,8 +129,8 @@ def id_in(cookie: str) -> str:
     return signed["id"] if signed else cookie
 
 
-def _without_creation(options: Options) -> Options:
-    return dataclasses.replace(options, create_table=False)
+def _finite(end: float) -> float | None:
+    return None if end == math.inf else end
 
 
 def _keys(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from ..manager import Backend
 from ..options import Options, parse_options
+from ..rows import now
 from ..sessions import FoundSession, SessionIndex
 from ..table import session_key
+from .table import backend_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class SessionSummary:
     Attributes:
         fingerprint: eight digits of a hash of its key, as in the log.
         touched: time of the last write, in seconds since the epoch.
-        expires: the end of its life, in seconds since the epoch; None for never.
+        expires: when it ends unless it is used again, in seconds since the epoch; None for never.
         size: of its data, in bytes; of a large session, of its head.
     """
 
@@ -74,7 +74,9 @@ def end_sessions(
 
 def find_sessions(options: Options, key: str, value: str | int) -> list[SessionSummary]:
     """As `sessions_of`, for options already parsed."""
-    return [_summary(found) for found in _index(options).find(key, value)]
+    found = _summaries(options, _index(options).find(key, value))
+    # Beaker's `timeout` may have ended one whose row is still stored.
+    return [each for each in found if each.expires is None or each.expires > now()]
 
 
 def end_found(
@@ -83,16 +85,23 @@ def end_found(
     """As `end_sessions`, for options already parsed."""
     keys = (session_key(options.key_prefix, each, hash_id=options.hash_ids) for each in keep)
     kept = {each.partition for each in keys}
-    return [_summary(found) for found in _index(options).end(key, value, kept)]
+    return _summaries(options, _index(options).end(key, value, kept))
 
 
 def _index(options: Options) -> SessionIndex:
     # A search creates no table.
-    existing = dataclasses.replace(options, create_table=False)
-    return SessionIndex(Backend.of(existing).rows, existing)
+    backend = backend_of(options)
+    return SessionIndex(backend.rows, backend.options)
 
 
-def _summary(found: FoundSession) -> SessionSummary:
-    row = found.row
-    expires = None if row.ends == math.inf else row.ends
-    return SessionSummary(found.key.fingerprint, row.touched, expires, len(row.data))
+def _summaries(options: Options, found: Iterable[FoundSession]) -> list[SessionSummary]:
+    lifetime = backend_of(options).lifetime
+    return [
+        SessionSummary(
+            each.key.fingerprint,
+            each.row.touched,
+            None if (end := lifetime.end(each.row)) == math.inf else end,
+            len(each.row.data),
+        )
+        for each in found
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import random
@@ -13,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..caches import namespace_and_shards
 from ..codec import CREATION_TIME, FindDictionary, SavedSession, find_none
 from ..errors import ConfigurationError, CorruptItem, TableError
-from ..manager import Backend
 from ..options import Options
 from ..rows import now
 from ..table import (
@@ -31,12 +30,12 @@ from ..table import (
 )
 from .distribution import Distribution, Summary
 from .scan import FEWEST_SEGMENTS, MOST_SEGMENTS, Crew, TableCount, item_count, pages
-from .table import table_of
+from .table import backend_of, table_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
-#: Items that a sample reads at least, if the table has so many.
-SAMPLE = 2_000
+#: Items that a sample reads at least, if the table has so many: sessions to within some percent.
+SAMPLE = 10_000
 #: Items of a segment of which a sample reads whole ones.
 ITEMS_OF_A_SEGMENT = 100
 #: In seconds. A session that was used since then counts as active.
@@ -44,16 +43,18 @@ ACTIVE = 300
 #: Namespaces with a line of their own; all others share one.
 MOST_NAMESPACES = 50
 WORKERS = 4
+#: Kinds whose items share the partition of their namespace.
+_OF_NAMESPACES = {"cache values", "parts of large values", "creation leases"}
 _HASHED = re.compile(r"sha256:[0-9a-f]{8}(?=[0-9a-f]{56}$)")
 
 
 @dataclass(frozen=True)
 class GroupStats:
-    """Items of one kind, of one namespace if they are cache values; as far as they were read.
+    """Items of one kind, of one namespace if a cache stores them; as far as they were read.
 
     Attributes:
         kind: such as `sessions`.
-        namespace: of cache values; otherwise empty.
+        namespace: of a cache; otherwise empty.
         live: number of items that have not expired.
         expired: number of those that have, and are still stored.
         size: of all items, in bytes.
@@ -63,6 +64,8 @@ class GroupStats:
         active: live items written in the last five minutes.
         read_units: mean capacity that a strongly consistent read of a live one consumes.
         write_units: mean capacity that a write of a live one consumes.
+        factor: by which to multiply each count. 1 for a namespace in one partition: a segment has
+            all of its items, or none.
     """
 
     kind: str
@@ -76,6 +79,7 @@ class GroupStats:
     active: int
     read_units: float
     write_units: float
+    factor: float
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class TableStats:
         items: that DynamoDB counts in it, every six hours.
         size: in bytes, likewise.
         scanned: items that were read.
-        factor: by which to multiply each count: the table's segments for each that was read.
+        factor: the table's segments for each that was read; 1 if all were.
         read_units: that reading has consumed.
         seconds: that it took.
         groups: what was found, the largest group first.
@@ -103,6 +107,11 @@ class TableStats:
     read_units: float
     seconds: float
     groups: tuple[GroupStats, ...]
+
+    @property
+    def estimate(self) -> float:
+        """Items in the table, as estimated from what was read."""
+        return sum((group.live + group.expired) * group.factor for group in self.groups)
 
 
 #: Receives segments done, segments to do, and items read.
@@ -127,32 +136,47 @@ def table_stats(
     table = table_of(options)
     counted = item_count(table)
     total = min(MOST_SEGMENTS, max(FEWEST_SEGMENTS, math.ceil(counted.items / ITEMS_OF_A_SEGMENT)))
-    order = list(range(total)) if everything else random.sample(range(total), total)
+    # Chosen ahead: to stop at a segment because it has many items would count those too often.
+    chosen = total if everything else math.ceil(total * min(1, sample / max(1, counted.items)))
     count = _Count(options, progress, total, _dictionaries_of(options))
-    # A sample ends with the segment that completes it.
     crew = Crew(WORKERS, lambda: False)
-    crew.run(_until(order, lambda: not everything and count.scanned >= sample), count.reader(table))
+    segments = _segments(total, chosen, lambda: count.scanned >= sample)
+    crew.run(segments, count.reader(table))
     place = table.location
     return count.stats(place["table"], place["region"], counted)
 
 
 def _dictionaries_of(options: Options) -> FindDictionary:
     """Reads the dictionaries that sessions name, each once."""
-    return Backend.of(dataclasses.replace(options, create_table=False)).codec.find
+    return backend_of(options).codec.find
 
 
-def _until(segments: list[int], is_enough: Callable[[], bool]) -> Iterator[int]:
-    for segment in segments:
-        if is_enough():
+def _segments(total: int, chosen: int, is_enough: Callable[[], bool]) -> Iterator[int]:
+    """A random choice of segments; more of them if DynamoDB's count was too high."""
+    for number, segment in enumerate(random.sample(range(total), total)):
+        if number >= chosen and is_enough():
             return
         yield segment
 
 
 class _Group:
-    def __init__(self) -> None:
+    """Items of one kind, of one namespace if a cache stores them.
+
+    Args:
+        shards: partitions of the namespace; None if the items are not those of a namespace.
+    """
+
+    def __init__(self, shards: int | None) -> None:
+        self._shards = shards
+        self._partitions: set[str] = set()
         self.live = self.expired = self.size = self.active = 0
         self.read_units = self.write_units = 0.0
         self.sizes, self.idle, self.age = Distribution(), Distribution(), Distribution()
+
+    def note(self, partition: str) -> None:
+        """Remember a shard that was read."""
+        if self._shards is not None and self._shards > 1:
+            self._partitions.add(partition)
 
     def add(self, size: int, idle: float | None, age: float | None) -> None:
         """Count a live item."""
@@ -172,8 +196,14 @@ class _Group:
         self.expired += 1
         self.size += size
 
-    def stats(self, kind: str, namespace: str) -> GroupStats:
-        """The figures so far."""
+    def stats(self, kind: str, namespace: str, factor: float) -> GroupStats:
+        """The figures so far.
+
+        Args:
+            kind: of the items.
+            namespace: of a cache.
+            factor: the table's segments for each that was read.
+        """
         live = max(1, self.live)
         return GroupStats(
             kind,
@@ -187,7 +217,14 @@ class _Group:
             self.active,
             self.read_units / live,
             self.write_units / live,
+            self._factor(factor),
         )
+
+    def _factor(self, factor: float) -> float:
+        """By which to multiply the counts: a partition was read whole, or not at all."""
+        if self._shards is None or factor == 1:
+            return factor
+        return self._shards / max(1, len(self._partitions))
 
 
 class _Count:
@@ -225,15 +262,16 @@ class _Count:
 
     def stats(self, table: str, region: str | None, counted: TableCount) -> TableStats:
         """The figures so far."""
-        groups = [group.stats(*name) for name, group in self._groups.items()]
-        groups.sort(key=lambda group: group.size, reverse=True)
+        factor = self._total / max(1, self._done)
+        groups = [group.stats(*name, factor) for name, group in self._groups.items()]
+        groups.sort(key=lambda group: group.size * group.factor, reverse=True)
         return TableStats(
             table,
             region,
             counted.items,
             counted.size,
             self.scanned,
-            self._total / max(1, self._done),
+            factor,
             self._units,
             time.monotonic() - self._began,
             tuple(groups),
@@ -255,12 +293,15 @@ class _Count:
         group.add(size, idle, None if created is None else max(0.0, moment - created))
 
     def _group(self, kind: str, partition: str) -> _Group:
-        namespace = ""
-        if kind == "cache values":
-            namespace = _shortened(partition.removeprefix(self._options.key_prefix))
-            if (kind, namespace) not in self._groups and len(self._groups) > MOST_NAMESPACES:
-                namespace = "(others)"
-        return self._groups.setdefault((kind, namespace), _Group())
+        name, shards = "", None
+        if kind in _OF_NAMESPACES:
+            name, shards = namespace_and_shards(partition.removeprefix(self._options.key_prefix))
+            name = _in_words(name, shards)
+            if (kind, name) not in self._groups and len(self._groups) > MOST_NAMESPACES:
+                name, shards = "(others)", 1
+        group = self._groups.setdefault((kind, name), _Group(shards))
+        group.note(partition)
+        return group
 
 
 def kind_of(item: Item, range_key: str) -> str:
@@ -292,10 +333,11 @@ def created_at(item: Item, options: Options, find: FindDictionary = find_none) -
     return float(value) if type(value) in {int, float} else None
 
 
-def _shortened(namespace: str) -> str:
+def _in_words(namespace: str, shards: int) -> str:
     """A namespace; of one that is stored as its hash, the first digits."""
     hashed = _HASHED.match(namespace)
-    return f"{hashed[0]}..." if hashed else namespace
+    shown = f"{hashed[0]}..." if hashed else namespace
+    return shown if shards == 1 else f"{shown} ({shards} shards)"
 
 
 def _number(item: Item, name: str, otherwise: float) -> float:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BeakerDynamoDBError, TableError
+from ..manager import Backend
 from ..options import Options, parse_options
+from ..sessions import BEAKER_TIMEOUT_MARGIN
 from ..table import PLAIN_SETTINGS, Table, TableSettings, retry_pauses
 from .differences import Difference, differences
 
@@ -36,7 +38,7 @@ class TableReport:
         items: that it holds; DynamoDB counts them every six hours. None if it is missing.
         size: in bytes, likewise.
         steps: that were done, or in a dry run would be.
-        differences: between an existing table and what is wanted.
+        differences: between the table and what is wanted.
     """
 
     table: str
@@ -75,6 +77,16 @@ def table_of(options: Options) -> Table:
     return Table(dataclasses.replace(options, create_table=False))
 
 
+def backend_of(options: Options) -> Backend:
+    """The backend for an operator: of an existing table, with the times that sessions have.
+
+    Args:
+        options: as in the ini file. Beaker adds to `timeout` before it passes it on.
+    """
+    timeout = options.timeout and options.timeout + BEAKER_TIMEOUT_MARGIN
+    return Backend.of(dataclasses.replace(options, timeout=timeout, create_table=False))
+
+
 def prepare_table(
     options: Options,
     settings: TableSettings = PLAIN_SETTINGS,
@@ -83,10 +95,10 @@ def prepare_table(
     dry_run: bool = False,
     sleep: Sleep = time.sleep,
 ) -> TableReport:
-    """Create a missing table, or say how an existing one differs from what is wanted.
+    """Create a missing table, and say how the table differs from what is wanted.
 
     An existing table only gets its TTL switched on; each difference comes with the command that
-    removes it.
+    removes it. A setting that DynamoDB or its stand-in refuses to show counts as one.
 
     Args:
         options: of the table.
@@ -157,7 +169,8 @@ def _report(table: Table, settings: TableSettings, state: str, steps: Sequence[s
         found = table.call("DescribeTable", {})["Table"]
     # With the region and the endpoint that the AWS chain provides.
     wanted = table.found_options
-    differing = differences(table, wanted, settings, found) if state == "existed" else ()
+    # Also of a new table: a stand-in may create it without a setting that it lacks.
+    differing = differences(table, wanted, settings, found) if found else ()
     return TableReport(
         place["table"],
         place["region"],

@@ -21,6 +21,7 @@ from ..rows import Row, now
 from ..sessions import Lifetime
 from ..table import SESSION, Item, RowKey, is_of_session, item_size
 from .scan import Crew, Page, item_count, number_of_segments, pages
+from .table import backend_of
 
 logger = logging.getLogger("beaker_dynamodb.admin")
 
@@ -96,8 +97,8 @@ def train(
         StoreUnavailable: DynamoDB did not answer.
     """
     zstd_library()
-    own = dataclasses.replace(options, create_table=False, dictionary="stored")
-    backend = Backend.of(own)
+    own = dataclasses.replace(options, dictionary="stored")
+    backend = backend_of(own)
     store = DictionaryStore(backend.rows, own.key_prefix)
     found = _live(backend, progress) if contents is None else _synthetic(own, contents)
     created = math.floor(now())
@@ -120,7 +121,7 @@ def retire(options: Options) -> str | None:
         TableError: the table is missing, or access was denied.
         StoreUnavailable: DynamoDB did not answer.
     """
-    rows = Backend.of(dataclasses.replace(options, create_table=False)).rows
+    rows = backend_of(options).rows
     name = DictionaryStore(rows, options.key_prefix).retire_current()
     return name.hex() if name else None
 

@@ -3,6 +3,6 @@
 from .creation import CreationLock
 from .creation_lease import ThreadState
 from .entry import MISSING
-from .values import CacheValues
+from .values import CacheValues, namespace_and_shards
 
-__all__ = ["MISSING", "CacheValues", "CreationLock", "ThreadState"]
+__all__ = ["MISSING", "CacheValues", "CreationLock", "ThreadState", "namespace_and_shards"]

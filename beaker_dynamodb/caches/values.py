@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from itertools import chain
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,7 @@ logger = logging.getLogger("beaker_dynamodb.caches")
 
 #: A value has at most 400 KB in its own item: `keys` holds this many in memory at once.
 KEYS_PER_READ = 25
+_SHARD = re.compile(r"(?P<namespace>.*)\x1f[0-9]+ of (?P<count>[0-9]+)", re.DOTALL)
 
 
 class CacheValues:
@@ -192,3 +194,13 @@ def _partitions(options: Options, namespace: str) -> tuple[str, ...]:
     shards = (f"{namespace}\x1f{shard} of {count}" for shard in range(count))
     names = (namespace,) if count == 1 else shards
     return tuple(partition_key(options.key_prefix, name) for name in names)
+
+
+def namespace_and_shards(name: str) -> tuple[str, int]:
+    """The namespace that a partition belongs to, and the number of its shards.
+
+    Args:
+        name: the partition key without the prefix.
+    """
+    shard = _SHARD.fullmatch(name)
+    return (shard["namespace"], int(shard["count"])) if shard else (name, 1)

@@ -33,8 +33,9 @@ def create_table_command(
 ) -> None:
     """Create the table and enable its TTL.
 
-    Waits until the table is active. An existing table stays as it is, but for its TTL; each
-    setting in which it differs is named, with the command that changes it, and the exit code is 3.
+    Waits until the table is active. An existing table stays as it is, but for its TTL. Each setting
+    in which a table differs, or that DynamoDB refuses to show, is named with the command that
+    changes it, and the exit code is 3.
     Credentials come from the environment, a profile, or the ini file.
     """
     parsed = parse_options(options)

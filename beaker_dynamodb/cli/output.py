@@ -32,7 +32,8 @@ def print_table(
     table = Table()
     cells = [[str(cell) for cell in row] for row in rows]
     for number, column in enumerate(columns):
-        is_number = bool(cells) and all(_is_number(row[number]) for row in cells)
+        filled = [row[number] for row in cells if row[number]]
+        is_number = bool(filled) and all(map(_is_number, filled))
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)

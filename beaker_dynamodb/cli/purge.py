@@ -118,10 +118,12 @@ def _question(options: Options) -> str:
 
 def _print(report: PurgeReport, *, is_dry: bool) -> None:
     click.echo(
-        f"read {report.scanned:,} items in {report.seconds:,.1f} s: {report.expired:,} have expired"
+        f"read {report.scanned:,} items in {report.seconds:,.1f} s: "
+        f"{report.expired:,} expired over {MARGIN} seconds ago"
     )
     if is_dry:
         click.echo("nothing was deleted (--dry-run)")
+        click.echo(f"left out: what expired within the last {MARGIN} seconds, here and in a purge")
     else:
         click.echo(f"deleted {report.deleted:,}; kept {report.kept:,} that were written meanwhile")
     units = f"{report.read_units:,.1f} read units, {report.write_units:,.0f} write units"

@@ -31,15 +31,17 @@ _session = click.argument("session", required=False, callback=_cookie)
     epilog=help_end("show --ini production.ini", "show --ini production.ini - < id.txt"),
 )
 @table_options
-@with_options("key_prefix", "hash_ids", "max_value_size")
+@with_options("key_prefix", "hash_ids", "max_value_size", "timeout", "max_lifetime")
 @_session
 @click.option("--values", is_flag=True, help="show the values, too; they may be secrets")
 @as_json_option
 def show_command(options: dict[str, object], session: str, *, values: bool, as_json: bool) -> None:
     """Show what is stored of a session, by its id or the value of its cookie.
 
-    An id is a password: without SESSION, the command asks for it and does not show it; with -, or
-    without a terminal, it reads it from standard input. Nothing that is stored is executed.
+    A session ends at the first of its row's end, max_lifetime and Beaker's timeout, as far as --ini
+    or the options give them. An id is a password: without SESSION, the command asks for it and does
+    not show it; with -, or without a terminal, it reads it from standard input. Nothing that is
+    stored is executed.
     """
     details = show_session(parse_options(options), session, values=values)
     if details.state == "missing":
@@ -76,13 +78,21 @@ def _print(details: SessionDetails) -> None:
     if details.state in {"live", "expired"}:
         split = f", in {details.parts} parts" if details.parts else ""
         click.echo(f"size: {in_bytes(details.size)} stored{split}")
-    times = {"last write": details.touched, "created": details.created, "expires": details.expires}
-    for name, seconds in times.items():
+    for name, seconds in _times(details).items():
         if seconds is not None:
             click.echo(f"{name}: {_relative(seconds - moment)}")
     for name, value in details.indexed.items():
         click.echo(f"indexed: {name} = {value}")
     _print_keys(details.keys)
+
+
+def _times(details: SessionDetails) -> dict[str, float | None]:
+    past = {"last write": details.touched, "created": details.created}
+    if details.state not in {"live", "expired"}:
+        return {**past, "its marker expires": details.expires}
+    if details.ends == details.expires:
+        return {**past, "session ends, and its row expires": details.ends}
+    return {**past, "session ends": details.ends, "its row expires": details.expires}
 
 
 def _relative(seconds: float) -> str:

@@ -15,7 +15,7 @@ from .choice import table_options, with_options, yes_option
 from .exits import help_end
 from .output import as_json_option, print_json, print_table
 
-_OWN = ("key_prefix", "hash_ids")
+_OWN = ("key_prefix", "hash_ids", "timeout")
 #: Options that click does not know are the names of indexed keys.
 _ANY_KEY = {"ignore_unknown_options": True}
 _who: Callable[[Callable[..., Any]], Callable[..., Any]] = click.argument(

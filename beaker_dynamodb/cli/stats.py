@@ -22,6 +22,8 @@ TOUCH_INTERVALS = (0.0, 30.0, 300.0)
 _DEFAULT_INTERVAL = 30.0
 #: The largest groups.
 MOST_CHARTS = 4
+#: Share of the items from which on a sample says that it lacks some.
+_NOTED = 0.05
 _MEDIANS = ("median size", "median idle", "median age")
 #: Of a month.
 _MONEY = ("reads", "changes", "touches", "storage", "total")
@@ -93,9 +95,8 @@ def stats_command(
 ) -> None:
     """Show what a table holds: counts, sizes, age and idle time, and what it costs.
 
-    Reads a sample, of which all counts are estimates; cache values of one namespace lie close
-    together, so a sample may miss them or exaggerate. --all reads everything, at half a read unit
-    for each 4 KB.
+    Reads a sample of a large table: the counts of sessions are then estimates, and a cache
+    namespace is counted whole or missed. --all reads everything, at half a read unit for each 4 KB.
     """
     parsed = parse_options(options)
     with progress_bar(TextColumn("{task.fields[items]} items"), TimeRemainingColumn()) as bar:
@@ -112,21 +113,21 @@ def stats_command(
     if as_json:
         print_json({**dataclasses.asdict(stats), "costs": [_with_total(each) for each in costs]})
     else:
-        _print(stats, costs)
+        _print(stats, costs, is_whole=not parsed.key_prefix)
 
 
 def _costs(
     stats: TableStats, options: Options, rate: float, changes: float, active: float | None
 ) -> list[Cost]:
     found = next((group for group in stats.groups if group.kind == "sessions"), None)
-    counted = found.active * stats.factor if found else 0.0
+    counted = found.active * found.factor if found else 0.0
     load = Load(rate, changes, counted if active is None else active)
     if found:
         load = dataclasses.replace(
             load,
             read_units=found.read_units or 1.0,
             write_units=found.write_units or 1.0,
-            stored=found.size * stats.factor,
+            stored=found.size * found.factor,
         )
     load = dataclasses.replace(load, is_consistent=options.consistent_read)
     chosen = _DEFAULT_INTERVAL if options.touch_interval is None else options.touch_interval
@@ -137,20 +138,22 @@ def _with_total(cost: Cost) -> dict[str, float]:
     return {**dataclasses.asdict(cost), "total": cost.total}
 
 
-def _print(stats: TableStats, costs: list[Cost]) -> None:
+def _print(stats: TableStats, costs: list[Cost], *, is_whole: bool) -> None:
     click.echo(
         f"table {stats.table} in {stats.region}: {stats.items:,} items, {in_bytes(stats.size)}, as "
         "DynamoDB has counted in the last six hours"
     )
-    share = "" if stats.factor == 1 else f", 1 in {stats.factor:,.1f}: counts are estimates"
+    share = "" if stats.factor == 1 else f", a sample: 1 segment in {stats.factor:,.1f}"
     click.echo(
         f"read {stats.scanned:,} items{share}; {stats.read_units:,.1f} read units, "
         f"{stats.seconds:.1f} s"
     )
     print_table(
         (*("kind", "namespace", "live", "expired", "bytes"), *_MEDIANS),
-        (_line(group, stats.factor) for group in stats.groups),
+        map(_line, stats.groups),
     )
+    if stats.factor != 1:
+        _print_limits(stats, is_whole=is_whole)
     for title, sizes in _charts(stats).items():
         click.echo(f"sizes of {title}")
         for line in histogram(sizes):
@@ -163,6 +166,20 @@ def _print(stats: TableStats, costs: list[Cost]) -> None:
         click.echo("on-demand prices of us-east-1, without ends, markers, indexes and free tier")
 
 
+def _print_limits(stats: TableStats, *, is_whole: bool) -> None:
+    """What a sample of the table does not show."""
+    click.echo(
+        "sample: sessions are estimates; a cache namespace is counted whole or missed (--all reads "
+        "everything)"
+    )
+    missing = stats.items - stats.estimate
+    if is_whole and missing > _NOTED * stats.items:
+        click.echo(
+            f"DynamoDB has counted some {missing:,.0f} items more: cache namespaces that the "
+            "sample missed, or items deleted since"
+        )
+
+
 def _charts(stats: TableStats) -> dict[str, Summary]:
     """The sizes of the largest groups, by their titles."""
     groups = [group for group in stats.groups if group.kind in {"sessions", "cache values"}]
@@ -171,7 +188,8 @@ def _charts(stats: TableStats) -> dict[str, Summary]:
     return dict(list(found.items())[:MOST_CHARTS])
 
 
-def _line(group: GroupStats, factor: float) -> tuple[str, ...]:
+def _line(group: GroupStats) -> tuple[str, ...]:
+    factor = group.factor
     return (
         group.kind,
         group.namespace,

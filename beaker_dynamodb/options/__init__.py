@@ -12,7 +12,14 @@ from .fields import (
     option_rows,
 )
 from .option import Option
-from .parse import ALIASES, BEAKER_KEYS, BEAKER_SESSION_OPTIONS, parse_options, shown_value
+from .parse import (
+    ALIASES,
+    BEAKER_KEYS,
+    BEAKER_SESSION_OPTIONS,
+    options_in_url,
+    parse_options,
+    shown_value,
+)
 from .scopes import (
     FRAMEWORK_SESSION_KEYS,
     backend_options,
@@ -37,6 +44,7 @@ __all__ = [
     "longest_pause",
     "names_of",
     "option_rows",
+    "options_in_url",
     "parse_cache_options",
     "parse_options",
     "parse_session_options",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from ..errors import ConfigurationError
 from .fields import OPTIONS, Options, names_of
@@ -121,12 +122,18 @@ def _refuse_ineffective(
             )
 
 
-def check_cache_settings(config: Mapping[str, object], *, regions_alone: bool = False) -> None:
+def check_cache_settings(
+    config: Mapping[str, object],
+    *,
+    regions_alone: bool = False,
+    around: Callable[[Mapping[str, object]], AbstractContextManager[object]] = nullcontext,
+) -> None:
     """Check the settings of all caches in DynamoDB, as Beaker's frameworks read them.
 
     Args:
         config: the settings with Beaker's prefix `cache.` or `beaker.cache.` count.
         regions_alone: whether the framework reads cache regions, and no other cache.
+        around: the context in which each cache is checked, for its settings without a prefix.
 
     Raises:
         ConfigurationError: for a wrong setting; it names the full key.
@@ -148,12 +155,14 @@ def check_cache_settings(config: Mapping[str, object], *, regions_alone: bool = 
             if key.startswith(f"{name}.")
         }
         if (region.get("type") or own.get("type")) == "ext:dynamodb":
-            parse_cache_options(region, f"{prefix}{name}.")
+            with around(region):
+                parse_cache_options(region, f"{prefix}{name}.")
     shared = {key: value for key, value in own.items() if "." not in key}
     if shared.get("type") == "ext:dynamodb":
-        parse_cache_options(shared, prefix)
-        if names and regions_alone:
-            _refuse_unshared(shared, prefix, names[0])
+        with around(shared):
+            parse_cache_options(shared, prefix)
+            if names and regions_alone:
+                _refuse_unshared(shared, prefix, names[0])
 
 
 def _refuse_unshared(shared: Mapping[str, object], prefix: str, region: str) -> None:

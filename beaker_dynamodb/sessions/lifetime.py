@@ -61,9 +61,11 @@ class Lifetime(NamedTuple):
 
     def is_near_its_end(self, row: Row) -> bool:
         """Whether a row is close to an end, its own or that by Beaker's `timeout`."""
-        margin = self.touch_after + SLACK
-        ends = min(row.ends, self._latest_end(row.created), row.touched + self.timeout)
-        return ends - margin <= now()
+        return self.end(row) - self.touch_after - SLACK <= now()
+
+    def end(self, row: Row) -> float:
+        """When a session ends unless it is used again: its row, by its age, or for Beaker."""
+        return min(row.ends, self._latest_end(row.created), row.touched + self.timeout)
 
     def is_touch_due(self, row: Row) -> bool:
         """Whether a row was last touched long ago, or would live much longer after a touch.

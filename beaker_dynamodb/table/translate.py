@@ -100,6 +100,8 @@ def _translate(error: Exception, connection: DynamoDBConnection) -> BeakerDynamo
         kind, message = _diagnose_silence(cause)
     elif code in _ABOUT_THE_TABLE:
         kind, message = TableError, _explain_table(code, str(error), connection)
+    elif code == UNKNOWN_OPERATION:
+        kind, message = BeakerDynamoDBError, _explain_stand_in(cause, connection)
     else:
         kind, message = _diagnose(cause, code, str(error))
     return kind(message, **connection.location, code=code, cause=error)
@@ -111,6 +113,13 @@ def _explain_table(code: str, text: str, connection: DynamoDBConnection) -> str:
     if code == TABLE_MISSING:
         return missing_table(connection)
     return f"access was denied: {_DENIED[code]}"
+
+
+def _explain_stand_in(cause: Exception, connection: DynamoDBConnection) -> str:
+    # DynamoDB itself knows each operation that this package calls.
+    endpoint = connection.found_options.endpoint_url or "the endpoint"
+    operation = getattr(cause, "operation_name", "the call")
+    return f"{endpoint} is a stand-in for DynamoDB that does not know {operation}"
 
 
 def missing_table(connection: DynamoDBConnection) -> str:
@@ -125,7 +134,8 @@ def _diagnose(cause: Exception, code: str, text: str) -> tuple[type[BeakerDynamo
         )
     if code == "ValidationException" and _TOO_LARGE in text:
         return ItemTooLarge, "the value is larger than 400 KB: store less under one key"
-    return BeakerDynamoDBError, "DynamoDB refused the call: see the cause"
+    operation = getattr(cause, "operation_name", "the call")
+    return BeakerDynamoDBError, f"DynamoDB refused {operation}: see the cause"
 
 
 def _diagnose_silence(cause: Exception) -> tuple[type[BeakerDynamoDBError], str]:

@@ -2,15 +2,17 @@
 
 import dataclasses
 import json
+import random
 import re
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from beaker_dynamodb import DynamoDBNamespaceManager
+from beaker_dynamodb import DynamoDBNamespaceManager, session_model
 from beaker_dynamodb.admin.cost import Cost, Load, Prices, monthly_cost
 from beaker_dynamodb.admin.distribution import Distribution
 from beaker_dynamodb.admin.stats import TableStats, table_stats
@@ -20,7 +22,7 @@ from beaker_dynamodb.table import item_size
 from beaker_dynamodb.testing.site import Site
 from tests.support.large import noise
 from tests.support.pages import KEYS, log_out
-from tests.support.tables import stored_items
+from tests.support.tables import BATCH, stored_items
 from tests.support.wire import Wire
 
 LIFE = 1000
@@ -110,6 +112,24 @@ class TestStats:
         )
         assert everything.scanned == 60
         assert max(seen) == (16, 16, 60)
+
+    def test_of_a_sample_are_right_for_a_known_population(self, dynamodb: Any) -> None:
+        put_population(dynamodb, sessions=3000, prices=700, pages=60, menus=40, shards=4)
+        for seed in range(6):
+            random.seed(seed)
+            stats = self.read(dynamodb, sample=1000)
+            assert 2 < stats.factor < 6
+            counts = {(g.kind, g.namespace): g.live * g.factor for g in stats.groups}
+            assert counts.pop(("sessions", "")) == pytest.approx(3000, rel=0.15)
+            whole = {"prices": 700, "pages": 60, "menus (4 shards)": 160}
+            assert all(count == whole[name] for (_, name), count in counts.items())
+
+    def test_of_all_shards_are_one_namespace(self, dynamodb: Any) -> None:
+        options = {**dynamodb.options, "shards": 8}
+        for n in range(3):
+            DynamoDBNamespaceManager("menus", **options).set_value(f"{n}".encode(), (0, None, n))
+        [group] = self.read(dynamodb, everything=True).groups
+        assert (group.namespace, group.live * group.factor) == ("menus (8 shards)", 3)
 
     def test_shortens_the_hash_of_a_namespace(self, dynamodb: Any) -> None:
         long = "é" * 2000
@@ -219,6 +239,15 @@ class TestTheCommand:
         for form in ((), ("--json",)):
             assert session_id not in self.run(*place, *form).output
 
+    def test_says_what_a_sample_misses(self, dynamodb: Any, place: list[str]) -> None:
+        # All values of a namespace are in one segment.
+        put_population(dynamodb, sessions=400, prices=1200)
+        shown = [self.run(*place, "--sample=50").output for _ in range(4)]
+        missed = [each for each in shown if "│ prices" not in each]
+        assert missed
+        assert all(re.search(r"counted some [\d,]+ items more", each) for each in missed)
+        assert "sample" not in self.run(*place, "--all").output
+
     def test_draws_a_picture(self, dynamodb: Any, place: list[str], tmp_path: Path) -> None:
         pytest.importorskip("matplotlib")
         Site(dynamodb.options).visitor(n=1)
@@ -237,3 +266,20 @@ class TestTheCommand:
     @pytest.mark.parametrize("mix", ["9", "x:1", "0:0", "-1:1"])
     def test_refuses_a_wrong_mix(self, place: list[str], mix: str) -> None:
         assert self.run(*place, "--mix", mix).exit_code == 2
+
+
+def put_population(dynamodb: Any, *, sessions: int, shards: int = 1, **namespaces: int) -> None:
+    """Store sessions, and values of caches; of a namespace `menus` so many in each shard."""
+    client: Any = session_model(**dynamodb.options).table_connection().connection.client
+    keys = [(sha256(f"{n}".encode()).hexdigest(), "session") for n in range(sessions)]
+    for name, count in namespaces.items():
+        sharded = (
+            [f"{name}\x1f{n} of {shards}" for n in range(shards)] if name == "menus" else [name]
+        )
+        keys += [(partition, f"{n}") for partition in sharded for n in range(count)]
+    for start in range(0, len(keys), BATCH):
+        requests = [
+            {"PutRequest": {"Item": {"id": {"S": id_}, "item": {"S": sort}, "version": {"S": "v"}}}}
+            for id_, sort in keys[start : start + BATCH]
+        ]
+        client.batch_write_item(RequestItems={dynamodb.options["table_name"]: requests})

@@ -14,6 +14,11 @@ from beaker_dynamodb.options import names_of, parse_options
 from tests.support.wire import Wire
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+#: As AWS words it.
+DENIED = (
+    "User: arn:aws:iam::123456789012:user/web is not authorized to perform: dynamodb:{} on "
+    "resource: arn:aws:dynamodb:us-east-1:123456789012:table/beaker"
+)
 SETTINGS = (
     "--point-in-time-recovery",
     "--deletion-protection",
@@ -21,6 +26,7 @@ SETTINGS = (
     *("--tag", "team=web", "--tag", "stage=prod"),
 )
 
+local_alone = pytest.mark.parametrize("dynamodb", ["dynamodb-local"], indirect=True)
 moto_alone = pytest.mark.parametrize("dynamodb", ["moto"], indirect=True)
 
 
@@ -85,6 +91,12 @@ class TestANewTable:
         assert result.exit_code == 1
         assert "point-in-time recovery could not be switched on" in result.output
 
+    @local_alone
+    def test_lacks_what_a_stand_in_ignores(self, place: list[str]) -> None:
+        shown = create(place, "--tag=team=web", code=3)
+        assert "is ready: created" in shown
+        assert "tag team: not known (http://127.0.0.1:" in shown
+
     def test_is_not_created_in_a_dry_run(self, place: list[str], wire: Wire) -> None:
         shown = create(place, "--dry-run", "--point-in-time-recovery")
         assert "is missing; without --dry-run this would be done:" in shown
@@ -140,6 +152,29 @@ class TestAnExistingTable:
         shown = create(place, "--index-keys=user_id", code=3)
         assert "index user_id-index: missing, wanted: by keys alone. To change it:" in shown
         assert "  aws dynamodb update-table --table-name test-" in shown
+
+    @pytest.mark.parametrize(
+        ("setting", "operation", "name"),
+        [
+            ("--point-in-time-recovery", "DescribeContinuousBackups", "point-in-time recovery"),
+            ("--tag=team=web", "ListTagsOfResource", "tag team"),
+            ("--deletion-protection", "DescribeTimeToLive", "TTL"),
+        ],
+    )
+    @pytest.mark.parametrize("code", ["UnknownOperationException", "AccessDeniedException"])
+    def test_says_who_refuses_to_show_what(
+        self, place: list[str], wire: Wire, setting: str, operation: str, name: str, code: str
+    ) -> None:
+        create(place)
+        for _ in range(2 if name == "TTL" else 1):  # one to switch it on
+            wire.fail_next(operation, (400, code), DENIED.format(operation))
+        shown = create(place, setting, "--index-keys=user_id", code=3)
+        [line] = [each for each in shown.splitlines() if each.startswith(f"{name}: not known (")]
+        assert operation in line
+        assert ("is a stand-in for DynamoDB" in line) is (code == "UnknownOperationException")
+        # What holds now, and what else differs, is still printed.
+        assert "is ready: it existed" in shown
+        assert "index user_id-index: missing" in shown
 
     def test_is_only_compared_in_a_dry_run(self, place: list[str], wire: Wire) -> None:
         create(place)

@@ -1,6 +1,7 @@
 """`show`, `delete`, `sessions` and `end-sessions`."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -111,6 +112,29 @@ class TestShow:
         assert ": renamed\n" in run("show", *place, ids[1]).output
         clock.advance(1000)
         assert ": expired\n" in run("show", *place, ids[2]).output
+
+    def test_shows_the_ends_of_the_session_and_of_its_row(
+        self, place: list[str], options: dict[str, Any], clock: Any
+    ) -> None:
+        beakers = {"timeout": 600, "max_lifetime": 900}
+        ada = Site(options, session_class=DynamoDBSession, **beakers).visitor(user_id=42)
+        session_id = ada.read_id()
+        clock.advance(60)
+        known = (*place, "--timeout=600", "--max-lifetime=900")
+        details = json.loads(run("show", *known, session_id, "--json").output)
+        # Beaker gives a row two minutes more than its session.
+        assert details["ends"] - details["touched"] == 600
+        assert details["expires"] - details["touched"] == 720
+        shown = run("show", *known, session_id).output
+        assert re.search(r"^session ends: in 9\.0 min$", shown, re.MULTILINE)
+        assert re.search(r"^its row expires: in 11\.0 min$", shown, re.MULTILINE)
+        [listed] = json.loads(run("sessions", *known[:-1], "--user-id=42", "--json").output)
+        assert listed["expires"] == details["ends"]
+        clock.advance(541)
+        assert ": expired\n" in run("show", *known, session_id).output
+        assert "no live session" in run("sessions", *known[:-1], "--user-id=42").output
+        without = run("show", *place, session_id).output
+        assert "session ends, and its row expires: in 2.0 min" in without
 
     def test_fails_for_an_unknown_id(self, place: list[str]) -> None:
         assert "nothing is stored" in run("show", *place, "unknown", code=1).output

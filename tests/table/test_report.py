@@ -143,6 +143,16 @@ class TestAStart:
             SessionMiddleware(lambda *_: [], **settings)
         assert errors == [caught.value]
 
+    @pytest.mark.parametrize("region", ["cache.", "cache.pages.", "beaker.cache.pages."])
+    def test_reports_a_wrong_setting_of_a_cache(self, errors: list[Any], region: str) -> None:
+        own = {"type": "ext:dynamodb", "on_error": errors.append, "tabel_name": "shop"}
+        config = {f"{region}{name}": value for name, value in own.items()}
+        if "pages" in region:
+            config[region.replace("pages.", "regions")] = "pages"
+        with pytest.raises(ConfigurationError) as caught:
+            SessionMiddleware(lambda *_: [], config)
+        assert errors == [caught.value]
+
     def test_reports_why_it_is_refused(self, options: Any, errors: list[Any]) -> None:
         settings = {**options, "table_name": "missing", "create_table": False}
         with pytest.raises(BeakerDynamoDBError, match="table missing is missing") as caught:
