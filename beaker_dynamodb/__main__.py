@@ -15,6 +15,9 @@ def main() -> None:
         if library not in {"click", "rich"}:
             raise
         sys.exit(f"the command needs {library}: pip install 'beaker-dynamodb[cli]'")
+    except KeyboardInterrupt:
+        # Ctrl-C before the command runs; the same code as afterwards.
+        sys.exit(130)
     command(prog_name="beaker-dynamodb")
 
 

@@ -104,16 +104,25 @@ def migrate(
     with ThreadPoolExecutor(threads) as pool:
         while page := list(islice(sessions, PAGE_SIZE)):
             present, begun = storing.begin(page, pool)
-            state = state.plus(present)
-            try:
-                wait(begun, return_when=FIRST_EXCEPTION)
-            except KeyboardInterrupt:
-                pool.shutdown(cancel_futures=True)
-                progress(state.plus(each.result() for each in begun if not each.cancelled()))
-                raise
-            state = state.plus(each.result() for each in begun)
+            state = _wait_for(begun, state.plus(present), pool, progress)
             progress(state)
     return state
+
+
+def _wait_for(
+    begun: list[Future[Outcome]],
+    state: Migration,
+    pool: ThreadPoolExecutor,
+    progress: Callable[[Migration], None],
+) -> Migration:
+    """The migration once the sessions of a page are stored; at Ctrl-C, reports how far it is."""
+    try:
+        wait(begun, return_when=FIRST_EXCEPTION)
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)
+        progress(state.plus(each.result() for each in begun if not each.cancelled()))
+        raise
+    return state.plus(each.result() for each in begun)
 
 
 class _Storing:

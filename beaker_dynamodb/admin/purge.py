@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreUnavailable
 from ..options import Options, parse_options
 from ..rows import now
 from ..table import Condition, Item, ItemResult, RowKey, Table, is_unchanged, item_size, write_units
@@ -115,7 +115,8 @@ def purge(
     Raises:
         ConfigurationError: the plan's start names no segment.
         TableError: the table is missing, or access was denied.
-        StoreUnavailable: DynamoDB did not answer, or throttled for half a minute.
+        StoreUnavailable: DynamoDB did not answer, or throttled for half a minute; says where to go
+            on.
     """
     table = table_of(options)
     counted = item_count(table)
@@ -125,7 +126,12 @@ def purge(
     crew = Crew(plan.workers, plan.is_over)
     count = _Count(begin, counted.items, progress)
     run = _Purge(_Expired(table, options), plan, count, crew)
-    stopped = crew.run(range(begin.segment, begin.segments), run.clean)
+    try:
+        stopped = crew.run(range(begin.segment, begin.segments), run.clean)
+    except StoreUnavailable as error:
+        where = f"{crew.first_unfinished()}/{begin.segments}"
+        message = f"{error.message}; go on with --from {where}"
+        raise table.located(StoreUnavailable(message, code=error.code, cause=error)) from error
     return count.report(None if stopped is None else Start(stopped, begin.segments))
 
 

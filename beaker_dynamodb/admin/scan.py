@@ -156,6 +156,7 @@ class Crew:
         self._is_stopped = threading.Event()
         self._lock = threading.Lock()
         self._unfinished: set[int] = set()
+        self._queue: Iterator[int] = iter(())
 
     @property
     def must_stop(self) -> bool:
@@ -188,18 +189,22 @@ class Crew:
         Returns:
             The first segment that is not done; None if all are.
         """
-        queue = iter(segments)
+        self._queue = iter(segments)
         futures: list[Future[None]] = []
         with ThreadPoolExecutor(self._size, thread_name_prefix="segment") as threads:
             try:
-                futures += [threads.submit(self._work, queue, work) for _ in range(self._size)]
+                futures += [threads.submit(self._work, work) for _ in range(self._size)]
                 self._watch(futures)
             except KeyboardInterrupt:
                 self._is_stopped.set()
         for future in futures:
             future.result()
-        rest = itertools.chain(self._unfinished, itertools.islice(queue, 1))
-        return min(rest, default=None)
+        return self.first_unfinished()
+
+    def first_unfinished(self) -> int | None:
+        """The first segment that is not done, once `run` has ended; None if all are."""
+        self._unfinished.update(itertools.islice(self._queue, 1))
+        return min(self._unfinished, default=None)
 
     def _watch(self, futures: Iterable[Future[None]]) -> None:
         pending = set(futures)
@@ -208,10 +213,10 @@ class Crew:
             if any(future.exception() for future in done):
                 self._is_stopped.set()
 
-    def _work(self, queue: Iterator[int], work: Callable[[int], None]) -> None:
+    def _work(self, work: Callable[[int], None]) -> None:
         while not self.must_stop:
             with self._lock:
-                segment = next(queue, None)
+                segment = next(self._queue, None)
                 if segment is None:
                     return
                 self._unfinished.add(segment)

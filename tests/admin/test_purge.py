@@ -180,7 +180,7 @@ class TestAnInterruption:
         dynamodb.options["max_retries"] = 0
         for _ in range(40):
             wire.fail_next("Scan", TimeoutError())
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="go on with --from 0/16"):
             run_purge(dynamodb)
 
     def test_by_throttling_is_waited_out(

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
 import pytest
 
-from beaker_dynamodb import DynamoDBSession, create_table
+from beaker_dynamodb import DynamoDBSession, __main__, create_table
 from beaker_dynamodb.cli.commands import command
 from beaker_dynamodb.options import names_of
 from beaker_dynamodb.testing.site import Site
@@ -177,6 +178,19 @@ def test_a_question_without_an_answer_destroys_nothing() -> None:
     assert done.returncode == 1
     assert "delete what expired" in done.stderr
     assert "Error: stopped: nothing was changed (--yes does not ask)" in done.stderr
+
+
+def test_ctrl_c_while_the_command_is_imported_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "beaker_dynamodb.cli.commands", Interrupted("commands"))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 130
 
 
 def test_ctrl_c_at_a_question_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
