@@ -105,7 +105,6 @@ def migrate(
         while page := list(islice(sessions, PAGE_SIZE)):
             present, begun = storing.begin(page, pool)
             state = _wait_for(begun, state.plus(present), pool, progress)
-            progress(state)
     return state
 
 
@@ -115,14 +114,16 @@ def _wait_for(
     pool: ThreadPoolExecutor,
     progress: Callable[[Migration], None],
 ) -> Migration:
-    """The migration once the sessions of a page are stored; at Ctrl-C, reports how far it is."""
+    """Wait until the sessions of a page are stored, or for Ctrl-C, and report how far it is."""
     try:
         wait(begun, return_when=FIRST_EXCEPTION)
     except KeyboardInterrupt:
         pool.shutdown(cancel_futures=True)
         progress(state.plus(each.result() for each in begun if not each.cancelled()))
         raise
-    return state.plus(each.result() for each in begun)
+    state = state.plus(each.result() for each in begun)
+    progress(state)
+    return state
 
 
 class _Storing:
