@@ -1,6 +1,7 @@
 """The metadata of the distribution agrees with the code, the documents and CI."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,14 @@ def test_each_extra_that_a_text_names_exists() -> None:
 
 
 class TestReadme:
-    """A package index shows README alone: a relative link leads nowhere there."""
+    """A package index shows README alone: a relative link leads nowhere there.
+
+    setup.py makes those to images absolute.
+    """
 
     LINKS = re.findall(r"^\[[\w ]+\]: (\S+)|\]\(([^)]+)\)", text_of("README.md"), re.MULTILINE)
-    TARGETS = sorted({reference or inline for reference, inline in LINKS})
+    IMAGES = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text_of("README.md"))
+    TARGETS = sorted({reference or inline for reference, inline in LINKS} - {*IMAGES})
 
     @pytest.mark.parametrize("target", TARGETS)
     def test_has_only_absolute_links(self, target: str) -> None:
@@ -79,6 +84,15 @@ class TestReadme:
         if fragment:
             titles = re.findall(r"^#+ (.*)", text_of(path), re.MULTILINE)
             assert fragment in {title.lower().replace(" ", "-") for title in titles}
+
+    def test_has_its_images_on_an_index(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        setuptools = pytest.importorskip("setuptools")
+        given: dict[str, str] = {}
+        monkeypatch.setattr(setuptools, "setup", given.update)
+        runpy.run_path(str(ROOT / "setup.py"))
+        images = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", given["long_description"])
+        assert images == [f"{REPOSITORY}/raw/main/{image}" for image in self.IMAGES]
+        assert all((ROOT / image).exists() for image in self.IMAGES)
 
     def test_defines_each_reference(self) -> None:
         text = text_of("README.md")
