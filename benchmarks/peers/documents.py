@@ -11,16 +11,7 @@ from .results import Results
 from .stores import OURS, RAW_FAMILY
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/cost.md", "docs/compression.md")
-#: Of the stores, by name: those in README.
-SHOWN_FIRST = (
-    "ext:dynamodb, dictionary = auto, eventual",
-    "ext:dynamodb, dictionary = auto",
-    "ext:dynamodb, zlib",
-    "dynamodb-store 1.2.0",
-    "Flask-Session 0.8.0",
-    "connect-dynamodb 3.0.5",
-)
+DOCUMENTS = ("docs/cost.md", "docs/compression.md")
 _TABLE = re.compile(r"(?<=<!-- benchmark: )(\w+) -->\n.*?(?=<!-- end of benchmark -->)", re.DOTALL)
 
 Row = Sequence[object]
@@ -86,20 +77,6 @@ def _cpu_row(store: dict[str, Any]) -> Row:
     return [name, *ratios, *spread]
 
 
-def first(results: Results) -> str:
-    by_name = {store["name"]: store for store in results["stores"]}
-    shown = [by_name[name] for name in SHOWN_FIRST if name in by_name]
-    cheapest = min(store["usd_per_million_requests"] for store in shown)
-    rows = [_price_row(store, cheapest) for store in shown]
-    return table(["store", "USD per million requests", "against the cheapest"], rows)
-
-
-def _price_row(store: dict[str, Any], cheapest: float) -> Row:
-    dollars = store["usd_per_million_requests"]
-    name = f"`{store['name']}`" if store["family"] == OURS else store["name"]
-    return [name, f"{dollars:.3f}", f"{dollars / cheapest:.1f}"]
-
-
 def compression(results: Results) -> str:
     head = ["setting", "read units", "write units", "USD per million requests"]
     ours = [store for store in results["stores"] if store["family"] == OURS]
@@ -161,7 +138,6 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "codec": codec,
     "compression": compression,
     "cpu": cpu,
-    "first": first,
     "run": run,
     "sizes": sizes,
     "stores": stores,
