@@ -91,7 +91,13 @@ def measured(place: Place, stores: Sequence[Store]) -> list[Measurement]:
     """The trace on all stores at the same time, so that all meet the same machine."""
     together = threading.Barrier(len(stores), action=partial(print, ".", end="", flush=True))
     with ThreadPoolExecutor(len(stores)) as pool:
-        return list(pool.map(partial(_measured, place, together), stores))
+        running = [pool.submit(_measured, place, together, store) for store in stores]
+    errors = [future.exception() for future in running]
+    for error in errors:
+        # A broken barrier is how the other stores end.
+        if error and not isinstance(error, threading.BrokenBarrierError):
+            raise error
+    return [future.result() for future in running]
 
 
 def _measured(place: Place, together: threading.Barrier, store: Store) -> Measurement:
