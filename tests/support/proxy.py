@@ -30,12 +30,21 @@ class Answer(NamedTuple):
 
 
 class Exchange:
-    """One request of the client, and the ways to answer it."""
+    """One request of the client, and the ways to answer it.
 
-    def __init__(self, handler: _Handler, endpoint: str, body: bytes) -> None:
+    Attributes:
+        operation: of DynamoDB, such as `GetItem`.
+        body: of the request, as `forward` sends it.
+        head_size: bytes of the request before its body.
+    """
+
+    def __init__(self, handler: _Handler, endpoint: str, operation: str, body: bytes) -> None:
         self._handler = handler
         self._endpoint = endpoint
+        self.operation = operation
         self.body = body
+        lines = [handler.raw_requestline, *map(": ".join, handler.headers.items())]
+        self.head_size = sum(len(line) + len("\r\n") for line in lines)
         self.connection = handler.connection
         self.stopping = handler.server.stopping
 
@@ -223,6 +232,7 @@ class Proxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Proxy
+    raw_requestline: bytes
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -230,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         operation = self.headers["x-amz-target"].rpartition(".")[2]
         body = self.rfile.read(int(self.headers["content-length"]))
-        exchange = Exchange(self, self.server.endpoint, body)
+        exchange = Exchange(self, self.server.endpoint, operation, body)
         fault = self.server.take(operation) or none
         fault(exchange)
 
