@@ -145,7 +145,11 @@ def print_tables() -> None:
     print("| rows | read | change | `stats`, rows/s | units | `purge`, rows/s | units |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for each in found["rows"]:
-        stats, purge, cpu = each["stats"], each["purge"], each["cpu"]
+        cpu = each["cpu"]
+        if "purge" not in each:  # the run was stopped before
+            print(f"| {each['rows']:,} | {cpu['read'] / cpu['raw']:.2f} |")
+            continue
+        stats, purge = each["stats"], each["purge"]
         units = f"{purge['read_units']:,.0f} read, {purge['write_units']:,.0f} write"
         read, change = cpu["read"] / cpu["raw"], cpu["change"] / cpu["raw"]
         print(
