@@ -136,7 +136,7 @@ def finish(axes: Axes, title: str, x: str, y: str, *, bottom: float | None = Non
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     if bottom is not None:
-        axes.set_ylim(bottom=bottom)
+        axes.set_ylim(bottom, axes.get_ylim()[1] * 1.1)
 
 
 def print_tables() -> None:
