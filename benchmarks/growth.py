@@ -218,9 +218,9 @@ def growing_values(options: dict[str, Any]) -> Iterator[Found]:
         yield {"size": size, "cpu": in_turn(calls, 20 if size < 10**6 else 2)}
 
 
-def growing_threads(options: dict[str, Any], requests: int = 1_920) -> Iterator[Found]:
+def growing_threads(options: dict[str, Any], requests: int = 192) -> Iterator[Found]:
     rows = Rows(options)
-    rows.fill(1_000)
+    rows.fill(200)
     for threads in THREADS:
         blocks = {"read": rows.read, "raw": rows.raw_read}
         done = {

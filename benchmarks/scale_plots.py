@@ -136,7 +136,7 @@ def finish(axes: Axes, title: str, x: str, y: str, *, bottom: float | None = Non
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     if bottom is not None:
-        axes.set_ylim(bottom=bottom)
+        axes.set_ylim(bottom, axes.get_ylim()[1] * 1.1)
 
 
 def print_tables() -> None:
@@ -145,24 +145,29 @@ def print_tables() -> None:
     print("| rows | read | change | `stats`, rows/s | units | `purge`, rows/s | units |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for each in found["rows"]:
-        stats, purge, cpu = each["stats"], each["purge"], each["cpu"]
-        units = f"{purge['read_units']:,.0f} read, {purge['write_units']:,.0f} write"
-        read, change = cpu["read"] / cpu["raw"], cpu["change"] / cpu["raw"]
-        print(
-            f"| {each['rows']:,} | {read:.2f} | {change:.2f} "
-            f"| {stats['rows'] / stats['seconds']:,.0f} | {stats['read_units']:,.0f} read "
-            f"| {purge['rows'] / purge['seconds']:,.0f} | {units} |"
-        )
+        print(" | ".join(["|", *row_cells(each), "|"]))
     for each in found["values"]:
-        print(f"| {each['size']:,} | {each['cpu']['read'] * 1e3:.2f} ms ", end="")
-        print(f"| {each['cpu']['write'] * 1e3:.2f} ms |")
+        read, write = (each["cpu"][name] * 1000 for name in ("read", "write"))
+        print(f"| {each['size']:,} | {read:.2f} ms | {write:.2f} ms |")
     for each in found["threads"]:
-        cpu, rate = each["cpu"], each["per_second"]
-        print(f"| {each['threads']} | {cpu['read'] / cpu['raw']:.2f} | {rate['read']:,.0f} |")
+        print(f"| {each['threads']} | {each['cpu']['read'] / each['cpu']['raw']:.2f} |")
     for name in ("tables", "renewals"):
         for each in found[name]:
             megabytes = each["memory"] / 2**20
             print(f"| {each['count']:,} {name} | {each['sockets']} | {megabytes:.0f} MiB |")
+
+
+def row_cells(found: dict[str, Any]) -> list[str]:
+    cpu = found["cpu"]
+    cells = [
+        f"{found['rows']:,}",
+        *(f"{cpu[name] / cpu['raw']:.2f}" for name in ("read", "change")),
+    ]
+    # A run that was stopped lacks these.
+    for part in (found[name] for name in ("stats", "purge") if name in found):
+        rate, writes = part["rows"] / part["seconds"], part.get("write_units", 0)
+        cells += [f"{rate:,.0f}", f"{part['read_units']:,.0f} read, {writes:,.0f} write"]
+    return cells
 
 
 PLOTS: dict[str, Callable[[Figure], None]] = {"scale": draw_scale, "growth": draw_growth}
