@@ -104,15 +104,25 @@ def migrate(
     with ThreadPoolExecutor(threads) as pool:
         while page := list(islice(sessions, PAGE_SIZE)):
             present, begun = storing.begin(page, pool)
-            state = state.plus(present)
-            try:
-                wait(begun, return_when=FIRST_EXCEPTION)
-            except KeyboardInterrupt:
-                pool.shutdown(cancel_futures=True)
-                progress(state.plus(each.result() for each in begun if not each.cancelled()))
-                raise
-            state = state.plus(each.result() for each in begun)
-            progress(state)
+            state = _finished(state.plus(present), begun, pool, progress)
+    return state
+
+
+def _finished(
+    state: Migration,
+    begun: list[Future[Outcome]],
+    pool: ThreadPoolExecutor,
+    progress: Callable[[Migration], None],
+) -> Migration:
+    """How far a migration is once the sessions that it is storing are stored."""
+    try:
+        wait(begun, return_when=FIRST_EXCEPTION)
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)
+        progress(state.plus(each.result() for each in begun if not each.cancelled()))
+        raise
+    state = state.plus(each.result() for each in begun)
+    progress(state)
     return state
 
 

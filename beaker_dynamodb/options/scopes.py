@@ -138,15 +138,7 @@ def check_cache_settings(
     Raises:
         ConfigurationError: for a wrong setting; it names the full key.
     """
-    given = {
-        key: value
-        for key, value in config.items()
-        if isinstance(key, str) and key.startswith(("cache.", "beaker.cache."))
-    }
-    prefix = "beaker.cache." if any(key.startswith("beaker.") for key in given) else "cache."
-    own = {
-        key.removeprefix("beaker.").removeprefix("cache."): value for key, value in given.items()
-    }
+    prefix, own = _of_caches(config)
     names = [name.strip() for name in str(own.get("regions") or "").split(",") if name.strip()]
     for name in names:
         region = {
@@ -163,6 +155,20 @@ def check_cache_settings(
             parse_cache_options(shared, prefix)
             if names and regions_alone:
                 _refuse_unshared(shared, prefix, names[0])
+
+
+def _of_caches(config: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """The prefix of the settings of caches, and those settings without it."""
+    given = {
+        key: value
+        for key, value in config.items()
+        if isinstance(key, str) and key.startswith(("cache.", "beaker.cache."))
+    }
+    prefix = "beaker.cache." if any(key.startswith("beaker.") for key in given) else "cache."
+    own = {
+        key.removeprefix("beaker.").removeprefix("cache."): value for key, value in given.items()
+    }
+    return prefix, own
 
 
 def _refuse_unshared(shared: Mapping[str, object], prefix: str, region: str) -> None:
