@@ -49,6 +49,8 @@ class Call:
 
 #: What a call is made inside; the call's outcome is known when that ends.
 Observer: TypeAlias = Callable[[Call], AbstractContextManager[object]]
+Attempt: TypeAlias = Callable[[], dict[str, Any]]
+Runner: TypeAlias = Callable[[Attempt], dict[str, Any]]
 
 
 class DynamoDBConnection(Connection):
@@ -91,18 +93,17 @@ class DynamoDBConnection(Connection):
         Raises:
             UnusableAnswer: the answer does not come from DynamoDB, or its bytes changed on the way.
         """
-        attempt, attempts = partial(self.attempt, operation_name, operation_kwargs), self.attempts()
-        if DynamoDBConnection.observer is None:
-            return attempts.run(attempt)
-        return self.run(operation_name, attempts, attempt)
+        run = self.runner(operation_name, self.attempts())
+        return run(partial(self.attempt, operation_name, lambda: operation_kwargs))
 
-    def run(
-        self, operation: str, attempts: Attempts, attempt: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
-        """Make the attempts of a call; as `dispatch`, for one whose attempts the caller keeps."""
+    def runner(self, operation: str, attempts: Attempts) -> Runner:
+        """What makes the attempts of a call, inside the observer if there is one."""
         observer = DynamoDBConnection.observer
-        if observer is None:
-            return attempts.run(attempt)
+        return partial(self._observed, observer, operation, attempts) if observer else attempts.run
+
+    def _observed(
+        self, observer: Observer, operation: str, attempts: Attempts, attempt: Attempt
+    ) -> dict[str, Any]:
         call = Call(operation, self.options.table_name)
         with observer(call):
             try:
@@ -113,12 +114,17 @@ class DynamoDBConnection(Connection):
             finally:
                 call.region, call.retries = self.shared.region, attempts.retries
 
-    def attempt(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def attempt(self, operation: str, build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Make one attempt, and check that the answer comes from DynamoDB, and belongs to it.
+
+        Args:
+            operation: of DynamoDB.
+            build: returns the arguments of this attempt.
 
         Raises:
             UnusableAnswer: it does not, or its bytes changed on the way.
         """
+        arguments = build()
         self.shared.close_after_quiet()
         try:
             known = OPERATIONS.get(operation)

@@ -161,14 +161,9 @@ class Table:
                 them for each attempt.
         """
         attempts = self._connection.attempts()
-
-        def attempt() -> dict[str, Any]:
-            built = arguments() if callable(arguments) else arguments
-            return self._connection.attempt(operation, _returning_item(built))
-
-        answer = self._request(
-            operation, key, partial(self._connection.run, operation, attempts, attempt)
-        )
+        attempt = partial(self._connection.attempt, operation, partial(_returning_item, arguments))
+        run = self._connection.runner(operation, attempts)
+        answer = self._request(operation, key, partial(run, attempt))
         if not isinstance(answer, ClientError):
             return ItemResult(True, answer.get("Attributes"))
         # A stand-in that does not know ReturnValuesOnConditionCheckFailure returns no item.
@@ -350,10 +345,11 @@ def is_unchanged(model: type[SessionModel], item: Item) -> Condition | None:
     return reduce(and_, unchanged) if unchanged else None
 
 
-def _returning_item(arguments: dict[str, Any]) -> dict[str, Any]:
+def _returning_item(arguments: Arguments) -> dict[str, Any]:
     """The arguments of a write that returns the stored item, which PynamoDB's own cannot."""
-    returning = {**arguments, "ReturnValues": "ALL_OLD"}
-    if "ConditionExpression" in arguments:
+    built = arguments() if callable(arguments) else arguments
+    returning = {**built, "ReturnValues": "ALL_OLD"}
+    if "ConditionExpression" in built:
         returning["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return returning
 

@@ -63,7 +63,7 @@ def connect(
 
 
 def get(connection: DynamoDBConnection) -> dict[str, Any]:
-    return connection.attempt("GetItem", dict(GET))
+    return connection.attempt("GetItem", lambda: dict(GET))
 
 
 def chunked(*chunks: bytes, trailer: bytes = b"") -> bytes:
