@@ -137,8 +137,12 @@ def unknown_option(name: str, value: object, prefix: str, known: Iterable[str]) 
     import difflib  # noqa: PLC0415  # an import of the backend does not wait for it
 
     nearest = difflib.get_close_matches(name, list(known), n=1)
-    own = ", ".join(sorted([*OPTIONS, *ALIASES, "url"]))
-    hint = f"did you mean {prefix}{nearest[0]}?" if nearest else f"the options are {own}"
+    if nearest == [name]:
+        hint = "it is an option of Beaker's session, not of its backend: leave it out"
+    elif nearest:
+        hint = f"did you mean {prefix}{nearest[0]}?"
+    else:
+        hint = f"the options are {', '.join(sorted([*OPTIONS, *ALIASES, 'url']))}"
     # A misspelt secret is a secret.
     is_secret = SECRETS & set(nearest) or SECRET_WORDS & set(name.split("_"))
     shown = "" if is_secret else shown_value(name, value).replace(", not", " =", 1)

@@ -260,6 +260,12 @@ def test_an_unknown_option_names_the_nearest_known_one(typo: str, nearest: str) 
         parse_options({typo: "x"})
 
 
+@pytest.mark.parametrize("name", ["secret", "httponly", "cookie_expires"])
+def test_an_option_of_beakers_session_is_not_its_own_remedy(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"unknown option {name}.* leave it out"):
+        parse_options({name: "x"})
+
+
 def test_an_option_like_no_other_lists_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"the options are .*table_name"):
         parse_options({"zzzzzz": "x"})
