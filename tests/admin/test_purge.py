@@ -397,7 +397,7 @@ class TestTheCommand:
 @pytest.mark.exhaustive
 def test_100_000_rows_are_purged_beside_live_writes(dynamodb: Any) -> None:
     # DynamoDB Local on a busy machine, that is.
-    dynamodb.options |= {"connect_timeout": 60, "read_timeout": 60}
+    dynamodb.options.update(connect_timeout=60, read_timeout=60)
     put_expired(dynamodb, 50_000)
     put_expired(dynamodb, 50_000, name="live", life=86_400)
     stop = threading.Event()

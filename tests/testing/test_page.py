@@ -49,6 +49,7 @@ def passed(output: str) -> int:
     return int(number[1])
 
 
+@pytest.mark.exhaustive
 def test_its_programs_pass_on_moto(project: Path) -> None:
     [printed] = set(re.findall(r"^(\d+) passed$", PAGE, re.MULTILINE))
     assert passed(run(project, "test_app.py")) == int(printed)
