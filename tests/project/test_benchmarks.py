@@ -38,7 +38,7 @@ def test_each_plot_of_a_document_is_there() -> None:
 
 
 def plot_of(document: str, plot: str) -> Path:
-    """The file of a plot. README names it by a URL, since PyPI shows README without the repository."""
+    """The file of a plot. README names it by a URL, because PyPI shows README alone."""
     if plot.startswith(RAW):
         return ROOT / plot.removeprefix(RAW)
     return (ROOT / document).parent / plot
