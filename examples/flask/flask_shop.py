@@ -18,7 +18,7 @@ SETTINGS = {
     "session.secure": True,  # the cookie is sent over https alone, and to http://127.0.0.1
     "session.httponly": True,  # no script in the page can read it
     "session.samesite": "Lax",  # forms and scripts of other sites do not send it
-    "session.secret": os.environ["SESSION_SECRET"],  # signs it: no id of an attacker's is adopted
+    "session.secret": os.environ["SESSION_SECRET"],  # signs it: an attacker cannot choose the id
     "cache.regions": "short",
     "cache.short.type": "ext:dynamodb",
     "cache.short.url": "dynamodb://eu-west-1/shop-prices",

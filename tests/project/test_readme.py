@@ -44,7 +44,10 @@ def test_its_ini_lines_protect_the_cookie(block: str) -> None:
 
 def test_its_list_of_permissions_matches_the_calls(dynamodb: Any, wire: Wire) -> None:
     permissions = set(
-        re.findall(r"`([A-Z][A-Za-z]+)`", TEXT.split("must be allowed")[1].split("To try")[0])
+        re.findall(
+            r"`([A-Z][A-Za-z]+)`",
+            TEXT.split("credentials need permission for")[1].split("Without the last two")[0],
+        )
     )
     site = Site(dynamodb.options, session_class=DynamoDBSession)
     site.request(count)
