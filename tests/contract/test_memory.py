@@ -24,6 +24,8 @@ from beaker_dynamodb.testing.contract import (
 )
 from beaker_dynamodb.testing.site import BackendOptions
 
+pytestmark = pytest.mark.exhaustive
+
 
 class Memory(Contract):
     """Memory never expires values, and Beaker's own session keeps old ids."""

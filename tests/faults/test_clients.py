@@ -37,7 +37,7 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.fixture(params=["lean", "botocore"])
+@pytest.fixture(params=["lean", pytest.param("botocore", marks=pytest.mark.exhaustive)])
 def options(request: pytest.FixtureRequest, server: ScriptedServer) -> dict[str, Any]:
     """The options of a table of the server, for each client."""
     forget_connections()

@@ -51,6 +51,7 @@ def test_a_kept_plan_violates_nothing(entry: Kept) -> None:
             assert run(plan).violation is None, json.dumps(plan.to_json())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("mechanism", REMOVALS)
 def test_a_missing_mechanism_is_found(mechanism: str) -> None:
     report = search_without(mechanism, PATIENCE)
