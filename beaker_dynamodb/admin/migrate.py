@@ -119,7 +119,8 @@ def _wait_for(
         wait(begun, return_when=FIRST_EXCEPTION)
     except KeyboardInterrupt:
         pool.shutdown(cancel_futures=True)
-        progress(state.plus(each.result() for each in begun if not each.cancelled()))
+        stored = (each for each in begun if not each.cancelled() and not each.exception())
+        progress(state.plus(each.result() for each in stored))
         raise
     state = state.plus(each.result() for each in begun)
     progress(state)

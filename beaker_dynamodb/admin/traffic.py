@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -182,6 +183,8 @@ def total_of(units: Iterable[Units]) -> Units:
 
 
 def _check(traffic: Traffic) -> None:
+    for figures in (traffic, *traffic.caches):
+        _check_numbers(vars(figures))
     if not 0 <= traffic.changes <= 1:
         raise ConfigurationError("the share of requests that change a session is from 0 to 1")
     names = [each.name for each in traffic.caches]
@@ -190,6 +193,12 @@ def _check(traffic: Traffic) -> None:
     for each in traffic.caches:
         if each.shards < 1 or each.keys < 1:
             raise ConfigurationError(f"cache {each.name} needs at least one shard and one key")
+
+
+def _check_numbers(figures: Mapping[str, object]) -> None:
+    for name, value in figures.items():
+        if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+            raise ConfigurationError(f"{name} must be a finite number, at least 0, not {value}")
 
 
 def _session_uses(traffic: Traffic) -> Iterator[Use]:

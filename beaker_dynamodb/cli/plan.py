@@ -53,12 +53,22 @@ def _units(context: click.Context, parameter: click.Parameter, given: str | None
         reads, writes = (float(part) for part in given.split(":"))
     except ValueError:
         reads = writes = 0.0
-    if min(reads, writes) <= 0:
+    if not (0 < reads < math.inf and 0 < writes < math.inf):
         raise click.BadParameter("the form is READS:WRITES, such as 12000:4000", context, parameter)
     return Units(reads, writes)
 
 
-_ANY = click.FloatRange(0)
+class _FiniteNumber(click.FloatRange):
+    """A number, at least 0; a plain range accepts `inf` and `nan`, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+_ANY = _FiniteNumber(0)
 _NUMBER = click.IntRange(0)
 _TRAFFIC_OPTIONS = (
     click.option(
@@ -208,6 +218,10 @@ def plan_command(
     Calls nothing: it calculates and simulates with DynamoDB's documented limits, and on-demand and
     provisioned prices of us-east-1. docs/scale.md says what it assumes.
     """
+    if provisioned and billing != "provisioned":
+        raise click.UsageError("--provisioned needs --billing provisioned")
+    if warm and billing == "provisioned":
+        raise click.UsageError("--warm is for on-demand tables: leave it out, or --billing")
     traffic = _traffic(**given)
     table = TableState(warm=warm or NEW_TABLE)
     if billing == "provisioned":

@@ -2,6 +2,7 @@
 
 import configparser
 import sys
+from pathlib import Path
 
 import bottle
 import shop
@@ -48,8 +49,8 @@ def log_out_everywhere():
 
 def main(ini_file):
     """The shop as the ini file configures it."""
-    parser = configparser.ConfigParser()
-    parser.read(ini_file)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(Path(ini_file).read_text(encoding="utf-8"), ini_file)
     settings = dict(parser["site"])
     site.config.update(settings)
     CacheManager(**parse_cache_config_options(settings))

@@ -36,7 +36,8 @@ class Shop:
 
 def form_of(environ):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    return {name: values[-1] for name, values in parse_qs(body.decode()).items()}
+    fields = parse_qs(body.decode(), keep_blank_values=True)
+    return {name: values[-1] for name, values in fields.items()}
 
 
 def main(global_config, **settings):

@@ -2,6 +2,7 @@
 
 import configparser
 import sys
+from pathlib import Path
 
 import shop
 import waitress
@@ -53,8 +54,8 @@ class RootController(TGController):
 
 def main(ini_file):
     """The shop as the ini file configures it."""
-    parser = configparser.ConfigParser()
-    parser.read(ini_file)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(Path(ini_file).read_text(encoding="utf-8"), ini_file)
     configurator = MinimalApplicationConfigurator()
     configurator.register(SessionConfigurationComponent)
     configurator.register(DynamoDBSessions)

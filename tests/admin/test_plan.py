@@ -181,6 +181,8 @@ class TestWrongFigures:
             (Traffic(1, caches=(CacheTraffic("a"), CacheTraffic("a"))), "same name"),
             (prices(shards=0), "at least one shard"),
             (prices(keys=0), "at least one shard"),
+            (prices(hits=-1), "hits must be a finite number"),
+            (Traffic(float("nan")), "requests must be a finite number"),
         ],
     )
     def test_are_refused(self, traffic: Traffic, message: str) -> None:

@@ -99,6 +99,14 @@ def test_a_global_table_costs_a_write_in_each_region() -> None:
         (("--rate", "1", "--cache", "prices,hits=many"), "the form is NAME,hits=2500"),
         (("--rate", "1", "--cache", "prices,misses=1"), "the form is NAME,hits=2500"),
         (("--rate", "1", "--cache", "prices,shards=0"), "at least one shard"),
+        (("--rate", "1", "--cache", "prices,hits=-50"), "hits must be a finite number"),
+        (("--rate", "1", "--cache", "prices,size=-9"), "size must be a finite number"),
+        (("--rate", "1", "--cache", "prices,hits=nan"), "hits must be a finite number"),
+        (("--rate", "nan"), "nan is not a finite number"),
+        (("--rate", "inf"), "inf is not a finite number"),
+        (("--rate", "1", "--warm", "nan:5"), "the form is READS:WRITES"),
+        (("--rate", "1", "--provisioned", "5:5"), "needs --billing provisioned"),
+        (("--rate", "1", "--billing", "provisioned", "--warm", "5:5"), "for on-demand tables"),
     ],
 )
 def test_a_wrong_option_is_one_line(arguments: tuple[str, ...], message: str) -> None:

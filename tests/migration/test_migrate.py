@@ -5,6 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,26 @@ class TestAnInterruptedMigration:
             migrate(**options)
         migrate(**options)
         assert len(stored_sessions(dynamodb)) == len(users)
+
+    def test_is_interrupted_by_ctrl_c_although_a_session_has_failed(
+        self,
+        users: list[Visitor],
+        old_backend: OldBackend,
+        dynamodb: Any,
+        wire: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def wait_until_ctrl_c(begun: Any, **_: Any) -> None:
+            wait(begun)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("beaker_dynamodb.admin.migrate.wait", wait_until_ctrl_c)
+        wire.fail_next("PutItem", (503, "ServiceUnavailable"))
+        options = {**old_backend.fallback, **dynamodb.options, "max_retries": 0}
+        states: list[Any] = []
+        with pytest.raises(KeyboardInterrupt):
+            migrate(states.append, **options)
+        assert states[-1].stored == len(stored_sessions(dynamodb)) == 99
 
     def test_counts_a_write_once_whose_answer_was_lost(
         self, users: list[Visitor], old_backend: OldBackend, dynamodb: Any, wire: Any
