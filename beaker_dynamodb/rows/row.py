@@ -191,6 +191,9 @@ class Marker(NamedTuple):
         text = item.attribute_values.get("ended")
         if text is None:
             return None
+        if item.attribute_values.get("version") is not None:
+            # No lease could be acquired on it: a row's condition is its version.
+            raise CorruptItem("an item is both a row and a marker")
         try:
             token, birth, successors = json.loads(text)
             found = tuple(Successor(*map(str, each)) for each in successors)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from beaker.cache import Cache
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beaker_dynamodb import BeakerDynamoDBError, ConflictError, Options, create_table
@@ -185,6 +185,7 @@ class TestAnyItem:
             site.request(read)
 
     @with_a_table
+    @example(alterations={"ended": {"S": '["","",[]]'}})  # both a row and a marker
     @each_alteration
     def test_costs_one_miss_and_not_the_page(
         self, dynamodb: Any, raw: RawTable, alterations: dict[str, Any]
