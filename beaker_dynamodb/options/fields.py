@@ -302,7 +302,7 @@ class Options:
     client: str = option(
         "lean",
         choice("lean", "botocore"),
-        "client for calls about items: `lean` takes a sixth of botocore's CPU time, and leaves the "
+        "client for calls about items: `lean` takes a third of botocore's CPU time, and leaves the "
         "calls to `botocore` while something observes or replaces them, such as a tracer",
         client=True,
     )

@@ -1,7 +1,7 @@
 """A short way to DynamoDB for calls about items, with botocore's settings and credentials.
 
 botocore serializes, signs, sends and parses each call by its model of DynamoDB, and calls handlers
-of events between the steps. This client sends the same request in a sixth of the CPU time. It
+of events between the steps. This client sends the same request in a third of the CPU time. It
 gives way to botocore if somebody watches or replaces botocore's calls; see `hooks`.
 """
 
