@@ -19,11 +19,11 @@ Compression = Literal["none", "zlib", "dictionary"]
 
 #: Bytes of a row besides its data: keys, times, version and birth.
 ROW_OVERHEAD = 250
-#: Bytes of sessions before compression, and of their data: a run of benchmarks/dictionary.py, in
-#: docs/compression.md.
+#: Bytes of sessions before compression, and of their data: a run of `python -m benchmarks.peers`,
+#: in docs/compression.md.
 _MEASURED: dict[str, tuple[tuple[int, int], ...]] = {
-    "zlib": ((0, 0), (2_386, 1_006), (2_808, 1_259), (3_544, 1_602), (4_990, 2_185)),
-    "dictionary": ((0, 0), (2_386, 235), (2_808, 389), (3_544, 631), (4_990, 1_104)),
+    "zlib": ((0, 0), (2_397, 1_016), (4_735, 1_710), (10_059, 3_219), (20_706, 6_116)),
+    "dictionary": ((0, 0), (2_397, 419), (4_735, 802), (10_059, 1_978), (20_706, 5_362)),
 }
 
 

@@ -31,7 +31,7 @@ def test_prints_calls_bills_and_partitions() -> None:
     assert ["session reads", "500", "500", "0"] in rows
     assert ["all", "717", "500", "217"] in rows
     assert ["on demand", "164.25", "355.88", "0.00", "520.13"] in rows
-    assert "2.3 MB stored; 1 partition, the busiest at 38% of its limits" in lines
+    assert "3.2 MB stored; 1 partition, the busiest at 38% of its limits" in lines
     assert lines[-1] == "throttled: nothing"
     assert not any("served units" in line for line in lines)
 
