@@ -1,7 +1,9 @@
 """Plans: units and bills against AWS's figures, shards and partitions against their limits."""
 
 import itertools
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,15 @@ from beaker_dynamodb.admin.traffic import (
 from beaker_dynamodb.errors import ConfigurationError
 
 KB = 1024
+#: The lines of the table of sizes in docs/compression.md.
+SIZES = re.findall(
+    r"^\| ([^|]+) \| (\d[\d, |]+) \|$",
+    (Path(__file__).parents[2] / "docs" / "compression.md")
+    .read_text(encoding="utf-8")
+    .partition("<!-- benchmark: sizes -->")[2]
+    .partition("<!-- end of benchmark -->")[0],
+    re.MULTILINE,
+)
 QUIET: dict[str, Any] = {"changes": 0, "compression": "none"}
 
 
@@ -65,6 +76,17 @@ class TestUnits:
             for each in ("none", "zlib", "dictionary")
         }
         assert writes == {"none": 3, "zlib": 2, "dictionary": 1}
+
+    @pytest.mark.parametrize(
+        ("name", "compression"), [("zlib", "zlib"), ("zstd, dictionary", "dictionary")]
+    )
+    def test_stored_sizes_are_those_of_the_committed_run(self, name: str, compression: Any) -> None:
+        lines = {line: sizes.split(" | ") for line, sizes in SIZES}
+        before, stored = (
+            [int(size.replace(",", "")) for size in lines[each]]
+            for each in ("before compression", name)
+        )
+        assert [stored_size(size, compression) for size in before[:4]] == stored[:4]
 
     @pytest.mark.parametrize("compression", ["none", "zlib", "dictionary"])
     def test_stored_sizes_grow_with_the_session(self, compression: Any) -> None:
